@@ -1,0 +1,105 @@
+/* What went wrong, and who is to blame?
+ *
+ * One list holds every fault: its name, its blame, its text. Blame chooses the reaction, written
+ * once in each node: PEER hang up with the reason; DISK halt; KEYS wait and retry, or the key-loss
+ * states; CALLER tell whoever asked. A bug is no status: see check.h. */
+#ifndef SEALIFT_BASE_STATUS_H
+#define SEALIFT_BASE_STATUS_H
+
+#include <stdbool.h>
+
+#define STATUS_LIST(X) \
+    X(OK, NOBODY, "done") \
+    /* bytes from a peer or a file that are not what they should be */ \
+    X(E_TRUNCATED, PEER, "the bytes end too early") \
+    X(E_MALFORMED, PEER, "the bytes do not have the form that the format demands") \
+    X(E_TOO_LARGE, PEER, "larger than the limit allows") \
+    X(E_VERSION, PEER, "written by a version of Sealift that this one does not know") \
+    X(E_PROTOCOL, PEER, "a message that has no place here in the conversation") \
+    X(E_CHECKSUM, PEER, "the checksum does not match: the bytes have rotted or were cut") \
+    X(E_GAP, PEER, "not the next batch: something was dropped, repeated or reordered") \
+    X(E_CHAIN, PEER, "the batch does not follow the one before it: spliced or swapped") \
+    X(E_FORGED, PEER, "the seal does not match: the bytes were changed after sealing") \
+    X(E_STALE_EPOCH, PEER, "from a writer that has been superseded by a higher epoch") \
+    X(E_FENCED, PEER, "the peer knows a higher epoch: this writer has been superseded") \
+    X(E_LINEAGE, PEER, "of another lineage: these bytes belong to another WAL") \
+    X(E_DESCRIPTOR, PEER, "the at-rest setting or descriptor differs from the WAL's own") \
+    X(E_IDENTITY, PEER, "the certificate does not name a member that may do this") \
+    X(E_PROOF, PEER, "the peer could not prove that it holds the data key") \
+    X(E_SILENT, PEER, "the peer has said nothing for too long") \
+    X(E_SLOW, PEER, "the peer does not read what it asked for") \
+    X(E_CLOSED, PEER, "the peer closed the link") \
+    X(E_CUT, PEER, "the link was cut without a goodbye: what was under way may be truncated") \
+    X(E_UNREACHABLE, PEER, "nobody answers at that address") \
+    X(E_TLS, PEER, "the TLS handshake or a TLS record was refused") \
+    X(E_LOST, PEER, "too far behind or diverged beyond what the upstream can serve") \
+    X(E_BUSY, PEER, "the other end has no room for another link") \
+    /* our own disk */ \
+    X(E_IO, DISK, "a write, read or sync failed; what was under way is in doubt") \
+    X(E_DISK_FULL, DISK, "no space is left on the device") \
+    X(E_DAMAGED, DISK, "bytes that were durable are missing or damaged") \
+    X(E_UNDECIDABLE, DISK, "cannot tell whether damaged bytes had been acknowledged") \
+    X(E_MISSING, DISK, "a file that must be there is missing") \
+    X(E_EXISTS, DISK, "a file that must not be there exists") \
+    X(E_READ_ONLY, DISK, "the folder cannot be written") \
+    X(E_LOCKED, DISK, "the folder is in use by another process") \
+    X(E_FOREIGN_FOLDER, DISK, "the folder belongs to another cluster") \
+    X(E_COPIED_FOLDER, DISK, "the folder was copied or rolled back: it may not write") \
+    X(E_COORDINATOR, DISK, "the coordinator's record cannot be read or written") \
+    X(E_CLAIM_LOST, DISK, "another writer has claimed the epoch") \
+    X(E_CUT_COMMITTED, DISK, "the upstream's history would cut records that were committed") \
+    /* key services */ \
+    X(E_WRONG_KEY, KEYS, "sealed under another key than the one at hand") \
+    X(E_KEY_UNREACHABLE, KEYS, "the key service does not answer") \
+    X(E_KEY_DENIED, KEYS, "the key service refuses the key") \
+    X(E_KEY_DISABLED, KEYS, "the KMS key is disabled") \
+    X(E_KEY_PENDING_DELETION, KEYS, "the KMS key is pending deletion") \
+    X(E_KEY_NOT_FOUND, KEYS, "the KMS key does not exist") \
+    X(E_KEY_CIPHERTEXT, KEYS, "the envelope does not open with this key and context") \
+    X(E_KEY_MISMATCH, KEYS, "the envelope opened to another data key than the WAL was sealed with") \
+    X(E_KEY_NOT_NAMED, KEYS, "a KMS key of this region must be named") \
+    /* whoever asked */ \
+    X(E_FULL, CALLER, "no room at the moment: try again") \
+    X(E_EMPTY, CALLER, "a record must have at least one byte") \
+    X(E_RECORD_TOO_LARGE, CALLER, "the record is larger than 8 MiB") \
+    X(E_LEVEL, CALLER, "the cluster has too few members for this durability level") \
+    X(E_SEQUENCE, CALLER, "the sequence overlaps records that were appended otherwise") \
+    X(E_BEYOND, CALLER, "that LSN does not exist yet") \
+    X(E_NOT_WRITER, CALLER, "only the primary takes appends") \
+    X(E_NOT_READY, CALLER, "the member is starting or stopping: try again") \
+    X(E_INDEFINITE, CALLER, "the result is not known: retry with the same producer and sequence") \
+    X(E_RULE, CALLER, "InvalidParameterCombination") \
+    X(E_USAGE, CALLER, "the settings contradict each other or are incomplete")
+
+enum status {
+#define STATUS_ENUM(name, blame, text) name,
+    STATUS_LIST(STATUS_ENUM)
+#undef STATUS_ENUM
+    STATUSES
+};
+
+enum blame { BLAME_NOBODY, BLAME_PEER, BLAME_DISK, BLAME_KEYS, BLAME_CALLER };
+
+#define NODISCARD __attribute__((warn_unused_result))
+
+/* "E_GAP"; "UNKNOWN" for a number that is no status, since peers send numbers. */
+const char *status_name(enum status status);
+
+/* A sentence for a person, without full stop. */
+const char *status_text(enum status status);
+
+enum blame status_blame(enum status status);
+
+/* A status that a peer sent by number; E_PROTOCOL where there is no such number. */
+enum status status_of_number(unsigned number);
+
+/* The only macro with control flow. Use it where nothing needs cleaning up. */
+#define TRY(expression) \
+    do { \
+        const enum status try_status_ = (expression); \
+        if (try_status_ != OK) { \
+            return try_status_; \
+        } \
+    } while (0)
+
+#endif

@@ -1,0 +1,37 @@
+/* What must a member remember across a crash, besides the WAL itself?
+ *
+ * One small file, replaced whole, holding the same content four times, each with its own checksum:
+ * any one good copy is enough. Layout: docs/FORMAT.md. */
+#ifndef SEALIFT_CLUSTER_CONTROL_H
+#define SEALIFT_CLUSTER_CONTROL_H
+
+#include "base/bytes.h"
+#include "base/ids.h"
+#include "base/status.h"
+#include "cluster/epoch_table.h"
+
+enum {
+    CONTROL_COPIES = 4,
+    CONTROL_COPY_BYTES = 32768, /* 1,024 epochs of 24 bytes, and 8 KiB for the rest */
+    CONTROL_BYTES = CONTROL_COPIES * CONTROL_COPY_BYTES,
+};
+
+struct control {
+    uint64_t generation; /* grows by one with each save */
+    struct id lineage;
+    struct id folder;        /* drawn when the data folder was made; the coordinator knows it */
+    epoch_t highest_epoch;   /* seen; lower ones are refused */
+    struct position durable; /* proved durable on this disk when this was saved */
+    lsn_t commit_lsn;        /* known committed when this was saved */
+    bool suspect;            /* the last stop was an I/O failure */
+    struct epoch_table epochs;
+};
+
+/* `into` has CONTROL_BYTES. */
+struct bytes control_encode(const struct control *control, void *into);
+
+/* The best of the copies. E_MISSING for an empty file, E_CHECKSUM where no copy is good. `good`
+ * (may be NULL) receives how many copies were. */
+NODISCARD enum status control_decode(struct control *control, struct bytes file, unsigned *good);
+
+#endif

@@ -1,0 +1,62 @@
+/* What a member asks of its disk, as data.
+ *
+ * A data folder holds a few small files, numbered segment files and a quarantine. Every WRITE is
+ * answered, in order, by one WRITTEN: durable, or failed for good. There is nothing in between:
+ * a member whose write failed stops using its disk. The host performs these on a disk thread
+ * (store_posix), the sim on a model of a cruel disk. */
+#ifndef SEALIFT_NODE_STORE_H
+#define SEALIFT_NODE_STORE_H
+
+#include "base/bytes.h"
+#include "base/ids.h"
+
+/* Small files, replaced whole: write new, fsync, rename, fsync the folder. */
+enum store_file {
+    STORE_DESCRIPTOR, /* the genesis of the WAL; written once, never changed */
+    STORE_KEYRING,    /* the envelopes of this cluster in its region */
+    STORE_CONTROL,    /* what this member must remember across a crash */
+    STORE_FILES
+};
+
+enum store_op {
+    STORE_REPLACE,            /* file, data */
+    STORE_CREATE,             /* segment, data = its header; refused where the segment exists */
+    STORE_APPEND,             /* segment, offset, data: one batch, a multiple of 4096 bytes */
+    STORE_SYNC,               /* segment: make durable what an earlier process wrote, and the folder */
+    STORE_QUARANTINE_PART,    /* segment, offset, size, epoch: copy those bytes aside */
+    STORE_QUARANTINE_SEGMENT, /* segment, epoch: move the file aside, out of the WAL */
+    STORE_OPS
+};
+
+/* One operation. `data` stays where it is until the matching WRITTEN. */
+struct store_write {
+    enum store_op op;
+    enum store_file file;
+    segment_t segment;
+    uint64_t offset;
+    uint64_t size;
+    epoch_t epoch;
+    struct bytes data;
+};
+
+/* Reads past the page cache where `fresh`. Fewer bytes than asked for means the file ends there;
+ * `into` belongs to the node and stays until the matching READ. */
+struct store_read {
+    segment_t segment;
+    uint64_t offset;
+    uint8_t *into;
+    uint64_t size;
+    bool fresh;
+};
+
+/* What the world found in the data folder when it started the node. Borrowed during START. */
+struct store_inventory {
+    struct bytes files[STORE_FILES]; /* empty where missing */
+    const segment_t *segments;       /* ascending */
+    size_t segment_count;
+};
+
+const char *store_op_name(enum store_op op);
+const char *store_file_name(enum store_file file);
+
+#endif

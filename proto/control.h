@@ -1,0 +1,146 @@
+/* The messages between a client (producer, reader, operator) and a member, as plain structs.
+ *
+ * Codecs as in ship.h. A client says HELLO and hears WELCOME; then it may APPEND (answered by
+ * APPENDED or REFUSED with the same request number), READ (answered by RECORDS until READ_END or
+ * REFUSED) and ask for STATUS, all at once and in any number up to the member's limits. */
+#ifndef SEALIFT_PROTO_CONTROL_H
+#define SEALIFT_PROTO_CONTROL_H
+
+#include "base/bytes.h"
+#include "base/ids.h"
+#include "base/level.h"
+#include "base/status.h"
+#include "proto/scratch.h"
+
+enum {
+    APPEND_BYTES_MAX = 1 << 20, /* lengths and bodies of one APPEND of several records */
+    REFUSED_TEXT_MAX = 512,
+    STATE_TEXT_MAX = 64,
+    STATUS_FEEDS_MAX = 64,
+};
+
+struct hello {
+    uint32_t version;
+    struct id lineage; /* zeros: whichever this member serves */
+};
+
+struct welcome {
+    uint32_t version;
+    struct id lineage;
+    uint32_t suite;
+    uint32_t role; /* enum role of node/identity.h */
+    char region[REGION_TEXT_MAX];
+    char member[MEMBER_TEXT_MAX];
+    epoch_t epoch;
+    lsn_t first_lsn;   /* the first that can be read here */
+    lsn_t visible_lsn; /* the last that can be read now */
+};
+
+/* `count` records, numbered first_sequence .. first_sequence + count - 1 by their producer. Retried
+ * with the same producer and sequences it lands once. */
+struct append {
+    uint64_t request;
+    uint64_t producer; /* drawn at random by the client, not 0 */
+    uint64_t first_sequence; /* 1 or more; grows, and may leave gaps */
+    uint32_t count;
+    bool has_level; /* else the cluster's level */
+    struct level level;
+};
+
+struct appended {
+    uint64_t request;
+    lsn_t first_lsn; /* 0: it was there already, and its place is no longer known */
+    uint32_t count;
+};
+
+struct refused {
+    uint64_t request; /* 0: the link as a whole */
+    enum status why;
+    char text[REFUSED_TEXT_MAX];
+};
+
+struct read_message {
+    uint64_t request;
+    lsn_t from_lsn; /* 0 or 1: the first there is */
+    bool follow;    /* wait for more at the end instead of READ_END */
+    uint64_t window_bytes; /* how far the member may run ahead of CONSUMED */
+};
+
+struct records {
+    uint64_t request;
+    lsn_t first_lsn;
+    uint32_t count;
+    lsn_t visible_lsn;
+};
+
+struct consumed {
+    uint64_t request;
+    lsn_t through_lsn;
+};
+
+struct read_end {
+    uint64_t request;
+    lsn_t next_lsn;
+};
+
+/* One downstream of a member, or its upstream. */
+struct feed_status {
+    char member[MEMBER_TEXT_MAX];
+    char region[REGION_TEXT_MAX];
+    char state[STATE_TEXT_MAX];
+    batch_t sent_batch;
+    batch_t acked_batch;
+    lsn_t acked_lsn;
+    uint64_t lag_bytes;
+    uint64_t lag_us; /* age of the oldest batch that is not acked */
+    bool votes;      /* its acks count towards the level */
+};
+
+struct member_status {
+    struct id lineage;
+    uint32_t suite;
+    uint32_t role;
+    char deployment[MEMBER_TEXT_MAX];
+    char region[REGION_TEXT_MAX];
+    char member[MEMBER_TEXT_MAX];
+    char cluster[CLUSTER_TEXT_MAX];
+    char state[STATE_TEXT_MAX];
+    char key_arn[KEY_ARN_TEXT_MAX];
+    struct id dek;
+    struct level level;
+    epoch_t epoch;
+    segment_t segment;
+    lsn_t first_lsn, appended_lsn, durable_lsn, committed_lsn, visible_lsn;
+    batch_t sealed_batch, durable_batch;
+    lsn_t upstream_lsn;        /* a replica: the newest LSN that its upstream has told of */
+    uint64_t appended_records; /* since the process started */
+    uint64_t appended_bytes;
+    uint64_t shipped_bytes;
+    uint64_t received_bytes;
+    uint64_t persisted_bytes;
+    uint64_t up_us; /* since the process started */
+    uint64_t lag_us; /* a replica: the age of what it does not have yet, as far as it knows */
+    uint32_t client_count;
+    uint32_t feed_count;
+    struct feed_status feeds[STATUS_FEEDS_MAX];
+};
+
+
+#define CONTROL_CODEC(name, type) \
+    size_t name##_bytes(const struct type *message); \
+    struct bytes name##_encode(const struct type *message, void *into); \
+    NODISCARD enum status name##_decode(struct type *message, struct bytes head, \
+                                        struct proto_scratch *scratch)
+
+CONTROL_CODEC(hello, hello);
+CONTROL_CODEC(welcome, welcome);
+CONTROL_CODEC(append, append);
+CONTROL_CODEC(appended, appended);
+CONTROL_CODEC(refused, refused);
+CONTROL_CODEC(read_message, read_message);
+CONTROL_CODEC(records, records);
+CONTROL_CODEC(consumed, consumed);
+CONTROL_CODEC(read_end, read_end);
+CONTROL_CODEC(member_status, member_status);
+
+#endif

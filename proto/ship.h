@@ -1,0 +1,120 @@
+/* The messages between a replica and its upstream, as plain structs.
+ *
+ * Each has three functions: x_bytes (the encoded size), x_encode (into exactly that many bytes, and
+ * returns them), x_decode (E_MALFORMED for what protobuf refuses or a field outside its limits;
+ * views borrow from the scratch until the next decode). Order of a link's life: GREET both ways,
+ * KEYS and KEYS_STORED (encrypted clusters), PROOF both ways (likewise), RESUME, then SEGMENT and
+ * BATCH down, ACK up, COMMIT down, BYE at any time. */
+#ifndef SEALIFT_PROTO_SHIP_H
+#define SEALIFT_PROTO_SHIP_H
+
+#include "base/bytes.h"
+#include "base/ids.h"
+#include "base/status.h"
+#include "proto/scratch.h"
+
+enum {
+    GREET_EPOCHS_MAX = 1024, /* the newest entries; older divergence means `lost` */
+    GREET_DEKS_MAX = 64,     /* as many as a keyring holds */
+    BYE_TEXT_MAX = 256,
+};
+
+/* One row of the epoch table: this epoch's first batch, and the LSN before its first record. */
+struct epoch_entry {
+    epoch_t epoch;
+    batch_t start_batch;
+    lsn_t start_lsn; /* the next LSN when it began */
+};
+
+struct greet {
+    uint32_t version;
+    struct id lineage;
+    uint32_t suite;
+    struct digest descriptor;  /* zeros: the sender has none yet */
+    char region[REGION_TEXT_MAX];
+    char cluster[CLUSTER_TEXT_MAX]; /* "": join the upstream's (same region only) */
+    char key_arn[KEY_ARN_TEXT_MAX]; /* "" for unencrypted clusters, or: the upstream's */
+    uint32_t dek_count;
+    struct id deks[GREET_DEKS_MAX]; /* in order of first use */
+    epoch_t highest_epoch;          /* the highest ever seen */
+    struct position position;       /* the last batch that is durable here */
+    struct tag tag;                 /* of that batch, or the first tag of its segment */
+    lsn_t commit_lsn;
+    uint32_t epoch_count;
+    struct epoch_entry epochs[GREET_EPOCHS_MAX]; /* ascending */
+    struct bytes descriptor_bytes;  /* from the upstream only */
+};
+
+/* A DEK wrapped for one region and cluster. */
+struct envelope {
+    struct id dek;
+    struct id lineage; /* that the DEK was made for */
+    char region[REGION_TEXT_MAX];
+    char key_arn[KEY_ARN_TEXT_MAX];
+    struct digest check; /* the DEK's check value */
+    struct bytes blob;   /* what the key service returned */
+};
+
+struct keys_message {
+    uint32_t count;
+    struct envelope envelopes[GREET_DEKS_MAX];
+};
+
+struct keys_stored {
+    uint32_t dek_count;
+    struct id deks[GREET_DEKS_MAX];
+};
+
+struct proof {
+    struct digest mac;
+};
+
+/* The downstream is ready: send what follows this position. */
+struct resume {
+    struct position position;
+    segment_t segment; /* the last segment whose header is stored; SEGMENT_NONE */
+};
+
+struct segment_message { /* tail: the raw header */
+    epoch_t epoch;
+};
+
+struct batch_message { /* tail: the sealed batch */
+    epoch_t epoch;
+};
+
+struct ack {
+    epoch_t epoch; /* the highest that the replica has seen: the reign in which it acks */
+    batch_t batch;
+};
+
+struct commit {
+    epoch_t epoch;
+    lsn_t lsn;         /* committed at the cluster's level */
+    batch_t batch;     /* the newest that the upstream has, for showing lag */
+    lsn_t end_lsn;     /* its last LSN */
+};
+
+struct bye {
+    enum status why;
+    char text[BYE_TEXT_MAX];
+};
+
+#define SHIP_CODEC(name, type) \
+    size_t name##_bytes(const struct type *message); \
+    struct bytes name##_encode(const struct type *message, void *into); \
+    NODISCARD enum status name##_decode(struct type *message, struct bytes head, \
+                                        struct proto_scratch *scratch)
+
+SHIP_CODEC(greet, greet);
+SHIP_CODEC(keys_message, keys_message);
+SHIP_CODEC(keys_stored, keys_stored);
+SHIP_CODEC(proof, proof);
+SHIP_CODEC(resume, resume);
+SHIP_CODEC(segment_message, segment_message);
+SHIP_CODEC(batch_message, batch_message);
+SHIP_CODEC(ack, ack);
+SHIP_CODEC(commit, commit);
+SHIP_CODEC(bye, bye);
+
+#endif
