@@ -1,0 +1,55 @@
+/* What must a member be told before it starts?
+ *
+ * Everything that primary and replica have in common: who it is, what it demands of its cluster,
+ * and every limit that bounds its memory and its patience. Plain data, copied at creation; texts
+ * must fit their arrays. member_settings_default fills in all limits; the sim makes them tiny so
+ * that rare paths are daily paths. */
+#ifndef SEALIFT_MEMBER_SETTINGS_H
+#define SEALIFT_MEMBER_SETTINGS_H
+
+#include "base/entropy.h"
+#include "base/ids.h"
+#include "base/instant.h"
+#include "base/level.h"
+#include "base/trace.h"
+#include "cluster/rules.h"
+#include "node/identity.h"
+
+struct member_settings {
+    struct identity self;            /* from its own certificate */
+    enum wish encrypted;             /* what the person asked for; unsaid: whatever the cluster is */
+    char key[KEY_ARN_TEXT_MAX];      /* KMS key of this region: any identifier; "" = unsaid */
+    char cluster[CLUSTER_TEXT_MAX];  /* cluster resource id; "" = draw one, or join (same region) */
+
+    uint64_t window_bytes;      /* sealed batches in memory; at least two of the largest batch */
+    uint32_t window_batches;    /* at most so many of them */
+    uint64_t segment_bytes;     /* a segment is closed before it grows beyond this */
+    uint32_t segments_max;      /* rows of the segment index */
+    uint32_t batch_bytes;       /* a batch is sealed when it has grown to this */
+    uint32_t record_bytes_max;  /* at most RECORD_BYTES_MAX */
+    uint32_t producers_max;     /* at most PRODUCERS_MAX */
+    uint32_t feeds_max;         /* downstream replicas */
+    uint32_t clients_max;       /* client, reader and operator links */
+    uint64_t feed_window_bytes; /* unacknowledged bytes in flight to one replica */
+    uint32_t reads_max;         /* disk reads under way at once; each has a buffer */
+    uint32_t read_bytes;        /* the usual size of one */
+
+    struct span greet_max;     /* from link up to RESUME, keys aside */
+    struct span keys_max;      /* for the key exchange of a greeting */
+    struct span keys_wait_max; /* at start: how long an unreachable key service is waited for */
+    struct span silence_max;   /* hang up after hearing nothing for this long */
+    struct span heartbeat_gap; /* say something at least this often */
+    struct span announce_gap;  /* a commit is announced within this */
+    struct span retry_gap;     /* before asking or dialing again; doubles up to 16 times this */
+
+    struct entropy entropy;
+    struct trace trace;
+};
+
+/* Limits for production: under 256 MiB of memory. Leaves who, entropy and trace alone. */
+void member_settings_default(struct member_settings *settings);
+
+/* E_USAGE where the limits contradict each other; `why` (VERDICT_TEXT_MAX) then says which. */
+NODISCARD enum status member_settings_check(const struct member_settings *settings, char *why);
+
+#endif
