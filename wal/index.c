@@ -1,0 +1,92 @@
+/* Rows are dense by segment number, so a number is a subtraction away; batches and LSNs ascend, so
+ * they are found by halving. */
+#include "wal/index.h"
+
+#include "base/check.h"
+
+size_t index_bytes(uint32_t capacity)
+{
+    return arena_need(sizeof(struct index_row) * capacity, _Alignof(struct index_row));
+}
+
+void index_init(struct index *index, struct arena *arena, uint32_t capacity)
+{
+    *index = (struct index){.rows = ARENA_ARRAY(arena, struct index_row, capacity),
+                            .capacity = capacity};
+}
+
+const struct index_row *index_last(const struct index *index)
+{
+    return index->count == 0 ? NULL : &index->rows[index->count - 1];
+}
+
+void index_add(struct index *index, const struct segment_header *header)
+{
+    const struct index_row *last = index_last(index);
+
+    CHECK(!index_is_full(index));
+    CHECK(last == NULL || header->segment == last->segment + 1);
+
+    struct index_row *row = &index->rows[index->count++];
+    *row = (struct index_row){.segment = header->segment,
+                              .first_batch = header->first_batch,
+                              .first_lsn = header->first_lsn,
+                              .epoch = header->epoch,
+                              .dek = header->dek};
+    memcpy(row->crc_seed, header->commitment.bytes, sizeof row->crc_seed);
+}
+
+void index_drop_from(struct index *index, segment_t segment)
+{
+    while (index->count > 0 && index->rows[index->count - 1].segment >= segment) {
+        index->count--;
+    }
+}
+
+const struct index_row *index_find(const struct index *index, segment_t segment)
+{
+    if (index->count == 0 || segment < index->rows[0].segment) {
+        return NULL;
+    }
+    const uint64_t place = segment - index->rows[0].segment;
+
+    return place < index->count ? &index->rows[place] : NULL;
+}
+
+static bool row_begins_after(const struct index_row *row, bool by_lsn, uint64_t value)
+{
+    return (by_lsn ? row->first_lsn : row->first_batch) > value;
+}
+
+static const struct index_row *last_not_after(const struct index *index, bool by_lsn,
+                                              uint64_t value)
+{
+    uint32_t begin = 0;
+    uint32_t end = index->count;
+
+    while (begin < end) {
+        const uint32_t middle = begin + (end - begin) / 2;
+
+        if (row_begins_after(&index->rows[middle], by_lsn, value)) {
+            end = middle;
+        } else {
+            begin = middle + 1;
+        }
+    }
+    return begin == 0 ? NULL : &index->rows[begin - 1];
+}
+
+const struct index_row *index_of_batch(const struct index *index, batch_t batch)
+{
+    return last_not_after(index, false, batch);
+}
+
+const struct index_row *index_of_lsn(const struct index *index, lsn_t lsn)
+{
+    return last_not_after(index, true, lsn);
+}
+
+batch_t index_end_batch(const struct index *index, const struct index_row *row, batch_t open_end)
+{
+    return row == index_last(index) ? open_end : row[1].first_batch;
+}

@@ -1,0 +1,51 @@
+/* Which segments are there, and what does each begin with?
+ *
+ * One small row a segment, in order, without gaps: enough to find the segment of a batch or of an
+ * LSN, and to read it without its key. A segment's valid batches end where the next one begins. */
+#ifndef SEALIFT_WAL_INDEX_H
+#define SEALIFT_WAL_INDEX_H
+
+#include "base/arena.h"
+#include "wal/segment.h"
+
+struct index_row {
+    segment_t segment;
+    batch_t first_batch;
+    lsn_t first_lsn;
+    epoch_t epoch;
+    struct id dek;
+    uint8_t crc_seed[4]; /* commitment[0..3]: batch CRCs start from it */
+};
+
+struct index {
+    struct index_row *rows;
+    uint32_t count;
+    uint32_t capacity;
+};
+
+size_t index_bytes(uint32_t capacity);
+void index_init(struct index *index, struct arena *arena, uint32_t capacity);
+
+static inline bool index_is_full(const struct index *index)
+{
+    return index->count == index->capacity;
+}
+
+/* The segment number must follow the last one. There must be room. */
+void index_add(struct index *index, const struct segment_header *header);
+
+/* Forgets `segment` and all after it. */
+void index_drop_from(struct index *index, segment_t segment);
+
+/* NULL where there is none. */
+const struct index_row *index_find(const struct index *index, segment_t segment);
+const struct index_row *index_last(const struct index *index);
+
+/* The last segment that begins at or before it: NULL where even the first begins later. */
+const struct index_row *index_of_batch(const struct index *index, batch_t batch);
+const struct index_row *index_of_lsn(const struct index *index, lsn_t lsn);
+
+/* The batch after the last valid one of the row's segment; `open_end` for the newest. */
+batch_t index_end_batch(const struct index *index, const struct index_row *row, batch_t open_end);
+
+#endif
