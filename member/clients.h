@@ -1,0 +1,68 @@
+/* Clients, readers and operators: those who speak proto/control.h.
+ *
+ * HELLO, WELCOME, STATUS and reading are the same on every member; APPEND is for the primary alone,
+ * which looks at the message first (primary/intake.h). Each client may have one READ under way. A
+ * reader gets records up to member->visible_lsn, decoded from the window or from the disk, and never
+ * runs more than its own window ahead of what it has CONSUMED. */
+#ifndef SEALIFT_MEMBER_CLIENTS_H
+#define SEALIFT_MEMBER_CLIENTS_H
+
+#include "member/reads.h"
+#include "node/effects.h"
+#include "proto/control.h"
+#include "wal/batch.h"
+
+struct member;
+
+struct reading { /* one READ under way */
+    bool active;
+    bool follow;
+    uint64_t request;
+    lsn_t next;         /* the next LSN to send */
+    lsn_t consumed;
+    uint64_t window_bytes;
+    uint64_t flight_bytes; /* sent and not consumed, as an upper bound */
+    segment_t segment;  /* whose key `sealer` holds; SEGMENT_NONE */
+    uint64_t offset;    /* of the next batch in that segment */
+    batch_t batch;      /* its number; 0: not found yet */
+    struct batch_sealer sealer;
+    struct read_slot *read;
+};
+
+struct client {
+    link_t link; /* 0: a free slot */
+    struct identity peer;
+    bool welcomed;
+    struct instant heard_at;
+    struct reading reading;
+};
+
+struct clients {
+    uint32_t capacity;
+    uint32_t count;
+    struct client *list;
+    uint8_t *plain;       /* plaintext that this step's RECORDS point into */
+    uint64_t plain_bytes; /* at least one batch of the largest size */
+    uint64_t plain_used;
+};
+
+size_t clients_bytes(uint32_t capacity, uint64_t plain_bytes);
+void clients_init(struct clients *clients, struct arena *arena, uint32_t capacity,
+                  uint64_t plain_bytes);
+void clients_drop(struct clients *clients); /* libcrypto contexts, plaintext */
+struct client *clients_find(const struct clients *clients, link_t link);
+
+void clients_on_link_up(struct member *member, const struct event *event, struct effects *fx);
+
+/* Everything but APPEND. */
+void clients_on_message(struct member *member, struct client *client, const struct event *event,
+                        struct effects *fx);
+void clients_on_link_down(struct member *member, struct client *client);
+void clients_on_read(struct member *member, struct read_slot *slot, struct effects *fx);
+void clients_pump(struct member *member, struct instant now, struct effects *fx);
+
+__attribute__((format(printf, 5, 6))) void clients_refuse(struct effects *fx, link_t link,
+                                                           uint64_t request, enum status why,
+                                                           const char *format, ...);
+
+#endif

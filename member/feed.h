@@ -1,0 +1,89 @@
+/* One downstream replica: greeted, given its keys, and fed from the window or from the disk.
+ *
+ * The upstream's side of a member link, the same on a primary and on a cascading replica:
+ * GREETING (both GREETs, the rules R12..R14, divergence) -> KEYS (wrap for its region, or hand over our
+ * own in the same region; wait until stored) -> PROVING -> WAITING for RESUME -> STREAMING. Streaming is
+ * one loop: the next batch is in the window, or it is read from its segment; the bytes are the same.
+ * `acked <= sent <= ship limit`; what is in flight is bounded by feed_window_bytes. */
+#ifndef SEALIFT_MEMBER_FEED_H
+#define SEALIFT_MEMBER_FEED_H
+
+#include "base/ring.h"
+#include "member/reads.h"
+#include "node/effects.h"
+#include "proto/control.h"
+#include "proto/ship.h"
+
+struct member;
+
+enum feed_state {
+    FEED_FREE,
+    FEED_GREETING,
+    FEED_KEYS,
+    FEED_PROVING,
+    FEED_WAITING,
+    FEED_STREAMING,
+    FEED_STATES
+};
+
+enum { FEED_FLIGHT_MAX = 1024 }; /* batches in flight to one replica */
+
+struct feed_flight { /* one batch that was sent and not acked */
+    batch_t batch;
+    lsn_t end_lsn;
+    uint32_t bytes;
+    struct instant sent_at;
+};
+
+struct feed {
+    enum feed_state state;
+    link_t link;
+    struct identity peer;
+    uint8_t exporter[32];
+    char cluster[CLUSTER_TEXT_MAX]; /* the replica's, from its GREET */
+    char key_arn[KEY_ARN_TEXT_MAX];
+    struct id missing[GREET_DEKS_MAX]; /* DEKs that it asked for, and the envelopes made so far */
+    uint32_t missing_count, wrapped_count;
+    struct digest greets;       /* SHA-256(its GREET || ours), framing included */
+    struct id proof_dek;
+    struct instant started_at;  /* of the present state, for its limit */
+    struct instant heard_at, said_at;
+
+    batch_t sent, acked;
+    epoch_t acked_epoch;
+    lsn_t acked_lsn;
+    segment_t sent_segment;     /* the last whose header was sent; SEGMENT_NONE */
+    uint64_t flight_bytes;
+    struct ring flight_ring;
+    struct feed_flight *flight; /* FEED_FLIGHT_MAX */
+    struct read_slot *read;     /* the disk read that it waits for, or is sending from */
+    lsn_t announced_lsn;
+    struct instant announce_at;
+};
+
+struct feeds {
+    uint32_t capacity;
+    struct feed *list;
+    uint8_t *blobs; /* envelopes under way: one KEYS message at a time */
+};
+
+size_t feeds_bytes(uint32_t capacity);
+void feeds_init(struct feeds *feeds, struct arena *arena, uint32_t capacity);
+struct feed *feeds_find(const struct feeds *feeds, link_t link);
+
+/* A replica has called. Refused with a BYE where no place is free or the member is not ready. */
+void feeds_on_link_up(struct member *member, const struct event *event, struct effects *fx);
+void feeds_on_message(struct member *member, struct feed *feed, const struct event *event,
+                      struct effects *fx);
+void feeds_on_link_down(struct member *member, struct feed *feed);
+void feeds_on_read(struct member *member, struct read_slot *slot, struct effects *fx);
+void feeds_on_keys(struct member *member, const struct event *event, struct effects *fx);
+
+/* Sends what is possible up to member->ship_limit, announces commits, hangs up on the silent. */
+void feeds_pump(struct member *member, struct instant now, struct effects *fx);
+struct instant feeds_deadline(const struct member *member);
+void feeds_check(const struct member *member);
+void feed_status_of(const struct member *member, const struct feed *feed, struct instant now,
+                    struct feed_status *status);
+
+#endif

@@ -1,0 +1,93 @@
+/* What a primary and a replica have in common: one WAL on one disk, its keys, and those who call.
+ *
+ * A plain struct, embedded in both nodes. Each part has its own header and its own file; this one
+ * only routes events to them. The node that owns it moves ship_limit, commit_lsn and visible_lsn. */
+#ifndef SEALIFT_MEMBER_MEMBER_H
+#define SEALIFT_MEMBER_MEMBER_H
+
+#include "cluster/control.h"
+#include "cluster/descriptor.h"
+#include "cluster/keyring.h"
+#include "member/clients.h"
+#include "member/deks.h"
+#include "member/feed.h"
+#include "member/opening.h"
+#include "member/reads.h"
+#include "member/saves.h"
+#include "member/settings.h"
+#include "member/unwrap.h"
+#include "wal/wal.h"
+
+struct member {
+    struct member_settings settings;
+    bool is_writer;
+
+    /* what this cluster is; known once the folder was opened, created or joined */
+    bool known;
+    struct descriptor descriptor;
+    uint8_t descriptor_bytes[DESCRIPTOR_BYTES_MAX];
+    size_t descriptor_size;
+    struct digest descriptor_digest;
+
+    struct control control; /* epochs, highest epoch seen, commit: saved through saves.h */
+    struct keyring *keyring; /* large: in the arena */
+    struct deks deks;
+    struct wal wal;
+    struct writes writes;
+    struct reads reads;
+    struct saves saves;
+    struct unwrap unwrap;
+    struct opening *opening;
+    struct feeds feeds;
+    struct clients clients;
+    struct proto_scratch scratch;
+    struct greet *greet; /* the largest message: one at hand, in the arena */
+
+    batch_t ship_limit; /* feeds send up to here: sealed on a primary, durable on a replica */
+    lsn_t commit_lsn;   /* known committed at the cluster's level; only forward */
+    lsn_t visible_lsn;  /* readers see up to here; only forward */
+
+    struct instant started_at;
+    uint64_t appended_records, appended_bytes, shipped_bytes, received_bytes, persisted_bytes;
+    bool ready;   /* links are served */
+    bool halted;  /* HALT has been asked for: nothing more is done */
+    bool stopping;
+};
+
+size_t member_bytes(const struct member_settings *settings);
+void member_init(struct member *member, struct arena *arena,
+                 const struct member_settings *settings, bool is_writer);
+void member_drop(struct member *member); /* wipes keys, frees what libcrypto holds */
+
+/* The descriptor (and its digest) becomes this member's; wal_know included. */
+void member_know(struct member *member, const struct descriptor *descriptor, struct bytes file);
+
+/* Asks for HALT, once. */
+__attribute__((format(printf, 4, 5))) void member_halt(struct member *member, struct effects *fx,
+                                                        enum status why, const char *format, ...);
+
+/* Accepted links go to feeds or clients by the role in their certificate; others are refused. */
+void member_on_link_up(struct member *member, const struct event *event, struct effects *fx);
+
+/* False where the link is neither a feed's nor a client's. */
+bool member_on_message(struct member *member, const struct event *event, struct effects *fx);
+bool member_on_link_down(struct member *member, const struct event *event, struct effects *fx);
+
+/* A failed write halts. Otherwise the wal, the saves or the opening hear of it; `asked` tells the
+ * node what it was. */
+struct write_asked member_on_written(struct member *member, const struct event *event,
+                                     struct effects *fx);
+void member_on_read(struct member *member, const struct event *event, struct effects *fx);
+
+/* Unwrap and feed askers; false for the node's own. */
+bool member_on_keys(struct member *member, const struct event *event, struct effects *fx);
+
+/* After the node's own pump. Sets wake_at. */
+void member_pump(struct member *member, struct instant now, struct effects *fx);
+void member_check(const struct member *member);
+
+/* All but what only the node knows (state, level, lag). */
+void member_fill_status(const struct member *member, struct instant now,
+                        struct member_status *status);
+
+#endif

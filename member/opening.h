@@ -1,0 +1,42 @@
+/* From a data folder to a place to go on from.
+ *
+ * Small files first (descriptor, keyring, control), then the DEKs (unwrap.h), then the header of every
+ * segment, then a scan of the newest segment past the page cache, then the decision of the recovery
+ * table (wal/recover.h), carried out: quarantine, sync. Ends with wal_resume done, or with an empty
+ * folder, or with a HALT whose sentence says what was found, where, and what to do. Nothing is
+ * written before everything was read. */
+#ifndef SEALIFT_MEMBER_OPENING_H
+#define SEALIFT_MEMBER_OPENING_H
+
+#include "member/reads.h"
+#include "node/effects.h"
+#include "wal/scan.h"
+
+struct member;
+
+enum opening_state {
+    OPENING_IDLE,
+    OPENING_KEYS,    /* envelopes are being unwrapped */
+    OPENING_HEADERS, /* every segment's first block */
+    OPENING_SCAN,    /* the newest segments' batches */
+    OPENING_MEND,    /* quarantine and sync */
+    OPENING_EMPTY,   /* done: nothing is here */
+    OPENING_DONE,    /* done: the WAL may go on */
+    OPENING_FAILED,  /* HALT has been asked for */
+};
+
+struct opening; /* opening_state.h: internal */
+
+size_t opening_bytes(uint32_t segments_max);
+void opening_init(struct member *member, struct arena *arena);
+void opening_begin(struct member *member, const struct store_inventory *inventory,
+                   struct instant now, struct effects *fx);
+void opening_on_read(struct member *member, struct read_slot *slot, struct effects *fx);
+void opening_on_written(struct member *member, const struct write_asked *asked,
+                        struct effects *fx);
+
+/* After every event while it is not done. */
+void opening_pump(struct member *member, struct instant now, struct effects *fx);
+enum opening_state opening_state(const struct member *member);
+
+#endif

@@ -1,0 +1,52 @@
+/* Disk reads under way, each with a buffer.
+ *
+ * A fixed number of buffers of the usual size, and one that holds the largest batch that can exist:
+ * whoever meets a batch larger than the usual size asks again for that one. An answer keeps its slot
+ * until reads_free, so that a SEND may point into it until the next step. */
+#ifndef SEALIFT_MEMBER_READS_H
+#define SEALIFT_MEMBER_READS_H
+
+#include "base/arena.h"
+#include "node/effects.h"
+
+enum read_owner { READ_OPENING, READ_FEED, READ_READER };
+
+struct read_slot {
+    bool used;
+    bool answered;
+    enum read_owner owner;
+    uint64_t value; /* the owner's own: a link */
+    segment_t segment;
+    uint64_t offset;
+    struct bytes bytes; /* what was read, once answered; short where the file ends */
+    enum status status; /* likewise */
+    uint8_t *buffer;
+    uint64_t buffer_bytes;
+};
+
+struct reads {
+    uint32_t count;         /* slots; the last is the large one */
+    struct read_slot *slots;
+};
+
+size_t reads_bytes(uint32_t count, uint64_t usual_bytes, uint64_t large_bytes);
+void reads_init(struct reads *reads, struct arena *arena, uint32_t count, uint64_t usual_bytes,
+                uint64_t large_bytes);
+
+/* The largest that one read can ask for. */
+uint64_t reads_large_bytes(const struct reads *reads);
+uint64_t reads_usual_bytes(const struct reads *reads);
+
+/* `what->into` is filled in here. Sizes up to the usual take any slot, larger ones the large one.
+ * NULL: none is free now; try again after the next READ. */
+struct read_slot *reads_ask(struct reads *reads, struct effects *fx, enum read_owner owner,
+                            uint64_t value, struct store_read what);
+
+/* The slot that this event answers, filled in. */
+struct read_slot *reads_answered(struct reads *reads, const struct event_read *event);
+void reads_free(struct read_slot *slot);
+
+/* The owner has gone: its answers are dropped when they come. */
+void reads_forget(struct reads *reads, enum read_owner owner, uint64_t value);
+
+#endif

@@ -1,0 +1,35 @@
+/* Have the key service of our own region open the envelopes of the keyring.
+ *
+ * One after the other: ASK_KEYS, check, into `deks`. A key service that does not answer is asked
+ * again, with growing gaps, until `give_up`; a refusal is final. Used at start and when an upstream
+ * hands over envelopes. */
+#ifndef SEALIFT_MEMBER_UNWRAP_H
+#define SEALIFT_MEMBER_UNWRAP_H
+
+#include "base/instant.h"
+#include "node/effects.h"
+
+struct member;
+
+enum unwrap_state { UNWRAP_IDLE, UNWRAP_ASKED, UNWRAP_WAITING, UNWRAP_DONE, UNWRAP_FAILED };
+
+struct unwrap {
+    enum unwrap_state state;
+    uint64_t attempt;        /* the ticket's value: answers to older attempts are ignored */
+    uint32_t envelope;       /* which of the keyring is asked for */
+    unsigned tries;
+    struct instant retry_at; /* while WAITING */
+    struct instant give_up;
+    enum status why;         /* FAILED */
+    char text[256];          /* FAILED: the key service's own sentence, and which key and region */
+};
+
+/* Starts with the first envelope whose DEK is not held; DONE at once where there is none. */
+void unwrap_begin(struct member *member, struct instant now, struct instant give_up,
+                  struct effects *fx);
+void unwrap_on_keys(struct member *member, const struct event *event, struct effects *fx);
+void unwrap_pump(struct member *member, struct instant now, struct effects *fx);
+void unwrap_forget(struct member *member); /* back to IDLE; a late answer changes nothing */
+struct instant unwrap_deadline(const struct member *member);
+
+#endif
