@@ -52,6 +52,7 @@ struct feed {
     batch_t sent, acked;
     epoch_t acked_epoch;
     lsn_t acked_lsn;
+    bool votes;                 /* set by a primary: its acks count towards the level */
     segment_t sent_segment;     /* the last whose header was sent; SEGMENT_NONE */
     uint64_t flight_bytes;
     struct ring flight_ring;

@@ -47,6 +47,12 @@ struct member {
     lsn_t commit_lsn;   /* known committed at the cluster's level; only forward */
     lsn_t visible_lsn;  /* readers see up to here; only forward */
 
+    /* what only the node knows, kept current by it for STATUS */
+    const char *state;  /* "serving" */
+    struct level level; /* the cluster's; a replica leaves it LEVEL_LOCAL */
+    lsn_t upstream_lsn;
+    uint64_t lag_us;
+
     struct instant started_at;
     uint64_t appended_records, appended_bytes, shipped_bytes, received_bytes, persisted_bytes;
     bool ready;   /* links are served */
@@ -82,11 +88,13 @@ void member_on_read(struct member *member, const struct event *event, struct eff
 /* Unwrap and feed askers; false for the node's own. */
 bool member_on_keys(struct member *member, const struct event *event, struct effects *fx);
 
-/* After the node's own pump. Sets wake_at. */
+/* Steps of a node: event, the node's own pump (which asks opening_state and unwrap.state), this.
+ * Pumps opening, unwrap, saves, feeds and clients, and sets wake_at; it asks for another step at
+ * once where opening or unwrap have come to an end in it. */
 void member_pump(struct member *member, struct instant now, struct effects *fx);
 void member_check(const struct member *member);
 
-/* All but what only the node knows (state, level, lag). */
+/* All of it, from what the node has put into `state` and its neighbours. */
 void member_fill_status(const struct member *member, struct instant now,
                         struct member_status *status);
 

@@ -10,7 +10,6 @@
 
 #include "member/reads.h"
 #include "node/effects.h"
-#include "wal/scan.h"
 
 struct member;
 

@@ -31,12 +31,14 @@ struct saves {
 size_t saves_bytes(void);
 void saves_init(struct saves *saves, struct arena *arena);
 
-/* member->control, member->keyring, member->descriptor_file have changed. */
+/* member->control, member->keyring, member->descriptor_bytes have changed. What finds no room in
+ * the queue of writes is written by a later saves_pump. */
 void saves_control(struct member *member, struct effects *fx);
 void saves_keyring(struct member *member, struct effects *fx);
 void saves_descriptor(struct member *member, struct effects *fx);
 
 void saves_on_written(struct member *member, enum write_kind kind, struct effects *fx);
+void saves_pump(struct member *member, struct effects *fx);
 
 /* Everything that has changed so far is durable. */
 bool saves_are_durable(const struct saves *saves);
