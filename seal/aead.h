@@ -39,8 +39,9 @@ void aead_seal(struct aead *aead, const struct nonce *nonce, struct bytes aad,
 NODISCARD enum status aead_open(struct aead *aead, const struct nonce *nonce, struct bytes aad,
                                 struct bytes sealed, const struct tag *tag, uint8_t *out);
 
-/* As aead_open, but nobody wants the plaintext: it is decrypted piece by piece and wiped. */
+/* As aead_open, but nobody wants the plaintext: it is decrypted piece by piece and wiped. E_FORGED
+ * also where one of its last `padding` bytes is not zero. */
 NODISCARD enum status aead_verify(struct aead *aead, const struct nonce *nonce, struct bytes aad,
-                                  struct bytes sealed, const struct tag *tag);
+                                  struct bytes sealed, const struct tag *tag, size_t padding);
 
 #endif

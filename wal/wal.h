@@ -70,6 +70,7 @@ struct wal {
     struct batch_sealer sealer;
     uint64_t offset;
     uint64_t batch_count;
+    bool has_data; /* a data batch was placed in it by this process */
     bool closed; /* its final batch is sealed */
     struct tag tag; /* of the last batch, or its first tag */
 

@@ -12,8 +12,8 @@ static enum status check_identity(const struct wal *wal, const struct segment_he
         return E_LINEAGE;
     }
     return header->suite == wal->suite && digest_equal(&header->descriptor, &wal->descriptor)
-        ? OK
-        : E_DESCRIPTOR;
+               ? OK
+               : E_DESCRIPTOR;
 }
 
 static enum status check_place(const struct wal *wal, const struct segment_header *header)
@@ -34,7 +34,10 @@ static enum status check_place(const struct wal *wal, const struct segment_heade
         || header->prev_end_lsn != wal->sealed_lsn) {
         return E_CHAIN;
     }
-    return same_reign && !wal->closed ? E_CHAIN : OK; /* a reign closes what it began */
+    /* A reign is one writer's, and it closes what it began. */
+    return same_reign && !(wal->closed && id_equal(&header->incarnation, &wal->header.incarnation))
+               ? E_CHAIN
+               : OK;
 }
 
 enum status wal_adopt_segment(struct wal *wal, const struct segment_header *header,

@@ -40,6 +40,7 @@ void wal_place_segment(struct wal *wal, const struct segment_header *header,
     wal->epoch = header->epoch;
     wal->offset = SEGMENT_HEADER_BYTES;
     wal->batch_count = 0;
+    wal->has_data = false;
     wal->closed = false;
     wal->tag = segment_first_tag(header);
     batch_sealer_begin(&wal->sealer, header, raw, key);
@@ -71,6 +72,7 @@ void wal_place_batch(struct wal *wal, const struct batch_header *header, const s
     wal->sealed = header->batch;
     wal->sealed_lsn = batch.end_lsn;
     wal->tag = *tag;
+    wal->has_data = wal->has_data || header->type == BATCH_DATA;
     wal->closed = header->type == BATCH_FINAL;
     wal->offset += header->batch_bytes;
     wal->batch_count++;

@@ -112,17 +112,17 @@ static bool window_has_room_to_roll(struct wal *wal, uint32_t bytes)
 {
     const uint32_t checkpoint = batch_bytes_for(producers_encoded_bytes(&wal->producers));
 
-    return writes_room(wal->writes) >= 4 && wal_place_has_room_for_segment(wal)
-        && wal_place_reserve(wal, BATCH_BLOCK_BYTES + checkpoint + bytes) != NULL;
+    return writes_room(wal->writes) >= 4 && window_slots(&wal->window) >= 3
+           && wal_place_has_room_for_segment(wal)
+           && wal_place_reserve(wal, BATCH_BLOCK_BYTES + checkpoint + bytes) != NULL;
 }
 
 static bool segment_has_room(const struct wal *wal, uint32_t bytes)
 {
     /* Any one batch may follow the checkpoint, however large: a segment is then as large as that. */
-    const bool is_fresh = wal->batch_count <= 2;
-
-    return (is_fresh || wal->offset + bytes + BATCH_BLOCK_BYTES <= wal->settings.segment_bytes)
-        && wal->batch_count + 2 <= SEGMENT_BATCHES_MAX;
+    return (!wal->has_data
+            || wal->offset + bytes + BATCH_BLOCK_BYTES <= wal->settings.segment_bytes)
+           && wal->batch_count + 2 <= SEGMENT_BATCHES_MAX;
 }
 
 static size_t open_bytes(const struct open_batch *open)
@@ -135,8 +135,8 @@ static bool open_has_room(const struct wal *wal, size_t bytes)
     const struct open_batch *open = &wal->open;
 
     return open->run_count < WAL_RUNS_MAX
-        && open_bytes(open) + RUN_BYTES + bytes + BATCH_OVERHEAD_BYTES
-            <= wal->settings.batch_bytes;
+           && open_bytes(open) + RUN_BYTES + bytes + BATCH_OVERHEAD_BYTES
+                  <= wal->settings.batch_bytes;
 }
 
 enum status wal_make_room(struct wal *wal, size_t bytes, uint64_t created_ns, struct effects *fx)

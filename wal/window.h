@@ -27,6 +27,8 @@ struct window {
     uint8_t *memory;
     uint64_t memory_bytes;
     uint64_t head, tail; /* bytes, never wrapping; slot = remainder */
+    uint64_t reserved_begin;
+    uint32_t reserved_bytes; /* 0: no reservation stands */
     struct ring ring;
     struct window_batch *batches;
     batch_t durable; /* batches after it must stay */
@@ -39,9 +41,13 @@ void window_init(struct window *window, struct arena *arena, uint64_t memory_byt
 /* Forgets everything: the next batch may have any number. */
 void window_clear(struct window *window, batch_t durable);
 
+/* How many batches can enter before one that is not durable would have to leave. */
+uint64_t window_slots(const struct window *window);
+
 /* Memory for a batch of up to `bytes` (a multiple of 4096), letting go of the oldest durable
- * batches as needed; NULL where what is not durable leaves no room. Nothing is taken until
- * window_push, and only the last reservation counts. */
+ * batches as needed; NULL where what is not durable leaves no room (nothing has been let go then), or
+ * where `bytes` is more than all of the memory. Nothing is taken until window_push, and only the
+ * last reservation counts. */
 uint8_t *window_reserve(struct window *window, uint32_t bytes);
 
 /* The batch that was put into the last reservation; its number follows the newest. */
