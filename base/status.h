@@ -69,6 +69,7 @@
     X(E_NOT_READY, CALLER, "the member is starting or stopping: try again") \
     X(E_INDEFINITE, CALLER, "the result is not known: retry with the same producer and sequence") \
     X(E_RULE, CALLER, "InvalidParameterCombination") \
+    X(E_KMS_ERROR, CALLER, "refused with an error of the KMS API, which says why") \
     X(E_USAGE, CALLER, "the settings contradict each other or are incomplete")
 
 enum status {

@@ -98,12 +98,28 @@ struct event_saved {
     enum status status;
 };
 
+/* One row of the catalog. In a SAVE, all rows are one transaction, durable together or not at all,
+ * and a NULL value deletes. SAVEs complete in order; after one has failed, those that were asked
+ * before its SAVED fail too. */
+struct save_row {
+    const char *table;
+    const char *key;
+    struct bytes value;
+};
+
+/* START of a keys or region node: the rows of its catalog, by table and key. Borrowed. */
+struct event_rows {
+    const struct save_row *rows;
+    size_t row_count;
+};
+
 struct event {
     enum event_kind kind;
     struct instant now; /* never decreases; the only clock that a node sees */
     uint64_t wall_ns;   /* UNIX time; advisory: may jump, decides nothing */
     union {
-        struct store_inventory start;
+        struct store_inventory start; /* of a member */
+        struct event_rows start_rows; /* of a keys or region node */
         struct event_link link;
         struct event_message message;
         struct event_written written;
@@ -165,13 +181,6 @@ struct effect_keys {
  * its version. An empty lineage asks without changing anything. */
 struct effect_claim {
     struct claim_record record;
-};
-
-/* Rows of one transaction: durable together or not at all. A NULL value deletes. */
-struct save_row {
-    const char *table;
-    const char *key;
-    struct bytes value;
 };
 
 struct effect_save {
