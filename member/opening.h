@@ -10,6 +10,7 @@
 
 #include "member/reads.h"
 #include "node/effects.h"
+#include "wal/writes.h"
 
 struct member;
 
@@ -28,9 +29,12 @@ struct opening; /* opening_state.h: internal */
 
 size_t opening_bytes(uint32_t segments_max);
 void opening_init(struct member *member, struct arena *arena);
+void opening_drop(struct member *member); /* what libcrypto holds */
 void opening_begin(struct member *member, const struct store_inventory *inventory,
                    struct instant now, struct effects *fx);
 void opening_on_read(struct member *member, struct read_slot *slot, struct effects *fx);
+
+/* Of its own quarantines and syncs; a replica's cut asks for such too, and is not disturbed. */
 void opening_on_written(struct member *member, const struct write_asked *asked,
                         struct effects *fx);
 
