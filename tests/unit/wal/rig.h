@@ -206,9 +206,9 @@ static inline enum status rig_adopt_header(struct rig *replica, struct bytes raw
     struct segment_header header;
     const enum status status = segment_header_decode(&header, raw);
 
-    return status != OK ? status
-                        : wal_adopt_segment(&replica->wal, &header, raw, &replica->dek,
-                                            &replica->fx);
+    return status != OK
+               ? status
+               : wal_adopt_segment(&replica->wal, &header, raw, &replica->dek, &replica->fx);
 }
 
 static inline struct rig_next rig_next_of(const struct rig_disk *source, const struct rig *replica)
@@ -263,8 +263,8 @@ static inline bool rig_disks_are_equal(const struct rig_disk *a, const struct ri
     bool equal = a->count == b->count;
 
     for (unsigned i = 0; equal && i < a->count; i++) {
-        equal = a->sizes[i] == b->sizes[i]
-            && memcmp(a->segments[i], b->segments[i], a->sizes[i]) == 0;
+        equal =
+            a->sizes[i] == b->sizes[i] && memcmp(a->segments[i], b->segments[i], a->sizes[i]) == 0;
     }
     return equal;
 }

@@ -1,4 +1,5 @@
 /* What a replica refuses, each for its own reason, and that a refusal changes nothing. */
+#include "seal/crc32c.h"
 #include "tests/unit/wal/rig.h"
 
 struct pair {
@@ -29,8 +30,8 @@ static void adopt_until(struct pair pair, segment_t segment, batch_t batch)
 {
     for (;;) {
         const struct rig_next next = rig_next_of(&pair.writer->disk, pair.replica);
-        const segment_t coming
-            = pair.replica->wal.segment == SEGMENT_NONE ? 0 : pair.replica->wal.segment + 1;
+        const segment_t coming =
+            pair.replica->wal.segment == SEGMENT_NONE ? 0 : pair.replica->wal.segment + 1;
 
         if ((next.is_header && coming == segment)
             || (!next.is_header && pair.replica->wal.sealed + 1 == batch)) {
@@ -116,11 +117,11 @@ TEST(a_changed_batch_with_a_right_checksum_is_refused_by_field)
     static const struct {
         unsigned byte;
         enum status wanted;
-    } cases[] = {{0, E_MALFORMED},  {1, E_MALFORMED},  {3, E_TOO_LARGE}, {4, E_MALFORMED},
-                 {5, E_MALFORMED},  {6, E_MALFORMED},  {8, E_GAP},       {15, E_GAP},
-                 {16, E_GAP},       {24, E_FORGED},    {28, E_FORGED},   {32, E_FORGED},
-                 {40, E_FORGED},    {48, E_CHAIN},     {63, E_CHAIN},    {64, E_FORGED},
-                 {4071, E_FORGED},  {4072, E_FORGED},  {4087, E_FORGED}, {4092, E_MALFORMED}};
+    } cases[] = {{0, E_MALFORMED}, {1, E_MALFORMED}, {3, E_TOO_LARGE}, {4, E_MALFORMED},
+                 {5, E_MALFORMED}, {6, E_MALFORMED}, {8, E_GAP},       {15, E_GAP},
+                 {16, E_GAP},      {24, E_FORGED},   {28, E_FORGED},   {32, E_FORGED},
+                 {40, E_FORGED},   {48, E_CHAIN},    {63, E_CHAIN},    {64, E_FORGED},
+                 {4071, E_FORGED}, {4072, E_FORGED}, {4087, E_FORGED}, {4092, E_MALFORMED}};
     const struct pair pair = pair_new();
     uint8_t copy[4096];
     struct rig_next next;

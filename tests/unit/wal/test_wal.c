@@ -129,8 +129,8 @@ static void read_segment(struct reading *reading, const struct rig *rig, unsigne
     reading->batches = 0;
     for (uint64_t offset = SEGMENT_HEADER_BYTES; offset < rig->disk.sizes[segment];
          offset += batch.batch_bytes) {
-        const struct bytes from = bytes_of(rig->disk.segments[segment] + offset,
-                                           rig->disk.sizes[segment] - offset);
+        const struct bytes from =
+            bytes_of(rig->disk.segments[segment] + offset, rig->disk.sizes[segment] - offset);
 
         NEED(batch_parse(&reading->sealer, &batch, from, NULL) == OK);
         NEED(batch_open(&reading->sealer, &batch, from, plain) == OK);
@@ -203,15 +203,15 @@ static struct wal_place place_of(const struct rig *rig)
 {
     const struct wal *wal = &rig->wal;
 
-    return (struct wal_place){
-        .header = &wal->header,
-        .raw_header = bytes_of(rig->disk.segments[wal->segment], SEGMENT_HEADER_BYTES),
-        .offset = wal->offset,
-        .batch_count = wal->batch_count,
-        .closed = wal->closed,
-        .tag = wal->tag,
-        .batch = wal->sealed,
-        .end_lsn = wal->sealed_lsn};
+    return (struct wal_place){.header = &wal->header,
+                              .raw_header =
+                                  bytes_of(rig->disk.segments[wal->segment], SEGMENT_HEADER_BYTES),
+                              .offset = wal->offset,
+                              .batch_count = wal->batch_count,
+                              .closed = wal->closed,
+                              .tag = wal->tag,
+                              .batch = wal->sealed,
+                              .end_lsn = wal->sealed_lsn};
 }
 
 TEST(a_new_life_begins_a_new_segment_and_a_replica_follows_into_it)
@@ -272,9 +272,9 @@ TEST(the_window_finds_what_was_sealed_until_it_leaves)
         const struct window_batch *found = window_find(&writer->wal.window, batch);
 
         NEED(found != NULL && found->batch == batch);
-        EXPECT(memcmp(writer->disk.segments[found->segment] + found->offset, found->data,
-                      found->bytes)
-               == 0);
+        EXPECT(
+            memcmp(writer->disk.segments[found->segment] + found->offset, found->data, found->bytes)
+            == 0);
     }
     rig_free(writer);
 }
