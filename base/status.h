@@ -34,6 +34,9 @@
     X(E_TLS, PEER, "the TLS handshake or a TLS record was refused") \
     X(E_LOST, PEER, "too far behind or diverged beyond what the upstream can serve") \
     X(E_BUSY, PEER, "the other end has no room for another link") \
+    X(E_CERTIFICATE, PEER, "the peer's certificate is missing, not of our CA, or not for this use") \
+    X(E_EXPIRED, PEER, "the peer's certificate is expired or not yet valid") \
+    X(E_DEPLOYMENT, PEER, "the peer's certificate is of another deployment") \
     /* our own disk */ \
     X(E_IO, DISK, "a write, read or sync failed; what was under way is in doubt") \
     X(E_DISK_FULL, DISK, "no space is left on the device") \
@@ -70,6 +73,9 @@
     X(E_INDEFINITE, CALLER, "the result is not known: retry with the same producer and sequence") \
     X(E_RULE, CALLER, "InvalidParameterCombination") \
     X(E_KMS_ERROR, CALLER, "refused with an error of the KMS API, which says why") \
+    X(E_UNSIGNED, CALLER, "the request carries no AWS signature") \
+    X(E_SIGNATURE, CALLER, "the request's AWS signature does not match") \
+    X(E_SKEW, CALLER, "the request was signed more than 15 minutes from now") \
     X(E_USAGE, CALLER, "the settings contradict each other or are incomplete")
 
 enum status {
