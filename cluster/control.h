@@ -30,8 +30,9 @@ struct control {
 /* `into` has CONTROL_BYTES. */
 struct bytes control_encode(const struct control *control, void *into);
 
-/* The best of the copies. E_MISSING for an empty file, E_CHECKSUM where no copy is good. `good`
- * (may be NULL) receives how many copies were. */
+/* The best of the copies. E_MISSING for an empty file, E_CHECKSUM where no copy is good, E_VERSION
+ * where none is and one is whole but of another version. `good` (may be NULL) receives how many
+ * copies were. */
 NODISCARD enum status control_decode(struct control *control, struct bytes file, unsigned *good);
 
 #endif

@@ -18,9 +18,12 @@ struct epoch_table {
 };
 
 /* Adds the newest. E_STALE_EPOCH where its epoch is not higher than the last (the very same entry
- * again is OK); E_MALFORMED where it starts before the start of the one before it. The oldest entry
- * makes room. */
+ * again is OK); E_MALFORMED for an epoch or start of 0, and where batch or LSN begin before those of
+ * the one before it: after a cut below that, epoch_table_cut comes first. The oldest makes room. */
 NODISCARD enum status epoch_table_add(struct epoch_table *table, const struct epoch_entry *entry);
+
+/* Forgets the epochs above `keep.epoch`: what a cut at `keep` leaves. */
+void epoch_table_cut(struct epoch_table *table, struct position keep);
 
 /* NULL where unknown. */
 const struct epoch_entry *epoch_table_find(const struct epoch_table *table, epoch_t epoch);
@@ -28,7 +31,8 @@ const struct epoch_entry *epoch_table_find(const struct epoch_table *table, epoc
 /* The epoch that batch `batch` belongs to; 0 where it is older than the table. */
 epoch_t epoch_table_epoch_of(const struct epoch_table *table, batch_t batch);
 
-/* The last batch of `epoch`: the one before the next entry's start, or BATCH_OPEN_END for the newest. */
+/* The last batch of `epoch`: the one before the next entry's start; BATCH_OPEN_END for the newest.
+ * An epoch that ended before its first batch ends at its start - 1. 0 where the epoch is unknown. */
 #define BATCH_OPEN_END UINT64_MAX
 batch_t epoch_table_end(const struct epoch_table *table, epoch_t epoch);
 
@@ -47,7 +51,13 @@ struct divergence_verdict {
 };
 
 /* `at` is the downstream's last durable position, `own` its table, `upstream` the other's. An empty
- * downstream (0, 0) never diverges. */
+ * downstream (0, 0) never diverges. `at` may name an epoch whose first batch is still to come (its
+ * empty segment is stored): where the upstream does not know that epoch, the segment is cut.
+ *
+ * Nothing is ever cut on weak evidence. LOST also where the upstream's newest epoch is below
+ * at.epoch (it is stale, and the caller refuses it with E_STALE_EPOCH before asking), where `own` does
+ * not know at.epoch, and where the tables agree on a batch after one on which they differ, which
+ * no honest history can. */
 struct divergence_verdict epoch_table_compare(const struct epoch_table *upstream,
                                               const struct epoch_table *own, struct position at);
 

@@ -36,8 +36,8 @@ NODISCARD enum status keyring_decode(struct keyring *keyring, struct bytes file)
 /* NULL where there is none. */
 const struct envelope *keyring_find(const struct keyring *keyring, const struct id *dek);
 
-/* Copies the envelope, blob included. E_FULL beyond the maximum; E_TOO_LARGE for a blob that is;
- * an envelope of the same DEK is replaced in place. */
+/* Copies the envelope, blob included. E_FULL beyond the maximum; E_TOO_LARGE for a blob that is,
+ * E_MALFORMED for an empty one. An envelope of the same DEK is replaced in place. */
 NODISCARD enum status keyring_add(struct keyring *keyring, const struct envelope *envelope);
 
 /* The encryption context under which this keyring's envelope of `dek` was wrapped. */

@@ -28,14 +28,16 @@ struct verdict rule_create(enum wish encrypted, const char *key);
 /* R3: opening an existing cluster with another wish than what it is. */
 struct verdict rule_open(enum suite suite, enum wish encrypted);
 
-/* R4: opening an existing cluster while naming a key that is not its own. `named` may be "" . */
+/* R4: opening an existing cluster while naming a key that is not its own. `named` may be "", the
+ * ARN, or the key id at the end of it; an alias cannot be compared and is refused. */
 struct verdict rule_open_key(const char *cluster_key_arn, const char *named_key_arn);
 
 /* R12: a replica's own wish against its upstream's setting. */
 struct verdict rule_replica_setting(enum suite upstream, enum wish encrypted);
 
 /* R13, R14: the key that a replica names. In the upstream's region: none, or the cluster's own. In
- * another: one of its own region, which must be named; its ARN must say that region. */
+ * another: one of its own region, which must be named; an ARN must say that region, a key id or
+ * alias is looked up there anyway. R14 without a key is KMSKeyNotAccessibleFault. */
 struct verdict rule_replica_key(enum suite suite, const char *upstream_region,
                                 const char *upstream_key_arn, const char *region,
                                 const char *key_arn);

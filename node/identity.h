@@ -39,7 +39,8 @@ struct identity {
 const char *role_name(enum role role);
 
 /* E_IDENTITY for anything but the exact form: another scheme, a missing or empty part, upper case
- * in lineage or role, percent-encoding, NUL, or bytes outside [A-Za-z0-9._-] in a part. */
+ * in lineage or role, percent-encoding, NUL, bytes outside [A-Za-z0-9._-] in a part, an all-zero
+ * lineage, or a primary or replica of `*`. `identity` is then empty (ROLE_NONE). */
 NODISCARD enum status identity_parse(struct identity *identity, struct bytes uri);
 
 /* `text` has room for IDENTITY_URI_MAX. Returns `text`. */

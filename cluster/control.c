@@ -1,0 +1,139 @@
+/* The control file: CONTROL_COPIES blocks of CONTROL_COPY_BYTES with the same content. A block,
+ * little-endian, in the frame of stamp.h with magic "SEALCTRL", version 1, size 32768:
+ *
+ *   offset 16  generation:u64 lineage[16] folder[16] highest_epoch:u64
+ *              durable_epoch:u64 durable_batch:u64 commit_lsn:u64 suspect:u32 (0 or 1)
+ *         100  epoch_count:u32 (0 to 1024), then for each, ascending, 24 bytes:
+ *              epoch:u64 start_batch:u64 start_lsn:u64
+ *              zeros up to the CRC in the last 4 bytes
+ *
+ * Each block stands alone. Of those that are good the one of the highest generation counts; a
+ * block that is missing, rotten or out of its limits is simply not good. */
+#include "cluster/control.h"
+
+#include "base/check.h"
+#include "cluster/stamp.h"
+
+static const char control_magic[] = "SEALCTRL";
+
+enum {
+    CONTROL_VERSION = 1,
+    CONTROL_FIXED_BYTES = 104,
+    CONTROL_EPOCH_BYTES = 24,
+};
+_Static_assert(CONTROL_FIXED_BYTES + EPOCH_TABLE_MAX * CONTROL_EPOCH_BYTES + STAMP_TRAILER_BYTES
+                   <= CONTROL_COPY_BYTES,
+               "a full epoch table must fit in one copy");
+
+static void epochs_encode(const struct epoch_table *table, struct writer *writer)
+{
+    CHECK(table->count <= EPOCH_TABLE_MAX);
+    writer_u32(writer, table->count);
+    for (uint32_t i = 0; i < table->count; i++) {
+        writer_u64(writer, table->entries[i].epoch);
+        writer_u64(writer, table->entries[i].start_batch);
+        writer_u64(writer, table->entries[i].start_lsn);
+    }
+}
+
+static void copy_encode(const struct control *control, struct writer *writer)
+{
+    stamp_begin(writer, control_magic, CONTROL_VERSION);
+    writer_u64(writer, control->generation);
+    writer_copy(writer, control->lineage.bytes, sizeof control->lineage.bytes);
+    writer_copy(writer, control->folder.bytes, sizeof control->folder.bytes);
+    writer_u64(writer, control->highest_epoch);
+    writer_u64(writer, control->durable.epoch);
+    writer_u64(writer, control->durable.batch);
+    writer_u64(writer, control->commit_lsn);
+    writer_u32(writer, control->suspect ? 1 : 0);
+    epochs_encode(&control->epochs, writer);
+    writer_zeros(writer, writer->room - writer->size - STAMP_TRAILER_BYTES);
+    stamp_end(writer);
+}
+
+struct bytes control_encode(const struct control *control, void *into)
+{
+    uint8_t *const first = into;
+    struct writer writer = writer_of(first, CONTROL_COPY_BYTES);
+
+    copy_encode(control, &writer);
+    for (unsigned i = 1; i < CONTROL_COPIES; i++) {
+        memcpy(first + i * CONTROL_COPY_BYTES, first, CONTROL_COPY_BYTES);
+    }
+    return bytes_of(first, CONTROL_BYTES);
+}
+
+static enum status epochs_decode(struct epoch_table *table, struct reader *body)
+{
+    uint32_t count;
+    struct epoch_entry entry;
+
+    TRY(reader_u32(body, &count));
+    if (count > EPOCH_TABLE_MAX) {
+        return E_TOO_LARGE;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        TRY(reader_u64(body, &entry.epoch));
+        TRY(reader_u64(body, &entry.start_batch));
+        TRY(reader_u64(body, &entry.start_lsn));
+        TRY(epoch_table_add(table, &entry));
+    }
+    return table->count == count ? OK : E_MALFORMED; /* the same entry twice */
+}
+
+static enum status copy_decode(struct control *control, struct bytes copy)
+{
+    struct reader body;
+    uint32_t suspect;
+
+    memset(control, 0, sizeof *control);
+    TRY(stamp_check(copy, control_magic, CONTROL_VERSION, &body));
+    TRY(reader_u64(&body, &control->generation));
+    TRY(reader_copy(&body, control->lineage.bytes, sizeof control->lineage.bytes));
+    TRY(reader_copy(&body, control->folder.bytes, sizeof control->folder.bytes));
+    TRY(reader_u64(&body, &control->highest_epoch));
+    TRY(reader_u64(&body, &control->durable.epoch));
+    TRY(reader_u64(&body, &control->durable.batch));
+    TRY(reader_u64(&body, &control->commit_lsn));
+    TRY(reader_u32(&body, &suspect));
+    TRY(epochs_decode(&control->epochs, &body));
+    control->suspect = suspect == 1;
+    return suspect > 1 ? E_MALFORMED : reader_zeros(&body, body.left.size);
+}
+
+static struct bytes copy_at(struct bytes file, unsigned copy)
+{
+    return bytes_part(file, (size_t)copy * CONTROL_COPY_BYTES, CONTROL_COPY_BYTES);
+}
+
+enum status control_decode(struct control *control, struct bytes file, unsigned *good)
+{
+    enum status why = E_CHECKSUM;
+    uint64_t best_generation = 0;
+    unsigned best = CONTROL_COPIES;
+    unsigned count = 0;
+
+    for (unsigned i = 0; i < CONTROL_COPIES; i++) {
+        const enum status status = copy_decode(control, copy_at(file, i));
+
+        if (status == E_VERSION) {
+            why = E_VERSION; /* whole, and not ours to read */
+        }
+        if (status != OK) {
+            continue;
+        }
+        count++;
+        if (best == CONTROL_COPIES || control->generation > best_generation) {
+            best = i;
+            best_generation = control->generation;
+        }
+    }
+    if (good != NULL) {
+        *good = count;
+    }
+    if (count == 0) {
+        return file.size == 0 ? E_MISSING : why;
+    }
+    return copy_decode(control, copy_at(file, best));
+}
