@@ -42,6 +42,7 @@
     X(E_DISK_FULL, DISK, "no space is left on the device") \
     X(E_DAMAGED, DISK, "bytes that were durable are missing or damaged") \
     X(E_UNDECIDABLE, DISK, "cannot tell whether damaged bytes had been acknowledged") \
+    X(E_SUSPECT, DISK, "the last stop was an I/O failure: what is on the disk is in doubt") \
     X(E_MISSING, DISK, "a file that must be there is missing") \
     X(E_EXISTS, DISK, "a file that must not be there exists") \
     X(E_READ_ONLY, DISK, "the folder cannot be written") \

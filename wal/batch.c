@@ -239,6 +239,25 @@ enum status batch_check_place(const struct batch_header *header, batch_t batch, 
     return tag_equal(&header->prev_tag, prev_tag) ? OK : E_CHAIN;
 }
 
+enum status batch_check_order(const struct batch_header *header, uint64_t before)
+{
+    bool belongs = false;
+
+    switch (header->type) {
+    case BATCH_EPOCH_START:
+        belongs = before == 0;
+        break;
+    case BATCH_CHECKPOINT:
+        belongs = before <= 1;
+        break;
+    case BATCH_DATA:
+    case BATCH_FINAL:
+        belongs = before >= 1;
+        break;
+    }
+    return belongs ? OK : E_MALFORMED;
+}
+
 /* What the seal covers, and what it is checked against. */
 struct sealed_view {
     struct nonce nonce;

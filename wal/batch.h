@@ -29,15 +29,15 @@ enum {
 enum batch_type {
     BATCH_DATA = 1,
     BATCH_EPOCH_START = 2, /* only as the first batch of an epoch's first segment */
-    BATCH_CHECKPOINT = 3,  /* the producer table; at each segment start */
-    BATCH_FINAL = 4,       /* closes a segment; its own nonce bit */
+    BATCH_CHECKPOINT = 3, /* the producer table; at each segment start */
+    BATCH_FINAL = 4, /* closes a segment; its own nonce bit */
 };
 
 struct batch_header {
     uint32_t batch_bytes; /* filled in by seal */
     enum batch_type type;
     batch_t batch;
-    lsn_t first_lsn;      /* of a batch without records: the next LSN */
+    lsn_t first_lsn; /* of a batch without records: the next LSN */
     uint32_t record_count;
     uint32_t plain_bytes; /* filled in by seal */
     batch_t durable_batch;
@@ -50,7 +50,7 @@ struct batch_sealer {
     struct aead aead;
     struct nonce base_nonce;
     struct digest header_hash; /* SHA-256 of the raw segment header */
-    uint8_t crc_seed[4];       /* commitment[0..3] */
+    uint8_t crc_seed[4]; /* commitment[0..3] */
 };
 
 void batch_sealer_init(struct batch_sealer *sealer);
@@ -87,6 +87,10 @@ NODISCARD enum status batch_parse(const struct batch_sealer *sealer, struct batc
  * differs. */
 NODISCARD enum status batch_check_place(const struct batch_header *header, batch_t batch,
                                         lsn_t end_lsn, const struct tag *prev_tag);
+
+/* E_MALFORMED where a batch of this type cannot follow so many others in its segment: epoch-start
+ * comes first, then the checkpoint (first where there is no epoch-start), then data and final. */
+NODISCARD enum status batch_check_order(const struct batch_header *header, uint64_t before);
 
 /* `from` is a batch that parsed. E_FORGED where the seal or the padding is wrong. `plain` has room
  * for batch_bytes - 88 bytes, of which plain_bytes are meaningful. */
