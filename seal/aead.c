@@ -1,7 +1,7 @@
 /* A message is: nonce, AAD, data, tag. The key schedule is made once (aead_key) and survives.
  *
- * For SUITE_NONE the data goes in as further AAD and is copied; everything else is the same, and the
- * AAD proper has a fixed length for each use, so the border between the two is not in doubt.
+ * For SUITE_NONE the data goes in as further AAD and is copied; everything else is the same, and
+ * the AAD proper has a fixed length for each use, so the border between the two is not in doubt.
  *
  * How it goes wrong: only a tag that does not match is a status. Whatever else libcrypto refuses
  * (no memory, no such cipher) stops the process: a batch must not go out half sealed. Forgetting

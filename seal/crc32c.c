@@ -1,9 +1,9 @@
 /* Three chains run side by side, since the CRC instruction has a latency of three cycles and a
  * throughput of one; what they found is joined by carry-less multiplication.
  *
- * A chain of n bytes is moved past m more bytes by multiplying with x^(8m) mod P. In the bit-reflected
- * domain the product of two 32-bit numbers, put through the CRC instruction, comes out reduced and
- * moved by 33 bits more: hence the constants are x^(8m - 33) mod P, reflected.
+ * A chain of n bytes is moved past m more bytes by multiplying with x^(8m) mod P. In the bit-
+ * reflected domain the product of two 32-bit numbers, put through the CRC instruction, comes out
+ * reduced and moved by 33 bits more: hence the constants are x^(8m - 33) mod P, reflected.
  *
  * Processors without SSE 4.2 and PCLMULQDQ take the table, four bits at a time. */
 #include "seal/crc32c.h"

@@ -1,9 +1,9 @@
 /* A batch is written front to back into memory that will not move again: header, ciphertext, tag,
  * CRC, length. Nothing is copied to be sealed; the parts are encrypted straight into their place.
  *
- * Reading goes wrong in an order. A length that is absurd, a byte that rotted (CRC), a batch that is
- * whole but not the one that belongs here (place, chain), a batch that is not what its writer sealed
- * (tag). Each has its own status, and each check relies on the ones before it. */
+ * Reading goes wrong in an order. A length that is absurd, a byte that rotted (CRC), a batch that
+ * is whole but not the one that belongs here (place, chain), a batch that is not what its writer
+ * sealed (tag). Each has its own status, and each check relies on the ones before it. */
 #include "wal/batch.h"
 
 #include "base/check.h"

@@ -1,7 +1,7 @@
 /* Encoders and decoders of what batches hold, pair by pair.
  *
- * Data is checked as a whole before anybody walks it: runs first (they end where the record count is
- * reached), then lengths, then that the bodies end exactly where the plaintext does. */
+ * Data is checked as a whole before anybody walks it: runs first (they end where the record count
+ * is reached), then lengths, then that the bodies end exactly where the plaintext does. */
 #include "wal/content.h"
 
 #include "base/check.h"

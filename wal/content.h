@@ -2,8 +2,8 @@
  *
  * Data: runs {producer u64, first_sequence u64, count u32} until record_count is reached, then the
  * record lengths (u32 each), then the bodies. Epoch-start, checkpoint and final batches hold fixed
- * fields. Decoders take the plaintext (plain_bytes of it) of an opened batch, so what fails here was
- * sealed by a writer with a bug: E_MALFORMED. */
+ * fields. Decoders take the plaintext (plain_bytes of it) of an opened batch, so what fails here
+ * was sealed by a writer with a bug: E_MALFORMED. */
 #ifndef SEALIFT_WAL_CONTENT_H
 #define SEALIFT_WAL_CONTENT_H
 

@@ -1,11 +1,12 @@
 /* One question after the other, in the order of the header; the first that says yes decides.
  *
- * What is behind the last valid batch of the newest segment is torn, and may be cut, only if nothing
- * says that it had been durable: not W, not a later batch of our own, not a committed LSN. That holds
- * for a final batch behind it as for any other: a crash may leave the last batch of a group whole
- * and one before it torn, and that is no damage.
+ * What is behind the last valid batch of the newest segment is torn, and may be cut, only if
+ * nothing says that it had been durable: not W, not a later batch of our own, not a committed LSN.
+ * That holds for a final batch behind it as for any other: a crash may leave the last batch of a
+ * group whole and one before it torn, and that is no damage.
  *
- * A segment that is not the newest is judged by what the next header says, and W says nothing more. */
+ * A segment that is not the newest is judged by what the next header says, and W says nothing
+ * more. */
 #include "wal/recover.h"
 
 #include "base/check.h"
@@ -45,8 +46,9 @@ static struct recover_verdict judge_header(const struct recover_evidence *eviden
     return refuse(RECOVER_HEADER_LOST, E_DAMAGED);
 }
 
-/* Nothing in it is part of the WAL; even its number will be given again. It goes before what precedes
- * it is judged, so one that is followed by a segment of the WAL contradicts the epoch table. */
+/* Nothing in it is part of the WAL; even its number will be given again. It goes before what
+ * precedes it is judged, so one that is followed by a segment of the WAL contradicts the epoch
+ * table. */
 static struct recover_verdict judge_surplus_segment(const struct recover_evidence *evidence)
 {
     if (evidence->first_lsn <= evidence->commit_lsn) {

@@ -1,9 +1,9 @@
 /* Given what was found in a segment, what may a member do with it?
  *
- * The table of design/durability.md ("Recovery is a table") as a pure function. The member
- * gathers the evidence (headers of all segments, a scan of the newest past the page cache, its
- * control file, its epoch table), asks for each segment from the newest to the oldest, and carries out
- * the verdicts. Nothing that may have been acknowledged is ever given up here: where the answer would
+ * The table of design/durability.md ("Recovery is a table") as a pure function. The member gathers
+ * the evidence (headers of all segments, a scan of the newest past the page cache, its control
+ * file, its epoch table), asks for each segment from the newest to the oldest, and carries out the
+ * verdicts. Nothing that may have been acknowledged is ever given up here: where the answer would
  * be repair from a peer, it is to refuse, with the exact reason.
  *
  * Precedence, since several marks can hold at once: a missing file, the header, surplus segments,
@@ -61,7 +61,7 @@ enum recover_action {
     RECOVER_KEEP, /* not the newest segment: nothing to do but what copy_tail says */
     RECOVER_NEW_SEGMENT, /* a writer goes on after `keep` in a segment of its own */
     RECOVER_RESUME, /* a replica goes on after `keep` */
-    RECOVER_SET_ASIDE, /* the whole segment goes to quarantine; the one before it is the last then */
+    RECOVER_SET_ASIDE, /* the whole segment to quarantine; the one before is the last then */
     RECOVER_REFUSE, /* the member may not start: `why` */
 };
 

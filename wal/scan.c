@@ -1,10 +1,10 @@
-/* Two gaits. Walking: each batch must be the one that belongs here, and moves the place on. Looking
- * ahead, after the first that is not: any block that begins a whole batch of this segment with a
- * higher number counts as evidence, and nothing else does.
+/* Two gaits. Walking: each batch must be the one that belongs here, and moves the place on.
+ * Looking ahead, after the first that is not: any block that begins a whole batch of this segment
+ * with a higher number counts as evidence, and nothing else does.
  *
  * A window that is too short is asked for again, unless the file has no more: then the batch is
- * torn. Nothing is believed from a header before the CRC, except how many bytes to look at, and that
- * is capped. */
+ * torn. Nothing is believed from a header before the CRC, except how many bytes to look at, and
+ * that is capped. */
 #include "wal/scan.h"
 
 #include "base/check.h"

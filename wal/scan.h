@@ -9,13 +9,13 @@
  *               that the file has (at_end).
  *   SCAN_DONE   scan.place, scan.bad, scan.tail and so on are final.
  *
- * scan.need is at most batch_bytes_max, so a buffer of that size is always enough; a batch that says it
- * is larger reads as E_TOO_LARGE. Most needs are one block or one batch of the usual size.
+ * scan.need is at most batch_bytes_max, so a buffer of that size is always enough; a batch that
+ * says it is larger reads as E_TOO_LARGE. Most needs are one block or one batch of the usual size.
  *
  * Valid means: lengths, CRC, place (number, LSN, prev_tag), order of types, and with a key the seal
  * and the content of the final batch. Without a key, rot is found, forgery is not. After the first
  * bad batch it may look ahead, in steps of 4096 bytes, for later batches of this segment: the CRC
- * (and the seal) cannot match by chance, nor in bytes that another segment left in a recycled file. */
+ * (and the seal) do not match by chance, nor in what another segment left in a recycled file. */
 #ifndef SEALIFT_WAL_SCAN_H
 #define SEALIFT_WAL_SCAN_H
 

@@ -47,7 +47,8 @@ struct segment_header {
     struct digest commitment; /* filled in by encode and decode */
 };
 
-/* Writes all 4096 bytes, commitment, MAC and CRC included, and leaves the segment's key in `key`. */
+/* Writes all 4096 bytes, commitment, MAC and CRC included, and leaves the segment's key in
+ * `key`. */
 void segment_header_encode(struct segment_header *header, const struct secret *dek,
                            uint8_t raw[SEGMENT_HEADER_BYTES], struct segment_key *key);
 

@@ -22,7 +22,8 @@ size_t wal_bytes(const struct wal_settings *settings)
     return index_bytes(settings->segments_max)
         + window_bytes(settings->window_bytes, settings->window_batches)
         + producers_bytes(settings->producers_max)
-        + arena_need((size_t)WAL_RUNS_MAX * RUN_BYTES, 1) + 2 * arena_need(lengths_room(settings), 1)
+        + arena_need((size_t)WAL_RUNS_MAX * RUN_BYTES, 1)
+        + 2 * arena_need(lengths_room(settings), 1)
         + arena_need(checkpoint_room(settings), 1)
         + arena_need(sizeof(struct wal_header_slot) * WAL_HEADERS, ARENA_ALIGN_MAX);
 }

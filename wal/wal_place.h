@@ -1,4 +1,5 @@
-/* Internal to wal_write.c and wal_adopt.c: how a segment and a batch take their place in the WAL. */
+/* Internal to wal_write.c and wal_adopt.c: how a segment and a batch take their place in the
+ * WAL. */
 #ifndef SEALIFT_WAL_WAL_PLACE_H
 #define SEALIFT_WAL_WAL_PLACE_H
 

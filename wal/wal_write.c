@@ -119,7 +119,8 @@ static bool window_has_room_to_roll(struct wal *wal, uint32_t bytes)
 
 static bool segment_has_room(const struct wal *wal, uint32_t bytes)
 {
-    /* Any one batch may follow the checkpoint, however large: a segment is then as large as that. */
+    /* Any one batch may follow the checkpoint, however large: a segment is then as large as
+     * that. */
     return (!wal->has_data
             || wal->offset + bytes + BATCH_BLOCK_BYTES <= wal->settings.segment_bytes)
            && wal->batch_count + 2 <= SEGMENT_BATCHES_MAX;

@@ -1,5 +1,5 @@
-/* Bytes have places that only grow; a slot is a place's remainder. A batch is never split: where the
- * end of the memory is too near, its place moves on to the next beginning.
+/* Bytes have places that only grow; a slot is a place's remainder. A batch is never split: where
+ * the end of the memory is too near, its place moves on to the next beginning.
  *
  * Whether a batch fits is asked first, against the oldest batch that must stay, and only then are
  * older ones let go: a refused reservation leaves everything where it was. */

@@ -45,9 +45,9 @@ void window_clear(struct window *window, batch_t durable);
 uint64_t window_slots(const struct window *window);
 
 /* Memory for a batch of up to `bytes` (a multiple of 4096), letting go of the oldest durable
- * batches as needed; NULL where what is not durable leaves no room (nothing has been let go then), or
- * where `bytes` is more than all of the memory. Nothing is taken until window_push, and only the
- * last reservation counts. */
+ * batches as needed; NULL where what is not durable leaves no room (nothing has been let go then),
+ * or where `bytes` is more than all of the memory. Nothing is taken until window_push, and only
+ * the last reservation counts. */
 uint8_t *window_reserve(struct window *window, uint32_t bytes);
 
 /* The batch that was put into the last reservation; its number follows the newest. */

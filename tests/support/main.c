@@ -1,4 +1,5 @@
-/* The shared main of all unit-test programs: one CUnit suite a file, in the order of their names. */
+/* The shared main of all unit-test programs: one CUnit suite a file, in the order of their
+ * names. */
 #include "base/check.h"
 #include "tests/support/test.h"
 

@@ -36,7 +36,8 @@ struct rsp_bytes {
     size_t size;
 };
 
-/* Decodes hexadecimal text of any length up to RSP_LINE_MAX; stops the process for anything else. */
+/* Decodes hexadecimal text of any length up to RSP_LINE_MAX; stops the process for anything
+ * else. */
 void rsp_hex(struct rsp_bytes *bytes, const char *text);
 
 #endif

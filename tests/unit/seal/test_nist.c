@@ -1,7 +1,8 @@
 /* NIST's and the RFCs' own vectors, through our seal, open and derive functions.
  *
- * What our functions cannot be asked (nonces that are not 96 bits, tags shorter than 128 bits) is
- * counted and said, and the counts are fixed: a vector that silently stops being run is a failure. */
+ * What our functions cannot be asked (nonces that are not 96 bits, tags shorter than 128 bits)
+ * is counted and said, and the counts are fixed: a vector that silently stops being run is a
+ * failure. */
 #include "base/check.h"
 #include "seal/aead.h"
 #include "seal/digest.h"

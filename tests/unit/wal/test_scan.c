@@ -1,4 +1,5 @@
-/* A segment is read the same whatever the pieces, and whatever happened to it has its own ending. */
+/* A segment is read the same whatever the pieces, and whatever happened to it has its own
+ * ending. */
 #include "wal/scan.h"
 
 #include "seal/crc32c.h"
