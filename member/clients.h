@@ -7,12 +7,24 @@
 #ifndef SEALIFT_MEMBER_CLIENTS_H
 #define SEALIFT_MEMBER_CLIENTS_H
 
+#include "base/ring.h"
 #include "member/reads.h"
+#include "member/walk.h"
 #include "node/effects.h"
 #include "proto/control.h"
 #include "wal/batch.h"
 
 struct member;
+
+enum {
+    READING_FLIGHT_MAX = 64,          /* RECORDS messages that were sent and not consumed */
+    READING_WINDOW_DEFAULT = 4 << 20, /* where a READ does not say */
+};
+
+struct reading_flight {
+    lsn_t through;
+    uint64_t bytes;
+};
 
 struct reading { /* one READ under way */
     bool active;
@@ -21,10 +33,12 @@ struct reading { /* one READ under way */
     lsn_t next;         /* the next LSN to send */
     lsn_t consumed;
     uint64_t window_bytes;
-    uint64_t flight_bytes; /* sent and not consumed, as an upper bound */
-    segment_t segment;  /* whose key `sealer` holds; SEGMENT_NONE */
-    uint64_t offset;    /* of the next batch in that segment */
-    batch_t batch;      /* its number; 0: not found yet */
+    uint64_t flight_bytes; /* sent and not consumed, to the message */
+    struct ring flight_ring;
+    struct reading_flight flight[READING_FLIGHT_MAX];
+    batch_t batch;      /* the next to look at; 0: not found yet */
+    struct walk walk;   /* where it is on the disk */
+    segment_t keyed;    /* whose key `sealer` holds; SEGMENT_NONE */
     struct batch_sealer sealer;
     struct read_slot *read;
 };
@@ -33,7 +47,7 @@ struct client {
     link_t link; /* 0: a free slot */
     struct identity peer;
     bool welcomed;
-    struct instant heard_at;
+    struct instant came_at;
     struct reading reading;
 };
 
@@ -41,6 +55,7 @@ struct clients {
     uint32_t capacity;
     uint32_t count;
     struct client *list;
+    uint32_t first;       /* whose turn it is to be served first */
     uint8_t *plain;       /* plaintext that this step's RECORDS point into */
     uint64_t plain_bytes; /* at least one batch of the largest size */
     uint64_t plain_used;
@@ -59,6 +74,9 @@ void clients_on_message(struct member *member, struct client *client, const stru
                         struct effects *fx);
 void clients_on_link_down(struct member *member, struct client *client);
 void clients_on_read(struct member *member, struct read_slot *slot, struct effects *fx);
+
+/* Where batches are has changed (a replica's cut): readings look for theirs again. */
+void clients_forget_places(struct member *member);
 void clients_pump(struct member *member, struct instant now, struct effects *fx);
 
 __attribute__((format(printf, 5, 6))) void clients_refuse(struct effects *fx, link_t link,

@@ -2,7 +2,7 @@
  *
  * The upstream's side of a member link, the same on a primary and on a cascading replica:
  * GREETING (both GREETs, the rules R12..R14, divergence) -> KEYS (wrap for its region, or hand over our
- * own in the same region; wait until stored) -> PROVING -> WAITING for RESUME -> STREAMING. Streaming is
+ * own in the same region, one KEYS message a DEK; wait until stored) -> PROVING -> WAITING for RESUME -> STREAMING. Streaming is
  * one loop: the next batch is in the window, or it is read from its segment; the bytes are the same.
  * `acked <= sent <= ship limit`; what is in flight is bounded by feed_window_bytes. */
 #ifndef SEALIFT_MEMBER_FEED_H
@@ -10,6 +10,7 @@
 
 #include "base/ring.h"
 #include "member/reads.h"
+#include "member/walk.h"
 #include "node/effects.h"
 #include "proto/control.h"
 #include "proto/ship.h"
@@ -26,7 +27,10 @@ enum feed_state {
     FEED_STATES
 };
 
-enum { FEED_FLIGHT_MAX = 1024 }; /* batches in flight to one replica */
+enum {
+    FEED_FLIGHT_MAX = 1024,     /* batches in flight to one replica */
+    GREET_BYTES_MAX = 64 << 10, /* the head of a GREET (docs/PROTOCOL.md) */
+};
 
 struct feed_flight { /* one batch that was sent and not acked */
     batch_t batch;
@@ -42,8 +46,12 @@ struct feed {
     uint8_t exporter[32];
     char cluster[CLUSTER_TEXT_MAX]; /* the replica's, from its GREET */
     char key_arn[KEY_ARN_TEXT_MAX];
-    struct id missing[GREET_DEKS_MAX]; /* DEKs that it asked for, and the envelopes made so far */
-    uint32_t missing_count, wrapped_count;
+    struct id missing[GREET_DEKS_MAX]; /* DEKs that it does not hold; one KEYS message for each */
+    uint32_t missing_count, handed_count;
+    bool wrap_asked;            /* the next of them is at the key service of its region */
+    bool proved;                /* its proof was right */
+    uint8_t *greet;             /* our GREET's head as it was sent, GREET_BYTES_MAX */
+    uint32_t greet_bytes;
     struct digest greets;       /* SHA-256(its GREET || ours), framing included */
     struct id proof_dek;
     struct instant started_at;  /* of the present state, for its limit */
@@ -57,15 +65,16 @@ struct feed {
     uint64_t flight_bytes;
     struct ring flight_ring;
     struct feed_flight *flight; /* FEED_FLIGHT_MAX */
-    struct read_slot *read;     /* the disk read that it waits for, or is sending from */
+    struct walk walk;           /* where its next batch is on the disk */
+    struct read_slot *read;     /* the disk read that it waits for */
     lsn_t announced_lsn;
-    struct instant announce_at;
+    struct instant announce_at; /* INSTANT_NEVER: nothing to announce */
 };
 
 struct feeds {
     uint32_t capacity;
     struct feed *list;
-    uint8_t *blobs; /* envelopes under way: one KEYS message at a time */
+    uint32_t first; /* whose turn it is to be served first */
 };
 
 size_t feeds_bytes(uint32_t capacity);
@@ -79,6 +88,9 @@ void feeds_on_message(struct member *member, struct feed *feed, const struct eve
 void feeds_on_link_down(struct member *member, struct feed *feed);
 void feeds_on_read(struct member *member, struct read_slot *slot, struct effects *fx);
 void feeds_on_keys(struct member *member, const struct event *event, struct effects *fx);
+
+/* The history that they were given has changed (a replica's cut): all must greet again. */
+void feeds_hang_up_all(struct member *member, enum status why, struct effects *fx);
 
 /* Sends what is possible up to member->ship_limit, announces commits, hangs up on the silent. */
 void feeds_pump(struct member *member, struct instant now, struct effects *fx);

@@ -46,6 +46,7 @@ struct member {
     batch_t ship_limit; /* feeds send up to here: sealed on a primary, durable on a replica */
     lsn_t commit_lsn;   /* known committed at the cluster's level; only forward */
     lsn_t visible_lsn;  /* readers see up to here; only forward */
+    epoch_t fenced_by;  /* the highest epoch that a downstream has shown; above our own: superseded */
 
     /* what only the node knows, kept current by it for STATUS */
     const char *state;  /* "serving" */
@@ -83,14 +84,17 @@ bool member_on_link_down(struct member *member, const struct event *event, struc
  * node what it was. */
 struct write_asked member_on_written(struct member *member, const struct event *event,
                                      struct effects *fx);
-void member_on_read(struct member *member, const struct event *event, struct effects *fx);
+
+/* The slot, where the answer is the node's own (READ_NODE); else NULL. */
+struct read_slot *member_on_read(struct member *member, const struct event *event,
+                                 struct effects *fx);
 
 /* Unwrap and feed askers; false for the node's own. */
 bool member_on_keys(struct member *member, const struct event *event, struct effects *fx);
 
 /* Steps of a node: event, the node's own pump (which asks opening_state and unwrap.state), this.
  * Pumps opening, unwrap, saves, feeds and clients, and sets wake_at; it asks for another step at
- * once where opening or unwrap have come to an end in it. */
+ * once where opening or unwrap have come to an end in it. Ends with reads_turn. */
 void member_pump(struct member *member, struct instant now, struct effects *fx);
 void member_check(const struct member *member);
 

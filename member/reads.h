@@ -9,11 +9,13 @@
 #include "base/arena.h"
 #include "node/effects.h"
 
-enum read_owner { READ_OPENING, READ_FEED, READ_READER };
+enum read_owner { READ_OPENING, READ_FEED, READ_READER, READ_NODE /* the node's own */ };
 
 struct read_slot {
     bool used;
     bool answered;
+    bool leaving;   /* freed in this step: a SEND may still point into it */
+    bool forgotten; /* its owner has gone: dropped when the answer comes */
     enum read_owner owner;
     uint64_t value; /* the owner's own: a link */
     segment_t segment;
@@ -42,9 +44,14 @@ uint64_t reads_usual_bytes(const struct reads *reads);
 struct read_slot *reads_ask(struct reads *reads, struct effects *fx, enum read_owner owner,
                             uint64_t value, struct store_read what);
 
-/* The slot that this event answers, filled in. */
+/* The slot that this event answers, filled in; NULL where its owner has gone. */
 struct read_slot *reads_answered(struct reads *reads, const struct event_read *event);
+
+/* It can be asked for again from the next step on, so that this step's SENDs may point into it. */
 void reads_free(struct read_slot *slot);
+
+/* At the end of each step: what was freed in it may be used from now on. */
+void reads_turn(struct reads *reads);
 
 /* The owner has gone: its answers are dropped when they come. */
 void reads_forget(struct reads *reads, enum read_owner owner, uint64_t value);

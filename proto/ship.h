@@ -16,6 +16,7 @@
 enum {
     GREET_EPOCHS_MAX = 1024, /* the newest entries; older divergence means `lost` */
     GREET_DEKS_MAX = 64,     /* as many as a keyring holds */
+    GREET_SUITE_UNSAID = 255, /* from an empty replica that takes whatever the cluster is */
     BYE_TEXT_MAX = 256,
 };
 
@@ -76,11 +77,11 @@ struct resume {
 };
 
 struct segment_message { /* tail: the raw header */
-    epoch_t epoch;
+    epoch_t epoch;       /* the highest that the sender has seen: its reign, not the segment's */
 };
 
 struct batch_message { /* tail: the sealed batch */
-    epoch_t epoch;
+    epoch_t epoch;     /* as above */
 };
 
 struct ack {

@@ -94,6 +94,20 @@ void wal_resume(struct wal *wal, const struct wal_place *place)
     }
 }
 
+void wal_restart(struct wal *wal)
+{
+    wal->segment = SEGMENT_NONE;
+    wal->epoch = 0;
+    wal->closed = false;
+    wal->sealed = wal->durable = 0;
+    wal->sealed_lsn = wal->durable_lsn = wal->appended_lsn = 0;
+    window_clear(&wal->window, 0);
+    if (wal->index.count > 0) {
+        index_drop_from(&wal->index, wal->index.rows[0].segment);
+    }
+    batch_sealer_forget(&wal->sealer);
+}
+
 struct digest wal_chain(const struct wal *wal)
 {
     if (wal->segment == SEGMENT_NONE) {

@@ -108,6 +108,9 @@ struct wal_place {
 };
 void wal_resume(struct wal *wal, const struct wal_place *place);
 
+/* As before the first segment: everything was cut away. What it is stays known. */
+void wal_restart(struct wal *wal);
+
 /* What the next segment's header must say of its past. */
 struct digest wal_chain(const struct wal *wal);
 
