@@ -216,7 +216,9 @@ struct write_asked member_on_written(struct member *member, const struct event *
         break;
     case WRITE_SYNC:
     case WRITE_ASIDE:
-        opening_on_written(member, &asked, fx);
+        if (opening_state(member) != OPENING_DONE) { /* a replica's cut puts aside, too */
+            opening_on_written(member, &asked, fx);
+        }
         break;
     case WRITE_DESCRIPTOR:
     case WRITE_KEYRING:
@@ -227,12 +229,13 @@ struct write_asked member_on_written(struct member *member, const struct event *
     return asked;
 }
 
-void member_on_read(struct member *member, const struct event *event, struct effects *fx)
+struct read_slot *member_on_read(struct member *member, const struct event *event,
+                                 struct effects *fx)
 {
     struct read_slot *slot = reads_answered(&member->reads, &event->read);
 
     if (slot == NULL) {
-        return; /* its owner has gone */
+        return NULL; /* its owner has gone */
     }
     switch (slot->owner) {
     case READ_OPENING:
@@ -244,7 +247,10 @@ void member_on_read(struct member *member, const struct event *event, struct eff
     case READ_READER:
         clients_on_read(member, slot, fx);
         break;
+    case READ_NODE:
+        return slot;
     }
+    return NULL;
 }
 
 bool member_on_keys(struct member *member, const struct event *event, struct effects *fx)
@@ -282,6 +288,7 @@ void member_pump(struct member *member, struct instant now, struct effects *fx)
     if (opening_state(member) != opening || member->unwrap.state != unwrap) {
         effects_wake_at(fx, now);
     }
+    reads_turn(&member->reads);
 }
 
 void member_check(const struct member *member)
