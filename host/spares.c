@@ -1,0 +1,273 @@
+/* The maker: while a slot is empty, fill a file with zeros, sync it, name it after the slot.
+ *
+ * A file that bears a slot's name is complete, whenever the process died: the name comes last. The
+ * header of a segment that was never renamed into the WAL may be left in one; the next header
+ * replaces it before the file becomes a segment. Where the maker fails (disk full) it says so once
+ * and tries again later. */
+#include "host/spares.h"
+
+#include "base/check.h"
+#include "host/file.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+static const char MAKING[] = "making";
+static const char SPOT[] = "spot";
+
+static bool asked_to_stop(struct spares *spares)
+{
+    pthread_mutex_lock(&spares->mutex);
+
+    const bool stopping = spares->stopping;
+
+    pthread_mutex_unlock(&spares->mutex);
+    return stopping;
+}
+
+/* Direct where the file system can: a maker that fills the page cache slows everybody down. */
+static int open_for_zeros(int folder, const char *name)
+{
+    const int flags = O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC;
+    const int fd = openat(folder, name, flags | O_DIRECT, 0600);
+
+    return fd >= 0 || errno != EINVAL ? fd : openat(folder, name, flags, 0600);
+}
+
+static enum status write_zeros(struct spares *spares, int fd, bool stoppable)
+{
+    void *zeros;
+
+    if (posix_memalign(&zeros, 4096, SPARE_CHUNK_BYTES) != 0) {
+        errno = ENOMEM;
+        return E_IO;
+    }
+    memset(zeros, 0, SPARE_CHUNK_BYTES);
+
+    enum status status = OK;
+
+    for (uint64_t at = 0; at < spares->bytes && status == OK; at += SPARE_CHUNK_BYTES) {
+        const uint64_t left = spares->bytes - at;
+        const size_t size = left < SPARE_CHUNK_BYTES ? (size_t)left : SPARE_CHUNK_BYTES;
+
+        status = stoppable && asked_to_stop(spares) ? E_NOT_READY
+                                                    : file_write(fd, bytes_of(zeros, size), at);
+    }
+    free(zeros);
+    return status;
+}
+
+static enum status make_file(struct spares *spares, const char *name, bool stoppable)
+{
+    const int fd = open_for_zeros(spares->folder, name);
+
+    if (fd < 0) {
+        return file_status_of_errno(errno);
+    }
+
+    enum status status = write_zeros(spares, fd, stoppable);
+
+    if (status == OK && fsync(fd) != 0) {
+        status = file_status_of_errno(errno);
+    }
+
+    const enum status closed = file_close(fd);
+
+    if (status != OK) {
+        unlinkat(spares->folder, name, 0);
+        return status;
+    }
+    return closed;
+}
+
+static void slot_name(int slot, char name[SPARE_NAME_MAX])
+{
+    snprintf(name, SPARE_NAME_MAX, "%d.spare", slot);
+}
+
+static int find_slot(const struct spares *spares, enum spare_state state)
+{
+    for (int i = 0; i < SPARES_READY; i++) {
+        if (spares->states[i] == state) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+static enum status make_spare(struct spares *spares, int slot)
+{
+    char name[SPARE_NAME_MAX];
+
+    slot_name(slot, name);
+    TRY(make_file(spares, MAKING, true));
+    if (renameat(spares->folder, MAKING, spares->folder, name) != 0) {
+        return file_status_of_errno(errno);
+    }
+    return OK;
+}
+
+static void wait_and_retry(struct spares *spares)
+{
+    struct timespec until;
+
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += SPARES_RETRY_S;
+    pthread_cond_timedwait(&spares->changed, &spares->mutex, &until);
+}
+
+static void *maker_main(void *argument)
+{
+    struct spares *spares = argument;
+    enum status before = OK;
+
+    pthread_mutex_lock(&spares->mutex);
+    while (!spares->stopping) {
+        const int slot = find_slot(spares, SPARE_EMPTY);
+
+        if (slot < 0) {
+            pthread_cond_wait(&spares->changed, &spares->mutex);
+            continue;
+        }
+        pthread_mutex_unlock(&spares->mutex);
+
+        const enum status status = make_spare(spares, slot);
+
+        pthread_mutex_lock(&spares->mutex);
+        if (status == OK) {
+            spares->states[slot] = SPARE_READY;
+        } else if (!spares->stopping) {
+            if (status != before) {
+                trace_event(&spares->trace, "spare.failed status=%s text=\"%s\"",
+                            status_name(status), status_text(status));
+            }
+            wait_and_retry(spares);
+        }
+        before = status;
+    }
+    pthread_mutex_unlock(&spares->mutex);
+    return NULL;
+}
+
+/* Whether the name is a complete spare of the size that is wanted now. */
+static bool keep_found(struct spares *spares, const char *found)
+{
+    char name[SPARE_NAME_MAX];
+    struct stat about;
+
+    for (int i = 0; i < SPARES_READY; i++) {
+        slot_name(i, name);
+        if (strcmp(found, name) == 0) {
+            if (fstatat(spares->folder, name, &about, AT_SYMLINK_NOFOLLOW) != 0
+                || !S_ISREG(about.st_mode) || (uint64_t)about.st_size != spares->bytes) {
+                return false;
+            }
+            spares->states[i] = SPARE_READY;
+            return true;
+        }
+    }
+    return false;
+}
+
+static enum status look_around(struct spares *spares)
+{
+    const int copy = openat(spares->folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *entries = copy < 0 ? NULL : fdopendir(copy);
+
+    if (entries == NULL) {
+        return file_status_of_errno(errno);
+    }
+    for (struct dirent *entry = readdir(entries); entry != NULL; entry = readdir(entries)) {
+        if (entry->d_name[0] != '.' && !keep_found(spares, entry->d_name)) {
+            unlinkat(spares->folder, entry->d_name, 0);
+            trace_event(&spares->trace, "spare.removed name=%s", entry->d_name);
+        }
+    }
+    closedir(entries);
+    return OK;
+}
+
+enum status spares_open(struct spares *spares, int folder, uint64_t bytes, struct trace trace)
+{
+    CHECK(bytes >= 4096 && bytes % 4096 == 0);
+
+    memset(spares, 0, sizeof *spares);
+    spares->folder = folder;
+    spares->bytes = bytes;
+    spares->trace = trace;
+    pthread_mutex_init(&spares->mutex, NULL);
+    pthread_cond_init(&spares->changed, NULL);
+    return look_around(spares);
+}
+
+enum status spares_start_maker(struct spares *spares)
+{
+    CHECK(!spares->running);
+
+    if (pthread_create(&spares->maker, NULL, maker_main, spares) != 0) {
+        return E_IO;
+    }
+    spares->running = true;
+    return OK;
+}
+
+void spares_close(struct spares *spares)
+{
+    pthread_mutex_lock(&spares->mutex);
+    spares->stopping = true;
+    pthread_cond_broadcast(&spares->changed);
+    pthread_mutex_unlock(&spares->mutex);
+    if (spares->running) {
+        pthread_join(spares->maker, NULL);
+    }
+    pthread_cond_destroy(&spares->changed);
+    pthread_mutex_destroy(&spares->mutex);
+    close(spares->folder);
+}
+
+enum status spares_take(struct spares *spares, struct spare *spare)
+{
+    pthread_mutex_lock(&spares->mutex);
+    spare->slot = find_slot(spares, SPARE_READY);
+    if (spare->slot >= 0) {
+        spares->states[spare->slot] = SPARE_TAKEN;
+    }
+    pthread_mutex_unlock(&spares->mutex);
+    if (spare->slot >= 0) {
+        slot_name(spare->slot, spare->name);
+        return OK;
+    }
+    snprintf(spare->name, sizeof spare->name, "%s", SPOT);
+    return make_file(spares, SPOT, false);
+}
+
+void spares_release(struct spares *spares, const struct spare *spare)
+{
+    if (spare->slot < 0) {
+        return;
+    }
+    pthread_mutex_lock(&spares->mutex);
+    CHECK(spares->states[spare->slot] == SPARE_TAKEN);
+    spares->states[spare->slot] = SPARE_EMPTY;
+    pthread_cond_signal(&spares->changed);
+    pthread_mutex_unlock(&spares->mutex);
+}
+
+unsigned spares_count(struct spares *spares)
+{
+    unsigned count = 0;
+
+    pthread_mutex_lock(&spares->mutex);
+    for (int i = 0; i < SPARES_READY; i++) {
+        count += spares->states[i] == SPARE_READY;
+    }
+    pthread_mutex_unlock(&spares->mutex);
+    return count;
+}

@@ -1,0 +1,60 @@
+/* Where does the next segment file come from, without making a commit wait?
+ *
+ * A maker thread keeps SPARES_READY files of a segment's size in `spare/`: written with zeros,
+ * synced, and only then given their name. So a full disk strikes the maker first, and a commit only
+ * when the spares are used up; and writes into a segment allocate no blocks. Take and release are
+ * called by one thread at a time, the maker works beside it. */
+#ifndef SEALIFT_HOST_SPARES_H
+#define SEALIFT_HOST_SPARES_H
+
+#include "base/status.h"
+#include "base/trace.h"
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+enum {
+    SPARES_READY = 2, /* one for the segment that is due, one while the maker is behind */
+    SPARE_NAME_MAX = 24,
+    SPARES_RETRY_S = 5, /* a full disk is looked at again */
+    SPARE_CHUNK_BYTES = 1 << 20, /* one write of the maker: it can be asked to stop in between */
+};
+
+enum spare_state { SPARE_EMPTY, SPARE_READY, SPARE_TAKEN };
+
+struct spares {
+    int folder;
+    uint64_t bytes;
+    struct trace trace;
+    pthread_mutex_t mutex;
+    pthread_cond_t changed;
+    pthread_t maker;
+    bool running, stopping;
+    enum spare_state states[SPARES_READY];
+};
+
+struct spare {
+    char name[SPARE_NAME_MAX]; /* in the spare folder */
+    int slot; /* -1: made on the spot */
+};
+
+/* Takes over the open folder; keeps good spares of an earlier process, removes anything else. */
+NODISCARD enum status spares_open(struct spares *spares, int folder, uint64_t bytes,
+                                  struct trace trace);
+
+/* Without a running maker every spare is made on the spot. */
+NODISCARD enum status spares_start_maker(struct spares *spares);
+
+/* Stops the maker within one chunk; closes the folder. The spares stay for the next process. */
+void spares_close(struct spares *spares);
+
+/* A zero-filled, synced file: a ready one, or one made on the spot. */
+NODISCARD enum status spares_take(struct spares *spares, struct spare *spare);
+
+/* The file has been renamed away (or is not wanted: then it is removed by the caller). */
+void spares_release(struct spares *spares, const struct spare *spare);
+
+unsigned spares_count(struct spares *spares);
+
+#endif

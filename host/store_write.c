@@ -1,0 +1,187 @@
+/* Performing writes: a segment's header, its batches, small files, syncs.
+ *
+ * The descriptor of the segment that is being written stays open, so that a sync happens on the
+ * very descriptor that wrote. It is opened for direct I/O where the file system has that: batches
+ * are aligned and are not read again soon. Memory that is not aligned goes through a bounce buffer.
+ *
+ * A segment is born complete: its header is written into a spare and synced before the spare is
+ * renamed into the WAL, never over something. A file found under that name is E_EXISTS. */
+#include "host/store_posix.h"
+
+#include "base/check.h"
+#include "host/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* O_DIRECT is a wish: file systems that refuse it say EINVAL. */
+static int open_direct(int folder, const char *name, int flags)
+{
+    const int fd = openat(folder, name, flags | O_DIRECT | O_CLOEXEC);
+
+    return fd >= 0 || errno != EINVAL ? fd : openat(folder, name, flags | O_CLOEXEC);
+}
+
+enum status store_forget_writer(struct store_posix *store)
+{
+    const int fd = store->writer;
+
+    CHECK(!store->dirty);
+
+    store->writer = -1;
+    return fd < 0 ? OK : file_close(fd);
+}
+
+static bool is_aligned(const void *data)
+{
+    return (uintptr_t)data % STORE_ALIGN == 0;
+}
+
+static enum status write_aligned(struct store_posix *store, int fd, struct bytes data,
+                                 uint64_t offset)
+{
+    CHECK(data.size % STORE_ALIGN == 0 && offset % STORE_ALIGN == 0);
+
+    if (is_aligned(data.data)) {
+        return file_write(fd, data, offset);
+    }
+    for (size_t done = 0; done < data.size; done += STORE_BOUNCE_BYTES) {
+        const struct bytes part = bytes_part(data, done, STORE_BOUNCE_BYTES);
+
+        memcpy(store->bounce, part.data, part.size);
+        TRY(file_write(fd, bytes_of(store->bounce, part.size), offset + done));
+    }
+    return OK;
+}
+
+/* The spare in hand becomes the segment; on success its descriptor is the writer. */
+static enum status give_birth(struct store_posix *store, const struct store_write *write,
+                              const struct spare *spare, const char *name)
+{
+    const int fd = open_direct(store->spares.folder, spare->name, O_WRONLY);
+
+    if (fd < 0) {
+        return file_status_of_errno(errno);
+    }
+    store->writer = fd;
+    store->writer_segment = write->segment;
+    TRY(write_aligned(store, fd, write->data, 0));
+    TRY(file_sync(fd));
+    if (renameat2(store->spares.folder, spare->name, store->wal, name, RENAME_NOREPLACE) != 0) {
+        return file_status_of_errno(errno);
+    }
+    TRY(file_sync_folder(store->wal));
+    return file_sync_folder(store->spares.folder);
+}
+
+static enum status create_segment(struct store_posix *store, const struct store_write *write,
+                                  const char *name)
+{
+    struct spare spare;
+
+    TRY(store_forget_writer(store));
+    if (faccessat(store->wal, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
+        errno = EEXIST;
+        return E_EXISTS;
+    }
+    TRY(spares_take(&store->spares, &spare));
+
+    const enum status status = give_birth(store, write, &spare, name);
+
+    if (status == OK) {
+        spares_release(&store->spares, &spare);
+    }
+    return status; /* after a failure the slot stays taken: nothing more is written anyway */
+}
+
+static enum status append(struct store_posix *store, const struct store_write *write,
+                          const char *name)
+{
+    if (store->writer < 0 || store->writer_segment != write->segment) {
+        TRY(store_forget_writer(store));
+        store->writer = open_direct(store->wal, name, O_WRONLY);
+        if (store->writer < 0) {
+            return file_status_of_errno(errno);
+        }
+        store->writer_segment = write->segment;
+    }
+    store->dirty = true;
+    return write_aligned(store, store->writer, write->data, write->offset);
+}
+
+enum status store_settle(struct store_posix *store)
+{
+    char name[SEGMENT_NAME_MAX];
+
+    if (!store->dirty) {
+        return OK;
+    }
+
+    const enum status status = file_sync(store->writer);
+
+    if (status == OK) {
+        store->dirty = false;
+        return OK;
+    }
+    store_segment_name(store->writer_segment, name);
+    return store_said(store, status, STORE_SYNC, name);
+}
+
+static enum status sync_segment(struct store_posix *store, const char *name)
+{
+    const int fd = openat(store->wal, name, O_RDWR | O_CLOEXEC);
+
+    if (fd < 0) {
+        return file_status_of_errno(errno);
+    }
+
+    enum status status = fsync(fd) == 0 ? OK : file_status_of_errno(errno);
+    const int error = errno;
+    const enum status closed = file_close(fd);
+
+    if (status != OK) {
+        errno = error;
+        return status;
+    }
+    TRY(closed);
+    return file_sync_folder(store->wal);
+}
+
+static enum status perform(struct store_posix *store, const struct store_write *write,
+                           const char *name)
+{
+    switch (write->op) {
+    case STORE_REPLACE:
+        return file_replace(store->folder, name, write->data);
+    case STORE_CREATE:
+        return create_segment(store, write, name);
+    case STORE_APPEND:
+        return append(store, write, name);
+    case STORE_SYNC:
+        return sync_segment(store, name);
+    case STORE_QUARANTINE_PART:
+        return store_aside_part(store, write);
+    case STORE_QUARANTINE_SEGMENT:
+        return store_aside_segment(store, write);
+    case STORE_OPS:
+        break;
+    }
+    UNREACHABLE();
+}
+
+enum status store_put(struct store_posix *store, const struct store_write *write)
+{
+    char name[SEGMENT_NAME_MAX];
+
+    CHECK(!store->dirty || (write->op == STORE_APPEND && write->segment == store->writer_segment));
+
+    if (write->op == STORE_REPLACE) {
+        snprintf(name, sizeof name, "%s", store_file_name(write->file));
+    } else {
+        store_segment_name(write->segment, name);
+    }
+    return store_said(store, perform(store, write, name), write->op, name);
+}
