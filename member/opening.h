@@ -42,4 +42,9 @@ void opening_on_written(struct member *member, const struct write_asked *asked,
 void opening_pump(struct member *member, struct instant now, struct effects *fx);
 enum opening_state opening_state(const struct member *member);
 
+/* Once DONE: the first segment of the newest reign that was found, what it follows, and its epoch;
+ * SEGMENT_NONE and 0 where no segment was. */
+void opening_reign(const struct member *member, segment_t *segment, struct digest *chain,
+                   epoch_t *epoch);
+
 #endif

@@ -1,0 +1,71 @@
+/* Internal to opening*.c: how far the opening of a folder has come, and its steps in order. */
+#ifndef SEALIFT_MEMBER_OPENING_STATE_H
+#define SEALIFT_MEMBER_OPENING_STATE_H
+
+#include "member/member.h"
+#include "wal/recover.h"
+#include "wal/scan.h"
+
+/* What a header says of its past, and what is needed to judge the segment before it. */
+struct opening_row {
+    batch_t first_batch;
+    lsn_t first_lsn;
+    epoch_t epoch;
+    batch_t prev_last_batch;
+    lsn_t prev_end_lsn;
+    struct digest prev_chain;
+};
+
+struct opening {
+    enum opening_state state;
+    struct instant now; /* of the step under way */
+
+    uint32_t count; /* segments, numbered 0 to count - 1; only the newest are ever set aside */
+    uint32_t asked, checked; /* their headers */
+    struct opening_row *rows;
+
+    /* the segment that is being scanned */
+    uint32_t at;
+    bool begun;   /* its header has been read again, `scan` is under way */
+    bool judged;  /* the newest has its verdict; older ones are read for the producers alone */
+    bool has_checkpoint;
+    struct read_slot *read;
+    uint64_t read_size;
+    struct segment_header header;
+    struct segment_key key;
+    uint8_t raw[SEGMENT_HEADER_BYTES];
+    struct scan scan;
+
+    /* what the newest segment's scan and verdict leave: where the WAL goes on */
+    struct recover_verdict verdict;
+    struct scan_place place;
+    struct segment_header place_header;
+    uint8_t place_raw[SEGMENT_HEADER_BYTES];
+    uint64_t tail_end;
+    lsn_t commit_lsn;
+
+    uint32_t found; /* segments that were there at the beginning */
+    uint32_t aside; /* of those that go aside, newest first, how many were asked for */
+    bool part_asked, sync_asked;
+    uint32_t mending; /* writes that are under way */
+};
+
+/* HALT with a sentence, and no more of this. */
+__attribute__((format(printf, 4, 5))) void opening_refuse(struct member *member,
+                                                           struct effects *fx, enum status why,
+                                                           const char *format, ...);
+
+/* Decoded, opened with its DEK, and of this WAL. */
+NODISCARD enum status opening_open_header(const struct member *member,
+                                          struct segment_header *header, struct bytes raw,
+                                          struct segment_key *key);
+
+void opening_headers_pump(struct member *member, struct effects *fx);
+
+void opening_scan_begin(struct member *member, struct effects *fx);
+void opening_scan_pump(struct member *member, struct effects *fx);
+
+void opening_mend_begin(struct member *member);
+void opening_mend_pump(struct member *member, struct effects *fx);
+
+#endif
