@@ -14,6 +14,8 @@
 
 enum {
     APPEND_BYTES_MAX = 1 << 20, /* lengths and bodies of one APPEND of several records */
+    APPEND_RECORDS_MAX = APPEND_BYTES_MAX / 5, /* a length and at least one byte each */
+    ROLE_NUMBER_MAX = 7,        /* the last of enum role (node/identity.h, which proto does not see) */
     REFUSED_TEXT_MAX = 512,
     STATE_TEXT_MAX = 64,
     STATUS_FEEDS_MAX = 64,
@@ -124,7 +126,6 @@ struct member_status {
     uint32_t feed_count;
     struct feed_status feeds[STATUS_FEEDS_MAX];
 };
-
 
 #define CONTROL_CODEC(name, type) \
     size_t name##_bytes(const struct type *message); \

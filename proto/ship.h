@@ -17,6 +17,9 @@ enum {
     GREET_EPOCHS_MAX = 1024, /* the newest entries; older divergence means `lost` */
     GREET_DEKS_MAX = 64,     /* as many as a keyring holds */
     GREET_SUITE_UNSAID = 255, /* from an empty replica that takes whatever the cluster is */
+    GREET_DESCRIPTOR_MAX = 16384, /* the largest descriptor (cluster/descriptor.h) */
+    ENVELOPE_BLOB_MAX = 6144,     /* KEY_BLOB_BYTES_MAX of node/keys.h, which proto does not see */
+    SUITE_NUMBER_MAX = 1,         /* the last of enum suite (seal/aead.h), likewise */
     BYE_TEXT_MAX = 256,
 };
 

@@ -1,0 +1,305 @@
+/* The largest and the smallest of each message. */
+#include "tests/unit/proto/samples.h"
+
+#include "base/check.h"
+
+#include <stdlib.h>
+
+static uint8_t filler[GREET_DESCRIPTOR_MAX];
+
+static struct id id_of(bool full)
+{
+    struct id id;
+
+    memset(id.bytes, full ? 0xff : 0, sizeof id.bytes);
+    return id;
+}
+
+static struct digest digest_of_bytes(bool full)
+{
+    struct digest digest;
+
+    memset(digest.bytes, full ? 0xfe : 0, sizeof digest.bytes);
+    return digest;
+}
+
+/* As long as fits, or as short as is legal. */
+static void text_fill(char *text, size_t room, bool full, size_t shortest)
+{
+    memset(text, 't', full ? room - 1 : shortest);
+}
+
+static void fill_greet(union sample_message *message, bool full)
+{
+    struct greet *const greet = &message->greet;
+
+    greet->version = full ? UINT32_MAX : 0;
+    greet->lineage = id_of(full);
+    greet->suite = full ? SUITE_NUMBER_MAX : 0;
+    greet->descriptor = digest_of_bytes(full);
+    text_fill(greet->region, sizeof greet->region, full, 1);
+    text_fill(greet->cluster, sizeof greet->cluster, full, 0);
+    text_fill(greet->key_arn, sizeof greet->key_arn, full, 0);
+    greet->dek_count = full ? GREET_DEKS_MAX : 0;
+    for (uint32_t i = 0; i < greet->dek_count; i++) {
+        greet->deks[i] = id_of(true);
+    }
+    greet->highest_epoch = full ? UINT64_MAX : 0;
+    greet->position = full ? (struct position){UINT64_MAX, UINT64_MAX} : (struct position){0, 0};
+    greet->commit_lsn = full ? UINT64_MAX : 0;
+    greet->epoch_count = full ? GREET_EPOCHS_MAX : 0;
+    for (uint32_t i = 0; i < greet->epoch_count; i++) {
+        greet->epochs[i] =
+            (struct epoch_entry){UINT64_MAX - GREET_EPOCHS_MAX + i, UINT64_MAX, UINT64_MAX};
+    }
+    greet->descriptor_bytes = bytes_of(filler, full ? sizeof filler : 0);
+}
+
+static void fill_keys_message(union sample_message *message, bool full)
+{
+    struct keys_message *const keys = &message->keys_message;
+
+    keys->count = full ? GREET_DEKS_MAX : 1;
+    for (uint32_t i = 0; i < keys->count; i++) {
+        struct envelope *const envelope = &keys->envelopes[i];
+
+        envelope->dek = id_of(full);
+        envelope->lineage = id_of(full);
+        text_fill(envelope->region, sizeof envelope->region, full, 1);
+        text_fill(envelope->key_arn, sizeof envelope->key_arn, full, 1);
+        envelope->check = digest_of_bytes(full);
+        envelope->blob = bytes_of(filler, full ? ENVELOPE_BLOB_MAX : 1);
+    }
+}
+
+static void fill_keys_stored(union sample_message *message, bool full)
+{
+    struct keys_stored *const stored = &message->keys_stored;
+
+    stored->dek_count = full ? GREET_DEKS_MAX : 0;
+    for (uint32_t i = 0; i < stored->dek_count; i++) {
+        stored->deks[i] = id_of(true);
+    }
+}
+
+static void fill_proof(union sample_message *message, bool full)
+{
+    message->proof.mac = digest_of_bytes(full);
+}
+
+static void fill_resume(union sample_message *message, bool full)
+{
+    const uint64_t most = full ? UINT64_MAX : 0;
+
+    message->resume = (struct resume){{most, most}, most};
+}
+
+static void fill_segment_message(union sample_message *message, bool full)
+{
+    message->segment_message.epoch = full ? UINT64_MAX : 0;
+}
+
+static void fill_batch_message(union sample_message *message, bool full)
+{
+    message->batch_message.epoch = full ? UINT64_MAX : 0;
+}
+
+static void fill_ack(union sample_message *message, bool full)
+{
+    const uint64_t most = full ? UINT64_MAX : 0;
+
+    message->ack = (struct ack){most, most};
+}
+
+static void fill_commit(union sample_message *message, bool full)
+{
+    const uint64_t most = full ? UINT64_MAX : 0;
+
+    message->commit = (struct commit){most, most, most, most};
+}
+
+static void fill_bye(union sample_message *message, bool full)
+{
+    message->bye.why = full ? (enum status)(STATUSES - 1) : OK;
+    text_fill(message->bye.text, sizeof message->bye.text, full, 0);
+}
+
+static void fill_hello(union sample_message *message, bool full)
+{
+    message->hello = (struct hello){full ? UINT32_MAX : 0, id_of(full)};
+}
+
+static void fill_welcome(union sample_message *message, bool full)
+{
+    struct welcome *const welcome = &message->welcome;
+
+    welcome->version = full ? UINT32_MAX : 0;
+    welcome->lineage = id_of(full);
+    welcome->suite = full ? SUITE_NUMBER_MAX : 0;
+    welcome->role = full ? ROLE_NUMBER_MAX : 0;
+    text_fill(welcome->region, sizeof welcome->region, full, 0);
+    text_fill(welcome->member, sizeof welcome->member, full, 0);
+    welcome->epoch = welcome->first_lsn = welcome->visible_lsn = full ? UINT64_MAX : 0;
+}
+
+static void fill_append(union sample_message *message, bool full)
+{
+    message->append =
+        full ? (struct append){UINT64_MAX,         UINT64_MAX, UINT64_MAX - APPEND_RECORDS_MAX + 1,
+                               APPEND_RECORDS_MAX, true,       {LEVEL_REGION, LEVEL_COUNT_MAX}}
+             : (struct append){0, 1, 1, 1, false, {LEVEL_LOCAL, 0}};
+}
+
+static void fill_appended(union sample_message *message, bool full)
+{
+    message->appended =
+        full ? (struct appended){UINT64_MAX, UINT64_MAX, UINT32_MAX} : (struct appended){0, 0, 0};
+}
+
+static void fill_refused(union sample_message *message, bool full)
+{
+    message->refused.request = full ? UINT64_MAX : 0;
+    message->refused.why = full ? (enum status)(STATUSES - 1) : OK;
+    text_fill(message->refused.text, sizeof message->refused.text, full, 0);
+}
+
+static void fill_read_message(union sample_message *message, bool full)
+{
+    const uint64_t most = full ? UINT64_MAX : 0;
+
+    message->read_message = (struct read_message){most, most, full, most};
+}
+
+static void fill_records(union sample_message *message, bool full)
+{
+    message->records =
+        full ? (struct records){UINT64_MAX, UINT64_MAX - UINT32_MAX, UINT32_MAX, UINT64_MAX}
+             : (struct records){0, 0, 0, 0};
+}
+
+static void fill_consumed(union sample_message *message, bool full)
+{
+    message->consumed = full ? (struct consumed){UINT64_MAX, UINT64_MAX} : (struct consumed){0, 0};
+}
+
+static void fill_read_end(union sample_message *message, bool full)
+{
+    message->read_end = full ? (struct read_end){UINT64_MAX, UINT64_MAX} : (struct read_end){0, 0};
+}
+
+static void fill_feed(struct feed_status *feed)
+{
+    const uint64_t most = UINT64_MAX;
+
+    text_fill(feed->member, sizeof feed->member, true, 0);
+    text_fill(feed->region, sizeof feed->region, true, 0);
+    text_fill(feed->state, sizeof feed->state, true, 0);
+    feed->sent_batch = feed->acked_batch = feed->acked_lsn = feed->lag_bytes = feed->lag_us = most;
+    feed->votes = true;
+}
+
+static void fill_status_numbers(struct member_status *status)
+{
+    const uint64_t most = UINT64_MAX;
+
+    status->level = (struct level){LEVEL_QUORUM, LEVEL_COUNT_MAX};
+    status->epoch = status->segment = status->first_lsn = status->appended_lsn = most;
+    status->durable_lsn = status->committed_lsn = status->visible_lsn = most;
+    status->sealed_batch = status->durable_batch = status->upstream_lsn = most;
+    status->appended_records = status->appended_bytes = status->shipped_bytes = most;
+    status->received_bytes = status->persisted_bytes = status->up_us = status->lag_us = most;
+    status->client_count = UINT32_MAX;
+}
+
+static void fill_member_status(union sample_message *message, bool full)
+{
+    struct member_status *const status = &message->member_status;
+
+    status->lineage = id_of(full);
+    status->dek = id_of(full);
+    status->suite = full ? SUITE_NUMBER_MAX : 0;
+    status->role = full ? ROLE_NUMBER_MAX : 0;
+    text_fill(status->deployment, sizeof status->deployment, full, 0);
+    text_fill(status->region, sizeof status->region, full, 0);
+    text_fill(status->member, sizeof status->member, full, 0);
+    text_fill(status->cluster, sizeof status->cluster, full, 0);
+    text_fill(status->state, sizeof status->state, full, 0);
+    text_fill(status->key_arn, sizeof status->key_arn, full, 0);
+    if (!full) {
+        return;
+    }
+    fill_status_numbers(status);
+    status->feed_count = STATUS_FEEDS_MAX;
+    for (uint32_t i = 0; i < STATUS_FEEDS_MAX; i++) {
+        fill_feed(&status->feeds[i]);
+    }
+}
+
+/* The typed functions of one message, as functions over the union. */
+#define CODEC(name) \
+    static size_t bytes_##name(const union sample_message *message) \
+    { \
+        return name##_bytes(&message->name); \
+    } \
+    static struct bytes encode_##name(const union sample_message *message, void *into) \
+    { \
+        return name##_encode(&message->name, into); \
+    } \
+    static enum status decode_##name(union sample_message *message, struct bytes head, \
+                                     struct proto_scratch *scratch) \
+    { \
+        return name##_decode(&message->name, head, scratch); \
+    }
+
+CODEC(greet)
+CODEC(keys_message)
+CODEC(keys_stored)
+CODEC(proof)
+CODEC(resume)
+CODEC(segment_message)
+CODEC(batch_message)
+CODEC(ack)
+CODEC(commit)
+CODEC(bye)
+CODEC(hello)
+CODEC(welcome)
+CODEC(append)
+CODEC(appended)
+CODEC(refused)
+CODEC(read_message)
+CODEC(records)
+CODEC(consumed)
+CODEC(read_end)
+CODEC(member_status)
+
+#define KIND(name) \
+    { \
+#name, bytes_##name, encode_##name, decode_##name, fill_##name \
+    }
+
+const struct sample_kind sample_kinds[SAMPLES] = {
+    KIND(greet),         KIND(keys_message),  KIND(keys_stored),
+    KIND(proof),         KIND(resume),        KIND(segment_message),
+    KIND(batch_message), KIND(ack),           KIND(commit),
+    KIND(bye),           KIND(hello),         KIND(welcome),
+    KIND(append),        KIND(appended),      KIND(refused),
+    KIND(read_message),  KIND(records),       KIND(consumed),
+    KIND(read_end),      KIND(member_status),
+};
+
+struct proto_scratch *sample_scratch(void)
+{
+    static struct proto_scratch scratch;
+
+    if (scratch.memory == NULL) {
+        const size_t size = arena_need(PROTO_SCRATCH_BYTES, ARENA_ALIGN_MAX);
+        void *const block = aligned_alloc(ARENA_ALIGN_MAX, (size + 4095) & ~(size_t)4095);
+
+        CHECK(block != NULL);
+
+        struct arena arena = arena_of(block, size);
+
+        proto_scratch_init(&scratch, &arena);
+    }
+    return &scratch;
+}
