@@ -1,0 +1,61 @@
+/* One JSON object a request.
+ *
+ * A context that is no map of texts, or one beyond the limits of a context, is written as null: the
+ * request was refused for it, and a row must stay small. */
+#include "keys/audit.h"
+
+#include <stdio.h>
+
+/* Only a context that call_context accepts has a bounded size. */
+static json_t *audited_context(const struct kms_call *call)
+{
+    uint8_t canonical[BLOB_CONTEXT_BYTES_MAX];
+    struct bytes bytes;
+    struct kms_call probe = *call;
+    json_t *context = json_object_get(call->in, "EncryptionContext");
+
+    if (context == NULL || call_context(&probe, canonical, &bytes) != OK) {
+        return json_null();
+    }
+    return json_incref(context);
+}
+
+enum status audit_encode(const struct kms_call *call, uint8_t *into, struct bytes *row)
+{
+    const struct kms_request *who = call->request;
+    const bool allowed = call->error == KMS_NO_ERROR;
+    const json_t *entry = json_pack(
+        "{s:I,s:s,s:s,s:s,s:s,s:s,s:o,s:s,s:s,s:s,s:s}", "time_ns", (json_int_t)call->wall_ns,
+        "principal", who->principal, "access_key", who->access_key, "account", who->account,
+        "operation", who->operation, "key", call->arn, "context", audited_context(call), "outcome",
+        allowed ? "allowed" : "denied", "error", kms_error_name(call->error), "message",
+        allowed ? "" : call->why, "request_id", who->request_id);
+    const size_t size =
+        entry == NULL ? 0 : json_dumpb(entry, (char *)into, AUDIT_BYTES_MAX, JSON_COMPACT);
+
+    if (size == 0 || size > AUDIT_BYTES_MAX) {
+        return E_TOO_LARGE;
+    }
+    *row = bytes_of(into, size);
+    return OK;
+}
+
+void audit_key_format(uint64_t number, char *text)
+{
+    snprintf(text, AUDIT_KEY_TEXT_MAX, "%020llu", (unsigned long long)number);
+}
+
+enum status audit_key_parse(const char *text, uint64_t *number)
+{
+    *number = 0;
+    if (strlen(text) != AUDIT_KEY_TEXT_MAX - 1) {
+        return E_MALFORMED;
+    }
+    for (; *text != '\0'; text++) {
+        if (*text < '0' || *text > '9') {
+            return E_MALFORMED;
+        }
+        *number = *number * 10 + (uint64_t)(*text - '0');
+    }
+    return OK;
+}

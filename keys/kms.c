@@ -1,0 +1,418 @@
+/* The node: requests wait in a ring for their transactions, and leave in the order they came.
+ *
+ * MESSAGE: kms_serve makes answer, audit row and change; a SAVE takes rows to the catalog; the answer
+ * stays in its slot. SAVED: the change is put into the tables, and the answer leaves. At the next
+ * step its slot is wiped and free. While a change is under way, further requests are deferred: so no
+ * request is ever decided by a state that could still be taken back, and a failed SAVE needs no undo.
+ *
+ * A failed SAVE: the answer becomes an internal error, the change is dropped, and the audit number is
+ * used again once nothing is under way. A row that cannot be read at START, or that the root key does
+ * not open, halts the node with a sentence that says which. */
+#include "keys/kms.h"
+
+#include "base/check.h"
+#include "base/ring.h"
+#include "keys/kms_serve.h"
+#include "node/effects.h"
+
+enum {
+    PENDING_MAX_DEFAULT = 64,
+    LINKS_MAX_DEFAULT = 1024,
+    RESUME_MAX = 32, /* a step; each comes back as one message */
+    SAVE_ROWS_MAX = 3,
+};
+
+struct pending {
+    link_t link; /* 0: it went down meanwhile */
+    uint64_t audit_number;
+    bool changes;
+    struct kms_answer answer;
+};
+
+struct kms {
+    struct node node;
+    struct kms_settings settings;
+    struct key_sealer sealer;
+    struct key_table table;
+    struct json_arena json;
+    struct pending *pending;
+    struct ring ring;
+    uint64_t unsaved; /* the oldest place whose SAVED has not come; before it, answers have left */
+    bool changing;
+    struct kms_change change;
+    link_t *deferred;
+    size_t deferred_count;
+    uint64_t audit_last; /* the number given last */
+    uint64_t audit_durable; /* the last that is durable */
+    bool stopping;
+    bool halted;
+    struct kms_status counts;
+};
+
+void kms_settings_default(struct kms_settings *settings)
+{
+    *settings = (struct kms_settings){
+        .keys_max = 4096,
+        .aliases_max = 4096,
+        .pending_max = PENDING_MAX_DEFAULT,
+        .links_max = LINKS_MAX_DEFAULT,
+    };
+}
+
+size_t kms_memory_bytes(const struct kms_settings *settings)
+{
+    const size_t slot = sizeof(struct pending) + KMS_REPLY_BYTES_MAX;
+
+    return arena_need(sizeof(struct kms), 64)
+           + key_table_memory_bytes(settings->keys_max, settings->aliases_max)
+           + arena_need(settings->pending_max * slot, 128)
+           + arena_need(settings->links_max * sizeof(link_t), 64) + arena_need(JSON_ARENA_BYTES, 64)
+           + arena_need(KEY_DESCRIPTION_MAX, 64);
+}
+
+static void kms_step(struct node *node, const struct event *event, struct effects *fx);
+
+struct node *kms_create(const struct kms_settings *settings, const struct secret *root,
+                        struct arena *arena)
+{
+    struct kms *kms = arena_take(arena, sizeof *kms, _Alignof(struct kms));
+
+    *kms = (struct kms){.node = {kms_step}, .settings = *settings};
+    key_sealer_init(&kms->sealer, root, &settings->entropy);
+    key_table_init(&kms->table, settings->keys_max, settings->aliases_max, arena);
+    kms->json = (struct json_arena){.base = arena_take(arena, JSON_ARENA_BYTES, 16),
+                                    .size = JSON_ARENA_BYTES};
+    kms->ring = ring_of(settings->pending_max);
+    kms->pending = ARENA_ARRAY(arena, struct pending, settings->pending_max);
+    for (uint32_t i = 0; i < settings->pending_max; i++) {
+        kms->pending[i].answer.body = arena_take(arena, KMS_REPLY_BYTES_MAX, 1);
+    }
+    kms->deferred = ARENA_ARRAY(arena, link_t, settings->links_max);
+    kms->change.key.description = arena_take(arena, KEY_DESCRIPTION_MAX, 1);
+    return &kms->node;
+}
+
+void kms_destroy(struct node *node)
+{
+    struct kms *kms = (struct kms *)node;
+
+    for (uint32_t i = 0; i < kms->settings.pending_max; i++) {
+        secret_wipe_memory(kms->pending[i].answer.body, KMS_REPLY_BYTES_MAX);
+    }
+    key_sealer_drop(&kms->sealer);
+}
+
+void kms_status(const struct node *node, struct kms_status *status)
+{
+    const struct kms *kms = (const struct kms *)node;
+
+    *status = kms->counts;
+    status->keys = kms->table.key_count;
+    status->aliases = kms->table.alias_count;
+    status->audit_rows = kms->audit_durable;
+}
+
+static void kms_halt(struct kms *kms, struct effects *fx, enum status why, const char *what,
+                     const char *row)
+{
+    kms->halted = true;
+    effects_halt(fx, why, "%s %s: %s", what, row, status_text(why));
+}
+
+static enum status load_key(struct kms *kms, const struct save_row *row)
+{
+    struct kms_key *key = &kms->change.key;
+    char arn[ARN_TEXT_MAX];
+
+    TRY(key_row_decode(key, kms->settings.region, row->value));
+    arn_format_key(kms->settings.region, key->account, key->id, arn);
+    TRY(key_material_check(&kms->sealer, &key->material, arn));
+    if (kms->table.key_count == kms->table.keys_max) {
+        return E_FULL;
+    }
+    key_table_put(&kms->table, key);
+    return OK;
+}
+
+static enum status load_alias(struct kms *kms, const struct save_row *row)
+{
+    TRY(alias_row_decode(&kms->change.alias, row->value));
+    if (kms->table.alias_count == kms->table.aliases_max) {
+        return E_FULL;
+    }
+    key_table_put_alias(&kms->table, &kms->change.alias);
+    return OK;
+}
+
+static enum status load_row(struct kms *kms, const struct save_row *row)
+{
+    uint64_t number;
+
+    if (strcmp(row->table, "kms_key") == 0) {
+        return load_key(kms, row);
+    }
+    if (strcmp(row->table, "kms_alias") == 0) {
+        return load_alias(kms, row);
+    }
+    if (strcmp(row->table, "audit") != 0) {
+        return E_MALFORMED;
+    }
+    TRY(audit_key_parse(row->key, &number));
+    kms->audit_last = number > kms->audit_last ? number : kms->audit_last;
+    kms->audit_durable = kms->audit_last;
+    return OK;
+}
+
+static void kms_on_start(struct kms *kms, const struct event_rows *start, struct effects *fx)
+{
+    for (size_t i = 0; i < start->row_count; i++) {
+        const enum status status = load_row(kms, &start->rows[i]);
+
+        if (status != OK) {
+            kms_halt(kms, fx, status, "cannot read the stored row", start->rows[i].key);
+            return;
+        }
+    }
+    trace_event(&kms->settings.trace, "kms_started region=%s keys=%zu aliases=%zu audit=%llu",
+                kms->settings.region, kms->table.key_count, kms->table.alias_count,
+                (unsigned long long)kms->audit_last);
+}
+
+static bool kms_has_room(const struct kms *kms)
+{
+    return !kms->changing && !ring_is_full(&kms->ring);
+}
+
+static void kms_defer(struct kms *kms, link_t link, struct effects *fx)
+{
+    CHECK(kms->deferred_count < kms->settings.links_max);
+    kms->deferred[kms->deferred_count++] = link;
+    effects_defer(fx, link);
+}
+
+static void kms_resume(struct kms *kms, struct effects *fx)
+{
+    const size_t count = kms->deferred_count < RESUME_MAX ? kms->deferred_count : RESUME_MAX;
+
+    for (size_t i = 0; i < count; i++) {
+        effects_resume(fx, kms->deferred[i]);
+    }
+    kms->deferred_count -= count;
+    memmove(kms->deferred, kms->deferred + count, kms->deferred_count * sizeof *kms->deferred);
+}
+
+static void add_row(struct save_row *rows, size_t *count, const char *table, const char *key,
+                    struct bytes value)
+{
+    CHECK(*count < SAVE_ROWS_MAX);
+    rows[(*count)++] = (struct save_row){table, key, value};
+}
+
+/* The rows of what a call changes; they live in the scratch of the effects. */
+static void add_change_rows(struct kms *kms, struct save_row *rows, size_t *count,
+                            struct effects *fx)
+{
+    const struct kms_change *change = &kms->change;
+
+    if (change->has_key) {
+        char *name = effects_scratch(fx, KEY_ROW_NAME_MAX);
+        uint8_t *room = effects_scratch(fx, KEY_ROW_BYTES_MAX);
+        const struct bytes value = key_row_encode(&change->key, kms->settings.region, name, room);
+
+        add_row(rows, count, "kms_key", name, value);
+    }
+    if (change->has_alias) {
+        char *name = effects_scratch(fx, KEY_ROW_NAME_MAX);
+        uint8_t *room = effects_scratch(fx, ALIAS_ROW_BYTES_MAX);
+        const struct bytes value = alias_row_encode(&change->alias, name, room);
+
+        add_row(rows, count, "kms_alias", name, value);
+    }
+}
+
+static void kms_save(struct kms *kms, uint64_t place, struct bytes audit_row, struct effects *fx)
+{
+    struct pending *pending = &kms->pending[ring_slot(&kms->ring, place)];
+    struct save_row rows[SAVE_ROWS_MAX];
+    size_t count = 0;
+    char *number = effects_scratch(fx, AUDIT_KEY_TEXT_MAX);
+
+    pending->audit_number = ++kms->audit_last;
+    audit_key_format(pending->audit_number, number);
+    add_row(rows, &count, "audit", number, audit_row);
+    add_change_rows(kms, rows, &count, fx);
+    pending->changes = kms->change.has_key || kms->change.has_alias;
+    kms->changing = pending->changes;
+    effects_save(fx, place, rows, count);
+}
+
+static void send_answer(const struct pending *pending, struct effects *fx)
+{
+    uint8_t *head = effects_scratch(fx, KMS_REPLY_HEAD_MAX);
+
+    if (pending->link != 0) {
+        effects_send_tail(fx, pending->link, KMS_MESSAGE_REPLY,
+                          kms_reply_encode(&pending->answer.head, head),
+                          bytes_of(pending->answer.body, pending->answer.body_size), bytes_none());
+    }
+}
+
+static void kms_on_message(struct kms *kms, const struct event *event, struct effects *fx)
+{
+    const struct event_message *message = &event->message;
+    struct kms_request request;
+
+    if (!kms_has_room(kms)) {
+        kms_defer(kms, message->link, fx);
+        return;
+    }
+    if (message->message.type != KMS_MESSAGE_REQUEST
+        || kms_request_decode(&request, message->message.head) != OK) {
+        effects_hang_up(fx, message->link, E_PROTOCOL);
+        return;
+    }
+
+    const uint64_t place = kms->ring.tail;
+    struct pending *pending = &kms->pending[ring_push(&kms->ring)];
+    struct kms_call call = {.settings = &kms->settings,
+                            .table = &kms->table,
+                            .sealer = &kms->sealer,
+                            .request = &request,
+                            .wall_ns = event->wall_ns,
+                            .change = &kms->change};
+    uint8_t *audit_room = effects_scratch(fx, AUDIT_BYTES_MAX);
+    struct bytes audit_row;
+
+    kms->change.has_key = kms->change.has_alias = false;
+    pending->link = message->link;
+    if (kms_serve(&call, &kms->json, message->message.tail, &pending->answer, audit_room,
+                  &audit_row)
+        != OK) {
+        /* Not even its refusal can be written down: nothing is saved, so nothing is used. */
+        kms->change.has_key = kms->change.has_alias = false;
+        kms_answer_internal(&pending->answer);
+        audit_row = bytes_text("{\"outcome\":\"denied\",\"error\":\"KMSInternalException\"}");
+    }
+    kms->counts.answered += call.error == KMS_NO_ERROR;
+    kms->counts.refused += call.error != KMS_NO_ERROR;
+    kms_save(kms, place, audit_row, fx);
+}
+
+static void apply_change(struct kms *kms)
+{
+    if (kms->change.has_key) {
+        key_table_put(&kms->table, &kms->change.key);
+    }
+    if (kms->change.has_alias) {
+        key_table_put_alias(&kms->table, &kms->change.alias);
+    }
+}
+
+static void kms_on_saved(struct kms *kms, const struct event_saved *saved, struct effects *fx)
+{
+    CHECK(saved->ticket == kms->unsaved);
+
+    struct pending *pending = &kms->pending[ring_slot(&kms->ring, kms->unsaved++)];
+
+    if (saved->status == OK) {
+        kms->audit_durable = pending->audit_number;
+        if (pending->changes) {
+            apply_change(kms);
+        }
+    } else {
+        trace_event(&kms->settings.trace, "kms_audit_failed number=%llu why=%s",
+                    (unsigned long long)pending->audit_number, status_name(saved->status));
+        secret_wipe_memory(pending->answer.body, pending->answer.body_size);
+        kms_answer_internal(&pending->answer);
+        kms->counts.failed++;
+    }
+    kms->changing = kms->changing && !pending->changes;
+    if (kms->unsaved == kms->ring.tail) {
+        kms->audit_last = kms->audit_durable; /* numbers that failed are given again */
+    }
+    send_answer(pending, fx);
+}
+
+static void kms_on_link_down(struct kms *kms, link_t link)
+{
+    size_t kept = 0;
+
+    for (uint64_t place = kms->unsaved; place < kms->ring.tail; place++) {
+        struct pending *pending = &kms->pending[ring_slot(&kms->ring, place)];
+
+        pending->link = pending->link == link ? 0 : pending->link;
+    }
+    for (size_t i = 0; i < kms->deferred_count; i++) {
+        kms->deferred[kept] = kms->deferred[i];
+        kept += kms->deferred[i] != link;
+    }
+    kms->deferred_count = kept;
+}
+
+/* The world has consumed what the last step sent. */
+static void kms_forget_sent(struct kms *kms)
+{
+    while (kms->ring.head < kms->unsaved) {
+        struct pending *pending = &kms->pending[ring_pop(&kms->ring)];
+
+        secret_wipe_memory(pending->answer.body, pending->answer.body_size);
+        pending->answer.body_size = 0;
+    }
+}
+
+static void kms_pump(struct kms *kms, struct effects *fx)
+{
+    if (kms_has_room(kms) && kms->deferred_count > 0) {
+        kms_resume(kms, fx);
+    }
+    if (kms_has_room(kms) && kms->deferred_count > 0 && kms->unsaved == kms->ring.tail) {
+        effects_wake_at(fx, (struct instant){0}); /* nothing else would wake us for the rest */
+    }
+    if (kms->stopping && !kms->halted && kms->unsaved == kms->ring.tail
+        && kms->deferred_count == 0) {
+        kms->halted = true;
+        effects_halt(fx, OK, "stopped as asked");
+    }
+}
+
+static void kms_check(const struct kms *kms)
+{
+    CHECK(kms->ring.head <= kms->unsaved && kms->unsaved <= kms->ring.tail);
+    CHECK(kms->audit_durable <= kms->audit_last);
+    CHECK(!kms->changing || kms->unsaved < kms->ring.tail);
+}
+
+static void kms_step(struct node *node, const struct event *event, struct effects *fx)
+{
+    struct kms *kms = (struct kms *)node;
+
+    kms_forget_sent(kms);
+    switch (event->kind) {
+    case EVENT_START:
+        kms_on_start(kms, &event->start_rows, fx);
+        break;
+    case EVENT_MESSAGE:
+        kms_on_message(kms, event, fx);
+        break;
+    case EVENT_SAVED:
+        kms_on_saved(kms, &event->saved, fx);
+        break;
+    case EVENT_LINK_DOWN:
+        kms_on_link_down(kms, event->link.link);
+        break;
+    case EVENT_STOP:
+        kms->stopping = true;
+        break;
+    case EVENT_LINK_UP:
+    case EVENT_TIMER:
+        break;
+    case EVENT_WRITTEN:
+    case EVENT_READ:
+    case EVENT_KEYS:
+    case EVENT_CLAIMED:
+    case EVENT_KINDS:
+        UNREACHABLE();
+    }
+    kms_pump(kms, fx);
+    kms_check(kms);
+}
