@@ -34,6 +34,7 @@ struct reading { /* one READ under way */
     lsn_t consumed;
     uint64_t window_bytes;
     uint64_t flight_bytes; /* sent and not consumed, to the message */
+    uint64_t blocked_bytes; /* what the next batch needs in flight, where that was too much */
     struct ring flight_ring;
     struct reading_flight flight[READING_FLIGHT_MAX];
     batch_t batch;      /* the next to look at; 0: not found yet */

@@ -65,6 +65,7 @@ struct feed {
     uint64_t flight_bytes;
     struct ring flight_ring;
     struct feed_flight *flight; /* FEED_FLIGHT_MAX */
+    uint32_t blocked_bytes;     /* what its next batch needs in flight, where that was too much */
     struct walk walk;           /* where its next batch is on the disk */
     struct read_slot *read;     /* the disk read that it waits for */
     lsn_t announced_lsn;
@@ -74,7 +75,8 @@ struct feed {
 struct feeds {
     uint32_t capacity;
     struct feed *list;
-    uint32_t first; /* whose turn it is to be served first */
+    struct instant now; /* of the last pump: close enough for "said" and "sent" */
+    uint32_t first;     /* whose turn it is to be served first */
 };
 
 size_t feeds_bytes(uint32_t capacity);

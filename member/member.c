@@ -288,7 +288,9 @@ void member_pump(struct member *member, struct instant now, struct effects *fx)
     if (opening_state(member) != opening || member->unwrap.state != unwrap) {
         effects_wake_at(fx, now);
     }
-    reads_turn(&member->reads);
+    if (reads_turn(&member->reads)) {
+        effects_wake_at(fx, now);
+    }
 }
 
 void member_check(const struct member *member)

@@ -56,6 +56,7 @@ struct read_slot *reads_ask(struct reads *reads, struct effects *fx, enum read_o
 
     CHECK(what.size > 0 && what.size <= reads_large_bytes(reads));
     if (slot == NULL) {
+        reads->wanting = true;
         return NULL;
     }
     slot->used = true;
@@ -94,13 +95,19 @@ void reads_free(struct read_slot *slot)
     slot->leaving = true;
 }
 
-void reads_turn(struct reads *reads)
+bool reads_turn(struct reads *reads)
 {
+    const bool was_wanting = reads->wanting;
+    bool freed = false;
+
+    reads->wanting = false;
     for (uint32_t i = 0; i < reads->count; i++) {
         if (reads->slots[i].leaving) {
             reads->slots[i].used = reads->slots[i].leaving = false;
+            freed = true;
         }
     }
+    return was_wanting && freed;
 }
 
 void reads_forget(struct reads *reads, enum read_owner owner, uint64_t value)

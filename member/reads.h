@@ -28,6 +28,7 @@ struct read_slot {
 
 struct reads {
     uint32_t count;         /* slots; the last is the large one */
+    bool wanting;           /* somebody asked in vain */
     struct read_slot *slots;
 };
 
@@ -50,8 +51,9 @@ struct read_slot *reads_answered(struct reads *reads, const struct event_read *e
 /* It can be asked for again from the next step on, so that this step's SENDs may point into it. */
 void reads_free(struct read_slot *slot);
 
-/* At the end of each step: what was freed in it may be used from now on. */
-void reads_turn(struct reads *reads);
+/* At the end of each step: what was freed in it may be used from now on. True where somebody who
+ * asked in vain in this step could be served now: no READ may be on its way to remind it. */
+NODISCARD bool reads_turn(struct reads *reads);
 
 /* The owner has gone: its answers are dropped when they come. */
 void reads_forget(struct reads *reads, enum read_owner owner, uint64_t value);

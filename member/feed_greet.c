@@ -1,0 +1,178 @@
+/* Both sides speak first. Ours is sent as soon as the link is up; when the replica's has come it is
+ * held against everything that must agree before a key or a byte of the WAL moves: version, lineage,
+ * at-rest setting (R12), descriptor, region, KMS key (R13, R14), epoch, and whether its history can
+ * be continued at all.
+ *
+ * How it goes wrong: each of these has its own status in the BYE, and the sentence that a person
+ * needs: the rules' own texts where a rule refuses. */
+#include "member/feed_parts.h"
+#include "member/greeting.h"
+#include "proto/message.h"
+
+#include "base/check.h"
+
+#include <stdio.h>
+
+void feed_greet_send(struct member *member, struct feed *feed, struct effects *fx)
+{
+    struct greet *greet = member->greet;
+
+    greeting_fill(member, greet);
+    greet->descriptor_bytes = bytes_of(member->descriptor_bytes, member->descriptor_size);
+    if (greet->dek_count > 0) {
+        feed->proof_dek = greet->deks[greet->dek_count - 1];
+    }
+    const size_t size = greet_bytes(greet);
+
+    CHECK(size <= GREET_BYTES_MAX);
+    feed->greet_bytes = (uint32_t)size;
+    effects_send(fx, feed->link, MESSAGE_GREET, greet_encode(greet, feed->greet));
+}
+
+/* What is refused, with which sentence. */
+struct refusal {
+    enum status why; /* OK: nothing is */
+    char text[VERDICT_TEXT_MAX + 64];
+};
+
+static struct refusal refusal_plain(enum status why)
+{
+    struct refusal refusal = {.why = why};
+
+    snprintf(refusal.text, sizeof refusal.text, "Refused: %s.", status_text(why));
+    return refusal;
+}
+
+static struct refusal refusal_by_rule(enum status why, const struct verdict *verdict)
+{
+    struct refusal refusal = {.why = why};
+
+    snprintf(refusal.text, sizeof refusal.text, "%s: %s", verdict->name, verdict->text);
+    return refusal;
+}
+
+/* R12: nobody says `unencrypted` to an encrypted cluster, nor the other way round. */
+static struct refusal check_setting(const struct member *member, const struct greet *greet)
+{
+    const struct digest none = {0};
+    const enum wish wish = greet->suite == GREET_SUITE_UNSAID ? WISH_UNSAID
+        : greet->suite == SUITE_NONE                          ? WISH_NO
+                                                              : WISH_YES;
+    const struct verdict verdict = rule_replica_setting(member->descriptor.suite, wish);
+
+    if (!verdict.allowed) {
+        return refusal_by_rule(E_RULE, &verdict);
+    }
+    if (!digest_equal(&greet->descriptor, &none)
+        && !digest_equal(&greet->descriptor, &member->descriptor_digest)) {
+        return refusal_plain(E_DESCRIPTOR);
+    }
+    return (struct refusal){.why = OK};
+}
+
+/* R13, R14. */
+static struct refusal check_key(const struct member *member, const struct greet *greet)
+{
+    const struct verdict verdict =
+        rule_replica_key(member->descriptor.suite, member->settings.self.region,
+                         member->keyring->key_arn, greet->region, greet->key_arn);
+
+    if (verdict.allowed) {
+        return (struct refusal){.why = OK};
+    }
+    return refusal_by_rule(greet->key_arn[0] == '\0' ? E_KEY_NOT_NAMED : E_RULE, &verdict);
+}
+
+static struct refusal check_greet(const struct member *member, const struct feed *feed,
+                                  const struct greet *greet)
+{
+    if (greet->version != PROTOCOL_VERSION) {
+        return refusal_plain(E_VERSION);
+    }
+    if (!id_equal(&greet->lineage, &member->descriptor.lineage)) {
+        return refusal_plain(E_LINEAGE);
+    }
+    if (strcmp(greet->region, feed->peer.region) != 0) {
+        return refusal_plain(E_IDENTITY);
+    }
+    const struct refusal setting = check_setting(member, greet);
+
+    return setting.why != OK ? setting : check_key(member, greet);
+}
+
+static bool is_lost(const struct member *member, const struct greet *greet)
+{
+    struct epoch_table theirs = {.count = greet->epoch_count};
+
+    memcpy(theirs.entries, greet->epochs, greet->epoch_count * sizeof *greet->epochs);
+    return epoch_table_compare(&member->control.epochs, &theirs, greet->position).kind
+        == DIVERGENCE_LOST;
+}
+
+static bool holds(const struct greet *greet, const struct id *dek)
+{
+    for (uint32_t i = 0; i < greet->dek_count; i++) {
+        if (id_equal(&greet->deks[i], dek)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void find_missing(const struct member *member, struct feed *feed,
+                         const struct greet *greet)
+{
+    for (uint32_t i = 0; i < member->deks.count; i++) {
+        if (!holds(greet, &member->deks.list[i].id)) {
+            feed->missing[feed->missing_count++] = member->deks.list[i].id;
+        }
+    }
+}
+
+static void go_on(struct member *member, struct feed *feed, struct instant now,
+                  struct effects *fx)
+{
+    if (member->descriptor.suite == SUITE_NONE) {
+        feed_move(feed, FEED_WAITING, now); /* certificate and descriptor digest have decided */
+        return;
+    }
+    find_missing(member, feed, member->greet);
+    if (feed->missing_count > 0) {
+        feed_move(feed, FEED_KEYS, now);
+    } else {
+        feed_begin_proving(member, feed, now, fx);
+    }
+}
+
+void feed_on_greet(struct member *member, struct feed *feed, const struct event *event,
+                   struct effects *fx)
+{
+    const struct bytes head = event->message.message.head;
+    const enum status status = head.size > GREET_BYTES_MAX
+        ? E_TOO_LARGE
+        : greet_decode(member->greet, head, &member->scratch);
+    const struct greet *greet = member->greet;
+
+    if (status != OK) {
+        feed_refuse(member, feed, fx, status, "The GREET is refused: %s.", status_text(status));
+        return;
+    }
+    const struct refusal refusal = check_greet(member, feed, greet);
+
+    if (refusal.why != OK) {
+        feed_refuse(member, feed, fx, refusal.why, "%s", refusal.text);
+    } else if (greet->highest_epoch > member->control.highest_epoch) {
+        feed_fenced(member, feed, greet->highest_epoch, fx);
+    } else if (is_lost(member, greet)) {
+        feed_refuse(member, feed, fx, E_LOST,
+                    "Batch %llu of epoch %llu is no part of what this member can compare with: "
+                    "start the replica again with an empty folder.",
+                    (unsigned long long)greet->position.batch,
+                    (unsigned long long)greet->position.epoch);
+    } else {
+        snprintf(feed->cluster, sizeof feed->cluster, "%s", greet->cluster);
+        snprintf(feed->key_arn, sizeof feed->key_arn, "%s", greet->key_arn);
+        feed->greets = greeting_digest(head, bytes_of(feed->greet, feed->greet_bytes));
+        go_on(member, feed, event->now, fx);
+    }
+}
