@@ -1,10 +1,11 @@
-/* Makes X.509 certificates with OpenSSL: a name, a validity, a new P-256 key, extensions, a signature.
+/* Makes X.509 certificates with OpenSSL: a name, a validity, a new P-256 key, extensions, a
+ * signature.
  *
  * The CA is its own issuer. A leaf takes its subject from the member's name and everything that
  * matters from its extensions: one URI SAN (the identity), DNS and IP names, both EKUs.
  *
- * How it goes wrong: orders that make no certificate (E_USAGE, E_IDENTITY). OpenSSL itself failing to
- * build or sign what is well-formed is a bug or lack of memory, so CHECK. */
+ * How it goes wrong: orders that make no certificate (E_USAGE, E_IDENTITY). OpenSSL itself
+ * failing to build or sign what is well-formed is a bug or lack of memory, so CHECK. */
 #include "transport/certificates.h"
 
 #include "base/check.h"
@@ -91,13 +92,15 @@ static bool name_is_ip(const char *name)
 
 static bool name_is_dns(const char *name)
 {
-    static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-";
+    static const char allowed[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-";
     const size_t size = strlen(name);
 
     return size > 0 && size < 254 && strspn(name, allowed) == size;
 }
 
-/* The SAN in OpenSSL's own notation. Identity and names hold no comma, so nothing can be slipped in. */
+/* The SAN in OpenSSL's own notation. Identity and names hold no comma, so nothing can be
+ * slipped in. */
 NODISCARD static enum status order_names(const struct certificate_order *order, char *text,
                                          size_t room)
 {

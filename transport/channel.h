@@ -37,6 +37,9 @@ void channel_free(struct channel *channel);
 /* Borrowed until channel_next has said "none"; by then all of it is consumed. */
 void channel_feed(struct channel *channel, struct bytes received);
 
+/* What was fed and is not consumed; the channel forgets it. To be fed again, from elsewhere. */
+struct bytes channel_take_back(struct channel *channel);
+
 /* The stream has ended. In clear, the end between two messages is E_CLOSED, inside one E_CUT. */
 void channel_feed_end(struct channel *channel);
 
@@ -45,17 +48,14 @@ void channel_feed_end(struct channel *channel);
  * status but OK is final. */
 NODISCARD enum status channel_next(struct channel *channel, struct message *message, bool *there);
 
-/* Copies (in clear) or encrypts the frame into the outbox at once. Only when ready. The caps
- * are the sender's promise (CHECK). */
-NODISCARD enum status channel_send(struct channel *channel, unsigned type, struct bytes head,
-                                   const struct bytes tail[2]);
-
-/* The same in pieces: begin writes prefix and head (and a small tail), each more a piece of the
- * tail; true while some is left. So the caller can let bytes leave while they are still in
- * cache. */
+/* Copies (in clear) or encrypts a frame into the outbox, in pieces, so that the caller can let
+ * bytes leave while they are still in cache: begin puts prefix, head and what of the tail fits
+ * into the same TLS record; each more up to 256 KiB of the rest, until *left is 0. A frame must
+ * be finished before the next begins (CHECK). Only when ready; the caps of proto/message.h are
+ * the sender's promise (CHECK). */
 NODISCARD enum status channel_send_begin(struct channel *channel, unsigned type, struct bytes head,
-                                         const struct bytes tail[2]);
-NODISCARD enum status channel_send_more(struct channel *channel, bool *more);
+                                         const struct bytes tail[2], size_t *left);
+NODISCARD enum status channel_send_more(struct channel *channel, size_t *left);
 
 /* The goodbye (TLS close_notify; nothing in clear). */
 void channel_close(struct channel *channel);

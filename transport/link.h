@@ -42,6 +42,10 @@ struct link_loop *link_loop_new(struct event_base *base);
 void link_loop_free(struct link_loop *loop); /* after its links */
 struct event_base *link_loop_base(const struct link_loop *loop);
 
+/* Lets what link_send has gathered leave now. Happens by itself before the loop waits again;
+ * call it before doing something slow (an inline sync). No callback comes from inside. */
+void link_loop_flush(struct link_loop *loop);
+
 enum link_answer {
     LINK_TAKEN,
     LINK_DEFERRED, /* keep it: the same message comes again after link_resume */
@@ -83,9 +87,10 @@ struct link_counters {
     uint64_t messages_out;
 };
 
-/* Encrypts or copies at once; what is borrowed is free when it returns. Any time after `up`;
- * after a failure it does nothing, and `down` follows from the loop. Going over the hard limit
- * is such a failure (E_SLOW). */
+/* Encrypts or copies at once, and gathers: small messages leave together (link_loop_flush);
+ * what is borrowed is free when it returns. Any time after `up`; after a failure it does
+ * nothing, and `down` follows from the loop. Going over the hard limit is such a failure
+ * (E_SLOW). */
 void link_send(struct link *link, unsigned type, struct bytes head, struct bytes tail,
                struct bytes more);
 

@@ -1,6 +1,6 @@
-/* A BIO of four functions. OpenSSL hands over one TLS record a write; here they gather, so that one
- * writev carries many. Reading at the end of what was fed is "try again" until the stream has ended,
- * then end of file: OpenSSL makes the difference between a goodbye and a cut of it.
+/* A BIO of four functions. OpenSSL hands over one TLS record a write; here they gather, so that
+ * one writev carries many. Reading at the end of what was fed is "try again" until the stream
+ * has ended, then end of file: OpenSSL makes the difference between a goodbye and a cut of it.
  *
  * The method table is made once for the process; several loops may start at the same time. */
 #include "transport/tls_bio.h"

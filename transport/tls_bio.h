@@ -1,4 +1,5 @@
-/* OpenSSL's view of an engine's bytes: reads take from borrowed ciphertext, writes go to an outbox. */
+/* OpenSSL's view of an engine's bytes: reads take from borrowed ciphertext, writes go to an
+ * outbox. */
 #ifndef SEALIFT_TRANSPORT_TLS_BIO_H
 #define SEALIFT_TRANSPORT_TLS_BIO_H
 

@@ -1,13 +1,14 @@
 /* An SSL object between a view of borrowed bytes and an outbox.
  *
- * Read: finish the handshake if it is not done, check what must hold then (ALPN on the client's side
- * too), then SSL_read. Write: SSL_write until all is taken; our BIO takes everything, so it never
- * wants to be called again. Between two writes, count records and bytes and ask for new keys.
+ * Read: finish the handshake if it is not done, check what must hold then (ALPN on the client's
+ * side too), then SSL_read. Write: SSL_write until all is taken; our BIO takes everything, so
+ * it never wants to be called again. Between two writes, count records and bytes and ask for
+ * new keys.
  *
- * How it goes wrong: a peer that fails the handshake or sends what is no record (E_TLS, or what the
- * verification said); an end without close_notify (E_CUT); a peer that asks for new keys as a way to
- * burn our time (E_TLS). All are final. OpenSSL's error queue is emptied on the way out, since it is
- * shared by all connections of the thread. */
+ * How it goes wrong: a peer that fails the handshake or sends what is no record (E_TLS, or what
+ * the verification said); an end without close_notify (E_CUT); a peer that asks for new keys as
+ * a way to burn our time (E_TLS). All are final. OpenSSL's error queue is emptied on the way
+ * out, since it is shared by all connections of the thread. */
 #include "transport/tls_engine.h"
 
 #include "base/check.h"
@@ -109,6 +110,14 @@ void tls_engine_feed(struct tls_engine *engine, struct bytes ciphertext)
     engine->bytes.in = ciphertext;
 }
 
+struct bytes tls_engine_take_back(struct tls_engine *engine)
+{
+    const struct bytes rest = engine->bytes.in;
+
+    engine->bytes.in = bytes_none();
+    return rest;
+}
+
 void tls_engine_feed_end(struct tls_engine *engine)
 {
     engine->bytes.in_ended = true;
@@ -123,8 +132,8 @@ static enum status engine_finish(struct tls_engine *engine, enum status status, 
     return status;
 }
 
-/* Alerts that complain about our certificate have a status of their own on the other side, not here:
- * to this side all of them are "the peer refused". The text of OpenSSL says which. */
+/* Alerts that complain about our certificate have a status of their own on the other side, not
+ * here: to this side all of them are "the peer refused". The text of OpenSSL says which. */
 static enum status engine_fail(struct tls_engine *engine)
 {
     const unsigned long error = ERR_peek_error();
@@ -209,7 +218,6 @@ enum status tls_engine_read(struct tls_engine *engine, void *into, size_t room, 
     return result == 1 ? OK : engine_judge(engine, result);
 }
 
-/* Both sides change: what the peer sends under its key is counted there, but asking costs nothing. */
 static void engine_rekey_if_due(struct tls_engine *engine)
 {
     if (engine->https

@@ -8,10 +8,10 @@
  * also drives the handshake, so always read after feeding, also before the handshake is done,
  * and once (with nothing fed) on a client to start it.
  *
- * Key update: after `records_per_key` records or `bytes_per_key` bytes of ours the engine asks
- * for new keys on both sides (RFC 8446 section 5.5 allows 2^24.5 records a key; we stop at 2^22
- * or 64 GiB). A peer's updates are obeyed up to one for each 1,024 records that it sent, with a
- * first allowance of 32: else E_TLS, since each costs a key schedule.
+ * Key update: after `records_per_key` records or `bytes_per_key` bytes of ours the engine changes
+ * its sending keys (RFC 8446 section 5.5 allows 2^24.5 records a key; we stop at 2^22 or 64 GiB);
+ * the peer counts its own. A peer's updates are obeyed up to one for each 1,024 records that it
+ * sent, with a first allowance of 32: else E_TLS, since each costs a key schedule.
  *
  * After any status but OK the engine is finished: send the outbox (an alert), then free it. */
 #ifndef SEALIFT_TRANSPORT_TLS_ENGINE_H
@@ -59,6 +59,9 @@ void tls_engine_set_limits(struct tls_engine *engine, const struct tls_limits *l
 /* Borrowed until tls_engine_read has given OK with nothing: by then all of it is consumed. The
  * bytes fed before must have been consumed (CHECK). */
 void tls_engine_feed(struct tls_engine *engine, struct bytes ciphertext);
+
+/* What was fed and is not consumed; the engine forgets it. To be fed again, from elsewhere. */
+struct bytes tls_engine_take_back(struct tls_engine *engine);
 
 /* The transport has ended: the next read gives E_CUT unless the peer said goodbye before. */
 void tls_engine_feed_end(struct tls_engine *engine);

@@ -1,11 +1,12 @@
-/* Reads the files, checks that they fit together, and builds one SSL_CTX that all connections share.
+/* Reads the files, checks that they fit together, and builds one SSL_CTX that all connections
+ * share.
  *
- * What is refused here is an operator's mistake, found at start or at SIGHUP, so each has a sentence
- * that names the file. Our own certificate is verified against our own CA for both uses: better to
- * refuse to start than to be refused by every peer.
+ * What is refused here is an operator's mistake, found at start or at SIGHUP, so each has a
+ * sentence that names the file. Our own certificate is verified against our own CA for both
+ * uses: better to refuse to start than to be refused by every peer.
  *
- * TLS_method with both bounds set to 1.3 serves both sides; the ALPN callback is the server's half of
- * demanding ALPN, the engine checks the client's half when the handshake is done. */
+ * TLS_method with both bounds set to 1.3 serves both sides; the ALPN callback is the server's
+ * half of demanding ALPN, the engine checks the client's half when the handshake is done. */
 #include "transport/tls_identity.h"
 
 #include "base/check.h"

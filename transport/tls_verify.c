@@ -1,9 +1,9 @@
-/* OpenSSL builds and checks the chain; for the leaf we then demand more: it is no CA, it names its
- * uses (EKU), it holds exactly one identity, and that is of our own deployment.
+/* OpenSSL builds and checks the chain; for the leaf we then demand more: it is no CA, it names
+ * its uses (EKU), it holds exactly one identity, and that is of our own deployment.
  *
- * OpenSSL calls back for each certificate of the chain and for each error. The first error is kept:
- * later ones are its consequences. Refusing here, inside the handshake, lets the peer learn why from
- * the alert; refusing after the handshake would look like a cut. */
+ * OpenSSL calls back for each certificate of the chain and for each error. The first error is
+ * kept: later ones are its consequences. Refusing here, inside the handshake, lets the peer
+ * learn why from the alert; refusing after the handshake would look like a cut. */
 #include "transport/tls_verify.h"
 
 #include "base/check.h"

@@ -12,7 +12,7 @@
 
 struct tls_verdict {
     const struct identity *self; /* whose deployment is demanded */
-    enum status status;          /* OK until something is wrong; what was wrong first */
+    enum status status; /* OK until something is wrong; what was wrong first */
     struct identity peer;
     char why[160];
 };
