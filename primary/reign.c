@@ -1,0 +1,338 @@
+/* Look, compare, claim, save, begin. The epoch is one more than anybody has seen: the record and this
+ * folder's control file. It is durable here before the first byte is written in it, so that even an
+ * epoch that ended before its first header is never used twice.
+ *
+ * The record names the first segment of the newest reign and what that follows. If this folder's newest
+ * reign is the same, its header must say the same. If the record is one reign ahead, an earlier start
+ * of ours claimed and then stopped before its header: the segment is the one that comes next here, and
+ * follows what is here. Anything else was written by this lineage's writer somewhere else: this folder
+ * was copied, or rolled back. (A folder rolled back to exactly such a moment looks the same as a stop
+ * there; replicas that are ahead of it find that out.)
+ *
+ * How it goes wrong: the coordinator does not answer (asked again, for ever, and said so); somebody else
+ * claimed meanwhile; the folder may not write. */
+#include "primary/reign.h"
+
+#include "base/check.h"
+#include "primary/primary_state.h"
+
+#include <stdio.h>
+
+enum { DOUBLINGS_MAX = 4 };
+
+static void ask(struct primary *primary, enum reign_question question,
+                const struct claim_record *record, struct effects *fx)
+{
+    CHECK(primary->reign.asked == REIGN_NOTHING);
+    primary->reign.asked = question;
+    primary->reign.again = REIGN_NOTHING;
+    effects_claim(fx, record);
+}
+
+void reign_look(struct primary *primary, struct effects *fx)
+{
+    static const struct claim_record nothing;
+
+    ask(primary, REIGN_LOOK, &nothing, fx);
+}
+
+static segment_t next_segment(const struct wal *wal)
+{
+    return wal->segment == SEGMENT_NONE ? 0 : wal->segment + 1;
+}
+
+/* Whether what the record says of the newest reign is so in this folder. */
+static bool agrees(const struct primary *primary)
+{
+    const struct claim_record *record = &primary->reign.record;
+    const struct digest next_chain = wal_chain(&primary->member.wal);
+    struct digest chain = {{0}};
+    segment_t segment = SEGMENT_NONE;
+    epoch_t epoch = 0;
+
+    if (primary->genesis.step == GENESIS_NONE) {
+        opening_reign(&primary->member, &segment, &chain, &epoch);
+    }
+    if (record->epoch < epoch) {
+        return true; /* the coordinator lost its state: this folder knows better */
+    }
+    if (record->epoch == epoch) {
+        return record->segment == segment && digest_equal(&record->chain, &chain);
+    }
+    return record->segment == next_segment(&primary->member.wal)
+           && digest_equal(&record->chain, &next_chain);
+}
+
+static bool may_write(struct primary *primary, struct effects *fx)
+{
+    const struct claim_record *record = &primary->reign.record;
+    struct member *member = &primary->member;
+
+    if (record->version == 0) {
+        return true;
+    }
+    if (!id_equal(&record->lineage, &member->descriptor.lineage)) {
+        member_halt(member, fx, E_COORDINATOR,
+                    "The coordinator's record is of another lineage: name this cluster's own "
+                    "coordinator.");
+        return false;
+    }
+    if (primary->settings.adopt_folder) {
+        trace_event(&member->settings.trace, "adopted writer=%s epoch=%llu", record->writer,
+                    (unsigned long long)record->epoch);
+        return true;
+    }
+    if (!id_equal(&record->folder, &member->control.folder)) {
+        member_halt(
+            member, fx, E_COPIED_FOLDER,
+            "The coordinator knows another data folder as the writer's (that of %s, epoch "
+            "%llu): start that one, or take over with --adopt-folder if it is gone for good.",
+            record->writer, (unsigned long long)record->epoch);
+        return false;
+    }
+    if (!agrees(primary)) {
+        member_halt(
+            member, fx, E_COPIED_FOLDER,
+            "The coordinator knows of epoch %llu in segment %llu, which this data folder does "
+            "not hold: it was copied or rolled back. Start the newest copy, or give up what "
+            "is missing here with --adopt-folder.",
+            (unsigned long long)record->epoch, (unsigned long long)record->segment);
+        return false;
+    }
+    return true;
+}
+
+static void set_level(const struct primary *primary, struct claim_record *record)
+{
+    const struct level local = {.kind = LEVEL_LOCAL};
+
+    if (primary->settings.level_given) {
+        level_format(primary->settings.level, record->level, sizeof record->level);
+    } else if (record->level[0] == '\0') {
+        level_format(local, record->level, sizeof record->level);
+    }
+}
+
+void reign_claim(struct primary *primary, struct effects *fx)
+{
+    struct member *member = &primary->member;
+    struct claim_record record = primary->reign.record;
+    const epoch_t highest = member->control.highest_epoch;
+
+    if (!may_write(primary, fx)) {
+        return;
+    }
+    record.lineage = member->descriptor.lineage;
+    record.epoch = (record.epoch > highest ? record.epoch : highest) + 1;
+    record.folder = member->control.folder;
+    record.segment = next_segment(&member->wal);
+    record.chain = wal_chain(&member->wal);
+    snprintf(record.writer, sizeof record.writer, "%s", member->settings.self.member);
+    set_level(primary, &record);
+    ask(primary, REIGN_CLAIM, &record, fx);
+}
+
+bool reign_change(struct primary *primary, const struct claim_record *record, struct effects *fx)
+{
+    if (primary->reign.asked != REIGN_NOTHING || primary->reign.again != REIGN_NOTHING) {
+        return false;
+    }
+    ask(primary, REIGN_VOTERS, record, fx);
+    return true;
+}
+
+/* ---- answers ---- */
+
+static void look_again_later(struct primary *primary, enum reign_question question, enum status why,
+                             struct instant now)
+{
+    struct reign *reign = &primary->reign;
+    const unsigned doublings = reign->tries < DOUBLINGS_MAX ? reign->tries : DOUBLINGS_MAX;
+
+    /* Whether a claim that was not answered has happened is found out by looking. */
+    reign->again = question == REIGN_CLAIM ? REIGN_LOOK : question;
+    reign->retry_at =
+        instant_add(now, (struct span){primary->settings.member.retry_gap.ns << doublings});
+    reign->tries++;
+    trace_event(&primary->settings.member.trace, "claim_retry why=%s tries=%u", status_name(why),
+                reign->tries);
+}
+
+static void on_look(struct primary *primary, struct effects *fx)
+{
+    struct member *member = &primary->member;
+
+    if (opening_state(member) != OPENING_EMPTY || primary->genesis.step == GENESIS_DONE) {
+        primary_move(primary, PHASE_CLAIMING);
+        reign_claim(primary, fx);
+        return;
+    }
+    if (primary->reign.record.version > 0) {
+        member_halt(member, fx, E_EXISTS,
+                    "The coordinator knows this lineage already (writer %s, epoch %llu), so a new "
+                    "cluster cannot be made of it: start that writer's data folder, or issue a "
+                    "certificate with --new-lineage.",
+                    primary->reign.record.writer, (unsigned long long)primary->reign.record.epoch);
+        return;
+    }
+    primary_move(primary, PHASE_GENESIS);
+}
+
+/* Ours from here on; durable before anything is written in it. */
+static void on_claim(struct primary *primary, struct effects *fx)
+{
+    struct member *member = &primary->member;
+    struct reign *reign = &primary->reign;
+    const struct epoch_entry entry = {.epoch = reign->record.epoch,
+                                      .start_batch = member->wal.sealed + 1,
+                                      .start_lsn = member->wal.sealed_lsn + 1};
+
+    reign->epoch = entry.epoch;
+    reign->start_batch = entry.start_batch;
+    if (level_parse(&member->level, reign->record.level) != OK) {
+        member_halt(
+            member, fx, E_COORDINATOR,
+            "The coordinator's record has the durability level \"%s\", which is none: give one "
+            "with --durability.",
+            reign->record.level);
+        return;
+    }
+    const enum status status = epoch_table_add(&member->control.epochs, &entry);
+
+    if (status != OK) {
+        member_halt(member, fx, E_DAMAGED,
+                    "The epoch table of the file \"control\" does not fit the WAL beside it (%s): "
+                    "restore the file that belongs to it.",
+                    status_name(status));
+        return;
+    }
+    member->control.highest_epoch = entry.epoch;
+    member->control.commit_lsn = member->commit_lsn;
+    trace_event(&member->settings.trace, "claimed epoch=%llu batch=%llu lsn=%llu level=%s",
+                (unsigned long long)entry.epoch, (unsigned long long)entry.start_batch,
+                (unsigned long long)entry.start_lsn, reign->record.level);
+    saves_control(member, fx);
+    primary_move(primary, PHASE_SAVING);
+}
+
+static void on_lost(struct primary *primary, enum reign_question question, struct effects *fx)
+{
+    const struct reign *reign = &primary->reign;
+
+    if (reign->epoch != 0 && reign->record.epoch > reign->epoch) {
+        member_halt(&primary->member, fx, E_CLAIM_LOST,
+                    "%s has claimed epoch %llu, so this writer's epoch %llu has ended: this member "
+                    "may not write any more.",
+                    reign->record.writer, (unsigned long long)reign->record.epoch,
+                    (unsigned long long)reign->epoch);
+    } else if (question == REIGN_CLAIM) {
+        reign_claim(primary, fx);
+    } else {
+        voters_on_record(primary, fx);
+    }
+}
+
+void reign_on_claimed(struct primary *primary, const struct event *event, struct effects *fx)
+{
+    struct reign *reign = &primary->reign;
+    const enum reign_question question = reign->asked;
+    const enum status status = event->claimed.status;
+
+    CHECK(question != REIGN_NOTHING);
+    reign->asked = REIGN_NOTHING;
+    if (status == E_COPIED_FOLDER) {
+        member_halt(
+            &primary->member, fx, E_COPIED_FOLDER,
+            "The coordinator knows this data folder at another place: this is a copy of it. "
+            "Start the original, or take over with --adopt-folder if it is gone for good.");
+        return;
+    }
+    if (status != OK && status != E_CLAIM_LOST) {
+        look_again_later(primary, question, status, event->now);
+        return;
+    }
+    reign->tries = 0;
+    reign->record = event->claimed.record;
+    if (status == E_CLAIM_LOST && question != REIGN_LOOK) {
+        on_lost(primary, question, fx);
+        return;
+    }
+    switch (question) {
+    case REIGN_LOOK:
+        on_look(primary, fx);
+        break;
+    case REIGN_CLAIM:
+        on_claim(primary, fx);
+        break;
+    case REIGN_VOTERS:
+        voters_on_record(primary, fx);
+        break;
+    case REIGN_NOTHING:
+        UNREACHABLE();
+    }
+}
+
+void reign_begin(struct primary *primary, struct effects *fx)
+{
+    struct member *member = &primary->member;
+    struct wal *wal = &member->wal;
+    const struct dek *dek =
+        member->keyring->count == 0
+            ? &member->deks.list[0]
+            : deks_find(&member->deks, &member->keyring->envelopes[member->keyring->count - 1].dek);
+    struct epoch_start start = {.epoch = primary->reign.epoch,
+                                .start_batch = wal->sealed + 1,
+                                .start_lsn = wal->sealed_lsn + 1};
+
+    CHECK(dek != NULL && start.start_batch == primary->reign.start_batch);
+    if (wal->segment != SEGMENT_NONE) {
+        start.parent_epoch = wal->epoch;
+        start.parent_last_batch = wal->sealed;
+        start.parent_tag = wal->tag;
+    }
+    wal->commit_lsn = member->commit_lsn;
+    wal_begin_epoch(wal, &start, &dek->id, &dek->secret, primary->wall_ns, fx);
+    member->ready = true;
+    voters_begin(primary);
+    primary_move(primary, PHASE_SERVING);
+}
+
+/* A replica that has seen a higher epoch takes nothing from us any more. If the coordinator agrees, we
+ * are superseded; if it forgot, the next start must claim above that: so it is remembered first. */
+static void check_fenced(struct primary *primary, struct effects *fx)
+{
+    struct member *member = &primary->member;
+    struct reign *reign = &primary->reign;
+
+    if (reign->epoch == 0 || member->fenced_by <= reign->epoch) {
+        return;
+    }
+    if (!reign->is_fenced) {
+        reign->is_fenced = true;
+        member->control.highest_epoch = member->fenced_by;
+        saves_control(member, fx);
+    } else if (saves_are_durable(&member->saves)) {
+        member_halt(
+            member, fx, E_FENCED,
+            "A replica has seen epoch %llu, above this writer's %llu: it has been superseded, "
+            "or the coordinator has lost its record. Start again to find out.",
+            (unsigned long long)member->fenced_by, (unsigned long long)reign->epoch);
+    }
+}
+
+void reign_pump(struct primary *primary, struct instant now, struct effects *fx)
+{
+    struct reign *reign = &primary->reign;
+
+    if (reign->again != REIGN_NOTHING && reign->asked == REIGN_NOTHING) {
+        if (!instant_reached(reign->retry_at, now)) {
+            effects_wake_at(fx, reign->retry_at);
+        } else if (reign->again == REIGN_LOOK) {
+            reign_look(primary, fx);
+        } else {
+            reign->again = REIGN_NOTHING;
+            voters_on_record(primary, fx);
+        }
+    }
+    check_fenced(primary, fx);
+}
