@@ -1,9 +1,9 @@
 /* A key comes in with the envelope that it was wrapped in, and stays only if it derives the check
- * value which that envelope states: so an envelope that somebody swapped is found before any batch is
- * touched. Slots are never moved: the WAL points into them.
+ * value which that envelope states: so an envelope that somebody swapped is found before any
+ * batch is touched. Slots are never moved: the WAL points into them.
  *
- * How it goes wrong: a key service that returns another key (E_KEY_MISMATCH), or a blob of another
- * size (E_MALFORMED). Nothing of such a key stays in memory. */
+ * How it goes wrong: a key service that returns another key (E_KEY_MISMATCH), or a blob of
+ * another size (E_MALFORMED). Nothing of such a key stays in memory. */
 #include "member/deks.h"
 
 #include "base/check.h"

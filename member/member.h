@@ -1,7 +1,8 @@
 /* What a primary and a replica have in common: one WAL on one disk, its keys, and those who call.
  *
  * A plain struct, embedded in both nodes. Each part has its own header and its own file; this one
- * only routes events to them. The node that owns it moves ship_limit, commit_lsn and visible_lsn. */
+ * only routes events to them. The node that owns it moves ship_limit, commit_lsn and visible_lsn.
+ */
 #ifndef SEALIFT_MEMBER_MEMBER_H
 #define SEALIFT_MEMBER_MEMBER_H
 

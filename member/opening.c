@@ -1,11 +1,12 @@
-/* The folder's small files say which WAL this should be; each must agree with the certificate, with
- * what the person asked for, and with the other files, before any key is asked for. Then the keys,
- * the headers (opening_headers.c), the newest batches (opening_scan.c), and what has to be put right
- * (opening_mend.c).
+/* The folder's small files say which WAL this should be; each must agree with the certificate,
+ * with what the person asked for, and with the other files, before any key is asked for. Then the
+ * keys, the headers (opening_headers.c), the newest batches (opening_scan.c), and what has to be
+ * put right (opening_mend.c).
  *
- * How it goes wrong: always with a HALT whose sentence names the file and says what to do. A folder
- * without a descriptor and without segments is empty: the descriptor is what makes a cluster, and is
- * written last, so a keyring or control file beside it is what a creation left that did not end. */
+ * How it goes wrong: always with a HALT whose sentence names the file and says what to do. A
+ * folder without a descriptor and without segments is empty: the descriptor is what makes a
+ * cluster, and is written last, so a keyring or control file beside it is what a creation left
+ * that did not end. */
 #include "base/check.h"
 #include "base/hex.h"
 #include "member/opening_state.h"

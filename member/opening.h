@@ -1,10 +1,10 @@
 /* From a data folder to a place to go on from.
  *
- * Small files first (descriptor, keyring, control), then the DEKs (unwrap.h), then the header of every
- * segment, then a scan of the newest segment past the page cache, then the decision of the recovery
- * table (wal/recover.h), carried out: quarantine, sync. Ends with wal_resume done, or with an empty
- * folder, or with a HALT whose sentence says what was found, where, and what to do. Nothing is
- * written before everything was read. */
+ * Small files first (descriptor, keyring, control), then the DEKs (unwrap.h), then the header of
+ * every segment, then a scan of the newest segment past the page cache, then the decision of the
+ * recovery table (wal/recover.h), carried out: quarantine, sync. Ends with wal_resume done, or
+ * with an empty folder, or with a HALT whose sentence says what was found, where, and what to do.
+ * Nothing is written before everything was read. */
 #ifndef SEALIFT_MEMBER_OPENING_H
 #define SEALIFT_MEMBER_OPENING_H
 

@@ -1,9 +1,9 @@
 /* The first block of every segment, many reads at once, judged in order: its own checksum, its
- * lineage and descriptor, its key, and that it follows the header before it. What is found goes into the
- * index of the WAL and into one row a segment, and no segment is looked at twice.
+ * lineage and descriptor, its key, and that it follows the header before it. What is found goes
+ * into the index of the WAL and into one row a segment, and no segment is looked at twice.
  *
- * How it goes wrong: a header that is damaged, of another WAL, under another key, or under an edited
- * at-rest setting (E_DESCRIPTOR: the digest of the descriptor is in every header). */
+ * How it goes wrong: a header that is damaged, of another WAL, under another key, or under an
+ * edited at-rest setting (E_DESCRIPTOR: the digest of the descriptor is in every header). */
 #include "base/check.h"
 #include "base/hex.h"
 #include "member/opening_state.h"

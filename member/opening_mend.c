@@ -1,7 +1,8 @@
-/* Nothing was written so far. Now, in this order: whole segments that do not belong go aside, newest
- * first; what lies behind the place to go on from is copied aside; the newest segment, which an
- * earlier process may have written without a sync, is made durable. Only then its batches count as
- * held, and the WAL goes on. Each of these may be repeated by a later start and leaves the same.
+/* Nothing was written so far. Now, in this order: whole segments that do not belong go aside,
+ * newest first; what lies behind the place to go on from is copied aside; the newest segment,
+ * which an earlier process may have written without a sync, is made durable. Only then its
+ * batches count as held, and the WAL goes on. Each of these may be repeated by a later start and
+ * leaves the same.
  *
  * A segment before the newest needs no sync: the newest one's header was written after it. */
 #include "base/check.h"
@@ -72,8 +73,8 @@ static void sync_newest(struct member *member, struct effects *fx)
         fx);
 }
 
-/* Positions, the current segment, what is known as committed. A writer never seals into this segment
- * again, so it needs no key for it. */
+/* Positions, the current segment, what is known as committed. A writer never seals into this
+ * segment again, so it needs no key for it. */
 static void resume(struct member *member)
 {
     struct opening *opening = member->opening;

@@ -1,15 +1,16 @@
-/* The newest segment is read past the page cache, batch by batch, and judged by the recovery table; a
- * segment that goes aside makes the one before it the newest. A writer also needs to know what its
- * producers have appended: from the newest checkpoint and the data after it. That is nearly always in
- * the newest segment; where it is not, reading goes back to the last segment that has one, which the
- * headers tell, and forward again from there.
+/* The newest segment is read past the page cache, batch by batch, and judged by the recovery
+ * table; a segment that goes aside makes the one before it the newest. A writer also needs to
+ * know what its producers have appended: from the newest checkpoint and the data after it. That
+ * is nearly always in the newest segment; where it is not, reading goes back to the last segment
+ * that has one, which the headers tell, and forward again from there.
  *
  * How it goes wrong: what the table refuses, with its evidence in the sentence. */
 #include "base/check.h"
 #include "member/opening_state.h"
 
-/* A writer's own segments end where the next header says. Its table may hold the entry of a reign that
- * ended before its first header, and a segment of such a reign may be empty: neither is surplus. */
+/* A writer's own segments end where the next header says. Its table may hold the entry of a reign
+ * that ended before its first header, and a segment of such a reign may be empty: neither is
+ * surplus. */
 static batch_t epoch_end(const struct member *member, epoch_t epoch)
 {
     const struct epoch_table *table = &member->control.epochs;
@@ -225,7 +226,8 @@ static void set_aside(struct member *member)
     }
 }
 
-/* The newest segment is where the WAL goes on; what it says is kept, since older ones may be read. */
+/* The newest segment is where the WAL goes on; what it says is kept, since older ones may be
+ * read. */
 static void keep_place(struct member *member, const struct recover_verdict *verdict)
 {
     struct opening *opening = member->opening;

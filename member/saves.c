@@ -1,9 +1,9 @@
-/* Each small file has a count of the changes that were wanted, and one WRITE under way at most. When
- * that is answered and more was wanted meanwhile, the file is encoded and written again: so a burst
- * of changes costs two writes, and the newest state always gets there.
+/* Each small file has a count of the changes that were wanted, and one WRITE under way at most.
+ * When that is answered and more was wanted meanwhile, the file is encoded and written again: so
+ * a burst of changes costs two writes, and the newest state always gets there.
  *
- * How it goes wrong: not here. A failed WRITE halts the member (member.c). Where the queue of writes
- * has no room, the change waits for the next pump. */
+ * How it goes wrong: not here. A failed WRITE halts the member (member.c). Where the queue of
+ * writes has no room, the change waits for the next pump. */
 #include "member/saves.h"
 
 #include "base/check.h"

@@ -1,4 +1,5 @@
-/* Who asked the key service? A ticket says: its upper byte is the asker, the rest is the asker's own. */
+/* Who asked the key service? A ticket says: its upper byte is the asker, the rest is the asker's
+ * own. */
 #ifndef SEALIFT_MEMBER_TICKETS_H
 #define SEALIFT_MEMBER_TICKETS_H
 

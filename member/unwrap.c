@@ -1,9 +1,10 @@
-/* One envelope at a time: ask, check, keep, go on with the next. The ticket names the attempt, so an
- * answer that comes after we gave up or began anew changes nothing.
+/* One envelope at a time: ask, check, keep, go on with the next. The ticket names the attempt, so
+ * an answer that comes after we gave up or began anew changes nothing.
  *
  * How it goes wrong: nobody answers: ask again after a gap that doubles, until the limit
- * (E_KEY_UNREACHABLE); the key service says no: final, with its own sentence, since only a person can
- * change that; it returns another key than the envelope was made for (E_KEY_MISMATCH): final. */
+ * (E_KEY_UNREACHABLE); the key service says no: final, with its own sentence, since only a person
+ * can change that; it returns another key than the envelope was made for (E_KEY_MISMATCH): final.
+ */
 #include "member/unwrap.h"
 
 #include "base/check.h"

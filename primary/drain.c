@@ -1,8 +1,8 @@
 /* Pending appends first, then the disk, then the links: so that nobody is told goodbye before the
  * answer that it waits for.
  *
- * How it goes wrong: a level that is not met before drain_max. Those clients hear E_INDEFINITE, which is
- * the truth: their records are on this disk and may yet be committed. */
+ * How it goes wrong: a level that is not met before drain_max. Those clients hear E_INDEFINITE,
+ * which is the truth: their records are on this disk and may yet be committed. */
 #include "primary/drain.h"
 
 #include "primary/primary_state.h"

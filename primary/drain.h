@@ -1,7 +1,7 @@
 /* STOP: no more appends, but those that were taken get their answer, if it comes in time.
  *
- * Seal, wait for the pending ones (up to drain_max), save what this disk holds, say goodbye on every
- * link, HALT. A start that is stopped has nothing to wait for. */
+ * Seal, wait for the pending ones (up to drain_max), save what this disk holds, say goodbye on
+ * every link, HALT. A start that is stopped has nothing to wait for. */
 #ifndef SEALIFT_PRIMARY_DRAIN_H
 #define SEALIFT_PRIMARY_DRAIN_H
 

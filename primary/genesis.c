@@ -1,9 +1,9 @@
 /* The lineage is the certificate's: who issued it drew it. Everything else is drawn here.
  *
- * How it goes wrong: the person asks for what the rules forbid; the certificate names no lineage; the
- * coordinator knows this lineage already, so its records live in another folder; the key service
- * refuses, or does not answer until the limit. Nothing has been made then: each is a HALT with a
- * sentence, and the folder is as empty as before. */
+ * How it goes wrong: the person asks for what the rules forbid; the certificate names no lineage;
+ * the coordinator knows this lineage already, so its records live in another folder; the key
+ * service refuses, or does not answer until the limit. Nothing has been made then: each is a HALT
+ * with a sentence, and the folder is as empty as before. */
 #include "primary/genesis.h"
 
 #include "base/check.h"

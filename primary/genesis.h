@@ -1,8 +1,8 @@
 /* How does a new cluster come to be?
  *
- * Rules first, then a DEK from the region's key service (for an encrypted one), then keyring, control
- * and descriptor, each durable before the next: the descriptor is what makes a cluster, so a creation
- * that was interrupted anywhere before it has made none, and begins anew. */
+ * Rules first, then a DEK from the region's key service (for an encrypted one), then keyring,
+ * control and descriptor, each durable before the next: the descriptor is what makes a cluster,
+ * so a creation that was interrupted anywhere before it has made none, and begins anew. */
 #ifndef SEALIFT_PRIMARY_GENESIS_H
 #define SEALIFT_PRIMARY_GENESIS_H
 

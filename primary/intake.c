@@ -1,11 +1,11 @@
-/* The happy path: welcomed, well-formed, new, and there is room; the records get their LSNs in the
- * open batch, whose number is the one after the last sealed (a segment begins only while the open
- * batch is empty, so nothing can take that number away). One copy, no allocation, one entry in a
- * queue.
+/* The happy path: welcomed, well-formed, new, and there is room; the records get their LSNs in
+ * the open batch, whose number is the one after the last sealed (a segment begins only while the
+ * open batch is empty, so nothing can take that number away). One copy, no allocation, one entry
+ * in a queue.
  *
- * How it goes wrong: a message whose numbers contradict each other ends the link (PEER); records or
- * sequences that cannot be taken are refused by name and the link goes on (CALLER); where there is no
- * room the world keeps the message (line.h). */
+ * How it goes wrong: a message whose numbers contradict each other ends the link (PEER); records
+ * or sequences that cannot be taken are refused by name and the link goes on (CALLER); where
+ * there is no room the world keeps the message (line.h). */
 #include "primary/intake.h"
 
 #include "base/check.h"

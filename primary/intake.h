@@ -1,8 +1,8 @@
 /* Appends in, releases out.
  *
- * An APPEND is checked, gets its LSNs, and waits until its durability level is met for the batch that
- * it went into; then its client is sent APPENDED, and never before. What was appended before (the same
- * producer and sequences) is not appended again, and answered like the first time. */
+ * An APPEND is checked, gets its LSNs, and waits until its durability level is met for the batch
+ * that it went into; then its client is sent APPENDED, and never before. What was appended before
+ * (the same producer and sequences) is not appended again, and answered like the first time. */
 #ifndef SEALIFT_PRIMARY_INTAKE_H
 #define SEALIFT_PRIMARY_INTAKE_H
 

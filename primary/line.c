@@ -1,5 +1,5 @@
-/* A doubly linked list over one place for each client, so that leaving from the middle is as cheap as
- * from the front. */
+/* A doubly linked list over one place for each client, so that leaving from the middle is as
+ * cheap as from the front. */
 #include "primary/line.h"
 
 #include "base/check.h"

@@ -1,9 +1,9 @@
 /* Who waits for room, and who is next?
  *
  * Links whose APPEND found no room stand in line, in the order in which they came, and are called
- * (RESUME) a few at a time when there may be room again. Whoever is called and still finds none keeps
- * its place; whoever is served leaves. As long as somebody stands in line, others join at the end: so
- * nobody starves. */
+ * (RESUME) a few at a time when there may be room again. Whoever is called and still finds none
+ * keeps its place; whoever is served leaves. As long as somebody stands in line, others join at
+ * the end: so nobody starves. */
 #ifndef SEALIFT_PRIMARY_LINE_H
 #define SEALIFT_PRIMARY_LINE_H
 

@@ -1,9 +1,9 @@
 /* Which appends wait for their durability level?
  *
- * One queue a level, over one bounded pool: an append that waits for the slow level never holds up one
- * that waits for its own disk alone. Entries of a queue are released in the order in which they were
- * added; their batches only grow (a retried append may come later with a lower one: it then waits for
- * those before it, which is safe). All operations take constant time. */
+ * One queue a level, over one bounded pool: an append that waits for the slow level never holds
+ * up one that waits for its own disk alone. Entries of a queue are released in the order in which
+ * they were added; their batches only grow (a retried append may come later with a lower one: it
+ * then waits for those before it, which is safe). All operations take constant time. */
 #ifndef SEALIFT_PRIMARY_PENDING_H
 #define SEALIFT_PRIMARY_PENDING_H
 

@@ -1,9 +1,9 @@
 /* The node. One event comes in, goes to the one part that it is for, then everything that is now
  * possible is done (pump), then what must hold is checked.
  *
- * A start is a line: open the folder, look at the coordinator's record, make the cluster if there is
- * none, claim the next epoch, save it, begin it, serve. How it goes wrong is in each part; the end is
- * always a HALT with a sentence, after which no event does anything. */
+ * A start is a line: open the folder, look at the coordinator's record, make the cluster if there
+ * is none, claim the next epoch, save it, begin it, serve. How it goes wrong is in each part; the
+ * end is always a HALT with a sentence, after which no event does anything. */
 #include "primary/primary.h"
 
 #include "base/check.h"

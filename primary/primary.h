@@ -1,10 +1,10 @@
 /* The primary: it owns a WAL, takes appends, seals them, and feeds replicas.
  *
- * A node (node/node.h). At START it opens the data folder, or creates the cluster where the folder
- * is empty and the settings say so; claims the next epoch; begins a segment of its own; and from
- * then on serves clients (proto/control.h) and replicas (proto/ship.h). Its only outward promise: an
- * APPENDED is sent when the durability level of that append is met, never before. It HALTs with a
- * sentence for the operator when it cannot go on. */
+ * A node (node/node.h). At START it opens the data folder, or creates the cluster where the
+ * folder is empty and the settings say so; claims the next epoch; begins a segment of its own;
+ * and from then on serves clients (proto/control.h) and replicas (proto/ship.h). Its only outward
+ * promise: an APPENDED is sent when the durability level of that append is met, never before. It
+ * HALTs with a sentence for the operator when it cannot go on. */
 #ifndef SEALIFT_PRIMARY_PRIMARY_H
 #define SEALIFT_PRIMARY_PRIMARY_H
 

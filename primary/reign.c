@@ -1,16 +1,16 @@
-/* Look, compare, claim, save, begin. The epoch is one more than anybody has seen: the record and this
- * folder's control file. It is durable here before the first byte is written in it, so that even an
- * epoch that ended before its first header is never used twice.
+/* Look, compare, claim, save, begin. The epoch is one more than anybody has seen: the record and
+ * this folder's control file. It is durable here before the first byte is written in it, so that
+ * even an epoch that ended before its first header is never used twice.
  *
- * The record names the first segment of the newest reign and what that follows. If this folder's newest
- * reign is the same, its header must say the same. If the record is one reign ahead, an earlier start
- * of ours claimed and then stopped before its header: the segment is the one that comes next here, and
- * follows what is here. Anything else was written by this lineage's writer somewhere else: this folder
- * was copied, or rolled back. (A folder rolled back to exactly such a moment looks the same as a stop
- * there; replicas that are ahead of it find that out.)
+ * The record names the first segment of the newest reign and what that follows. If this folder's
+ * newest reign is the same, its header must say the same. If the record is one reign ahead, an
+ * earlier start of ours claimed and then stopped before its header: the segment is the one that
+ * comes next here, and follows what is here. Anything else was written by this lineage's writer
+ * somewhere else: this folder was copied, or rolled back. (A folder rolled back to exactly such a
+ * moment looks the same as a stop there; replicas that are ahead of it find that out.)
  *
- * How it goes wrong: the coordinator does not answer (asked again, for ever, and said so); somebody else
- * claimed meanwhile; the folder may not write. */
+ * How it goes wrong: the coordinator does not answer (asked again, for ever, and said so);
+ * somebody else claimed meanwhile; the folder may not write. */
 #include "primary/reign.h"
 
 #include "base/check.h"
@@ -297,8 +297,9 @@ void reign_begin(struct primary *primary, struct effects *fx)
     primary_move(primary, PHASE_SERVING);
 }
 
-/* A replica that has seen a higher epoch takes nothing from us any more. If the coordinator agrees, we
- * are superseded; if it forgot, the next start must claim above that: so it is remembered first. */
+/* A replica that has seen a higher epoch takes nothing from us any more. If the coordinator
+ * agrees, we are superseded; if it forgot, the next start must claim above that: so it is
+ * remembered first. */
 static void check_fenced(struct primary *primary, struct effects *fx)
 {
     struct member *member = &primary->member;

@@ -1,9 +1,10 @@
-/* Each feed that streams is looked up in the record: there, it votes; not there, the record is changed
- * (one change at a time) and then it votes. What a holder has acked only grows, link or no link: the
- * batch is on its disk.
+/* Each feed that streams is looked up in the record: there, it votes; not there, the record is
+ * changed (one change at a time) and then it votes. What a holder has acked only grows, link or
+ * no link: the batch is on its disk.
  *
- * How it goes wrong: the record is full, or names that member in another region while that one still
- * streams: such a feed is served, but does not vote. The coordinator does not answer: asked again. */
+ * How it goes wrong: the record is full, or names that member in another region while that one
+ * still streams: such a feed is served, but does not vote. The coordinator does not answer: asked
+ * again. */
 #include "primary/voters.h"
 
 #include "base/check.h"

@@ -1,8 +1,8 @@
 /* Whose acks count, and what is committed?
  *
- * The replicas in the coordinator's record, and no others: a replica that streams and is not in it is
- * added by compare-and-swap first. An ack counts if the replica gave it in our epoch and for a batch at
- * or beyond that epoch's start. */
+ * The replicas in the coordinator's record, and no others: a replica that streams and is not in
+ * it is added by compare-and-swap first. An ack counts if the replica gave it in our epoch and
+ * for a batch at or beyond that epoch's start. */
 #ifndef SEALIFT_PRIMARY_VOTERS_H
 #define SEALIFT_PRIMARY_VOTERS_H
 
