@@ -1,0 +1,10 @@
+/* Faults at random, at the rates that the world has drawn. */
+#ifndef SEALIFT_SIM_CHAOS_H
+#define SEALIFT_SIM_CHAOS_H
+
+#include "sim/swarm.h"
+
+/* The first fault, which leads to the next, until the world is calm. */
+void chaos_begin(struct world *world);
+
+#endif

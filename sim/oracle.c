@@ -1,0 +1,275 @@
+/* Where the world tells the oracle what happens, and the list of what it holds the world to. */
+#include "sim/oracle.h"
+
+#include "base/check.h"
+#include "cluster/control.h"
+
+#include <stdlib.h>
+
+enum { PLAIN_ROOM = 17 << 20, CONTENT_MAX = 1 << 17 };
+
+static const struct oracle_invariant invariants[] = {
+    {1, "a record acked at a level is in the WAL, at its LSN, on whoever serves, for ever"},
+    {2, "no APPENDED, ACK, GREET or durable_batch before the disk has it, and k disks of the epoch"},
+    {3, "no two records share (lineage, epoch, LSN)"},
+    {4, "LSNs and batch numbers are dense in every writer's WAL"},
+    {5, "valid bytes below the commit are identical on all members, headers included"},
+    {6, "a COMMIT, a commit_lsn stamp or a reader's view never exceeds what is truly committed"},
+    {7, "a committed batch is never cut off by a later epoch"},
+    {8, "a reader sees a prefix in LSN order, never goes back, never beyond the commit"},
+    {9, "an append retried with the same producer and sequence appears once"},
+    {10, "what was refused for good never appears"},
+    {11, "a record that no client submitted never appears"},
+    {12, "recovery keeps all that was durable, however often it is itself interrupted"},
+    {13, "an epoch has one writer incarnation"},
+    {14, "the highest epoch seen by a member never decreases, crashes included"},
+    {17, "an ack of an older epoch is not counted"},
+    {18, "with faults off, all appends are answered and all members hold the same bytes in time"},
+    {20, "no (key, nonce) seals twice: a batch number is sealed once in a segment"},
+    {21, "a segment has one maker; salts and incarnations never repeat"},
+    {22, "segments stay under their cap"},
+    {23, "no record and no key lies in clear on a disk of an encrypted cluster"},
+    {24, "what a writer stored opens with keys derived from its header"},
+    {25, "whoever stores or ships a batch stores or ships the very bytes that were sealed"},
+    {26, "segments are sealed under a DEK that a key service made for this lineage"},
+    {27, "no record and no key is sent in clear on a link between members"},
+    {29, "the at-rest suite never changes along a lineage"},
+    {36, "queues, windows and links stay within their bounds"},
+    {37, "who is refused gets no byte of the WAL and stores none"},
+    {42, "the same seed gives the same run"},
+    {0, NULL},
+};
+
+const struct oracle_invariant *oracle_invariants(void)
+{
+    return invariants;
+}
+
+static void on_start(void *context, struct sim_member *member)
+{
+    struct oracle *oracle = context;
+    const struct oracle_disk disk = oracle_read_disk(oracle, member);
+
+    oracle->status_committed[member->number] = 0;
+    oracle->durable[member->number] = disk.reached.batch;
+}
+
+static void on_effect(void *context, struct sim_member *member, const struct effect *effect)
+{
+    struct oracle *oracle = context;
+
+    if (effect->kind == EFFECT_SEND) {
+        oracle_on_send(oracle, member, &effect->send);
+    } else if (effect->kind == EFFECT_WRITE && (oracle->members >> member->number & 1) != 0) {
+        oracle_on_write(oracle, member, &effect->write.write);
+    }
+}
+
+static void on_durable(void *context, struct sim_member *member, const struct store_write *write)
+{
+    struct oracle *oracle = context;
+
+    if ((oracle->members >> member->number & 1) != 0) {
+        oracle_on_durable(oracle, member, write);
+    }
+}
+
+struct oracle *oracle_create(struct sim *sim, uint64_t content_seed)
+{
+    struct oracle *oracle = calloc(1, sizeof *oracle);
+    struct prng dice;
+
+    CHECK(oracle != NULL);
+    oracle->sim = sim;
+    oracle->content_seed = content_seed;
+    prng_seed(&dice, content_seed);
+    prng_fill(&dice, oracle->marker, sizeof oracle->marker);
+    oracle->plain = malloc(PLAIN_ROOM);
+    oracle->scratch_memory = aligned_alloc(ARENA_ALIGN_MAX, PROTO_SCRATCH_BYTES + ARENA_ALIGN_MAX);
+    CHECK(oracle->plain != NULL && oracle->scratch_memory != NULL);
+
+    struct arena arena = arena_of(oracle->scratch_memory, PROTO_SCRATCH_BYTES + ARENA_ALIGN_MAX);
+
+    proto_scratch_init(&oracle->scratch, &arena);
+    sim->watch = (struct sim_watch){.context = oracle,
+                                    .on_start = on_start,
+                                    .on_effect = on_effect,
+                                    .on_durable = on_durable};
+    return oracle;
+}
+
+void oracle_destroy(struct oracle *oracle)
+{
+    for (unsigned i = 0; i < oracle->segment_count; i++) {
+        aead_drop(&oracle->segments[i]->aead);
+        free(oracle->segments[i]);
+    }
+    for (unsigned i = 0; i < oracle->batch_count; i++) {
+        free(oracle->batches[i].data);
+    }
+    free(oracle->segments);
+    free(oracle->batches);
+    free(oracle->line);
+    free(oracle->records);
+    free(oracle->appends);
+    free(oracle->scratch_memory);
+    free(oracle->plain);
+    free(oracle);
+}
+
+void oracle_admit(struct oracle *oracle, const struct sim_member *member, bool votes)
+{
+    oracle->members |= 1u << member->number;
+    if (votes) {
+        oracle->voters |= 1u << member->number;
+    }
+    if (member->self.role == ROLE_PRIMARY) {
+        oracle->primary = member->number;
+    }
+}
+
+unsigned oracle_on_append(struct oracle *oracle, const struct oracle_append *append)
+{
+    if (oracle->append_count == oracle->append_room) {
+        oracle->append_room = oracle->append_room * 2 + 256;
+        oracle->appends =
+            realloc(oracle->appends, oracle->append_room * sizeof *oracle->appends);
+        CHECK(oracle->appends != NULL);
+    }
+    oracle->appends[oracle->append_count] = *append;
+    return oracle->append_count++;
+}
+
+void oracle_on_appended(struct oracle *oracle, unsigned append, lsn_t first_lsn)
+{
+    (void)first_lsn; /* held against the truth when it was sent */
+    oracle->appends[append].settled = true;
+}
+
+void oracle_on_refused(struct oracle *oracle, unsigned append, bool definite)
+{
+    struct oracle_append *refused = &oracle->appends[append];
+
+    refused->refused = definite;
+    for (lsn_t lsn = 1; definite && lsn <= oracle->records_end; lsn++) {
+        if (oracle->records[lsn].producer == refused->producer
+            && oracle->records[lsn].sequence >= refused->first_sequence
+            && oracle->records[lsn].sequence < refused->first_sequence + refused->count) {
+            sim_fail(oracle->sim, 10, "request %llu is refused for good, and is LSN %llu",
+                     (unsigned long long)refused->request, (unsigned long long)lsn);
+        }
+    }
+}
+
+void oracle_on_record(struct oracle *oracle, lsn_t lsn, struct bytes record)
+{
+    static uint8_t expected[CONTENT_MAX];
+    const struct oracle_record *known = &oracle->records[lsn];
+
+    oracle->reads_checked++;
+    if (lsn == 0 || lsn > oracle->records_end) {
+        sim_fail(oracle->sim, 8, "a reader sees LSN %llu, which is not in the WAL",
+                 (unsigned long long)lsn);
+        return;
+    }
+    const size_t size =
+        oracle_content(oracle, known->producer, known->sequence, expected, sizeof expected);
+
+    if (!bytes_equal(record, bytes_of(expected, size))) {
+        sim_fail(oracle->sim, 8, "a reader sees other bytes at LSN %llu than were appended",
+                 (unsigned long long)lsn);
+    }
+}
+
+/* Nine bytes in ten of the seed's making; the marker wherever it fits. Some are empty or too large. */
+size_t oracle_content(const struct oracle *oracle, uint64_t producer, uint64_t sequence,
+                      uint8_t *into, size_t room)
+{
+    struct prng dice;
+    const uint64_t usual = oracle->record_bytes_usual;
+    size_t size;
+
+    prng_seed(&dice, oracle->content_seed ^ producer * 0x9e3779b97f4a7c15u ^ sequence << 17);
+    switch (prng_below(&dice, 64)) {
+    case 0:
+        size = prng_chance(&dice, 1, 4) ? 0 : oracle->record_bytes_max + 1;
+        break;
+    case 1:
+        size = oracle->record_bytes_max;
+        break;
+    case 2:
+        size = 1;
+        break;
+    default:
+        size = (size_t)prng_between(&dice, 1, usual);
+        break;
+    }
+    CHECK(size <= room);
+    prng_fill(&dice, into, size);
+    if (size >= sizeof oracle->marker) {
+        memcpy(into, oracle->marker, sizeof oracle->marker);
+    }
+    return size;
+}
+
+static bool is_excused(const struct sim_member *member)
+{
+    return member->store.damage > 0 || member->store.io_failures > 0;
+}
+
+const char *oracle_unsettled(struct oracle *oracle)
+{
+    struct sim *sim = oracle->sim;
+    const struct sim_member *primary = &sim->members[oracle->primary];
+    static char text[SIM_FAILURE_MAX];
+
+    for (unsigned i = 0; i < sim->member_count; i++) {
+        const struct sim_member *member = &sim->members[i];
+
+        if ((oracle->members >> i & 1) == 0 || is_excused(member)) {
+            continue;
+        }
+        if (member->state != SIM_UP) {
+            snprintf(text, sizeof text, "%s is not up: %s", member->name, member->halted_text);
+            return text;
+        }
+        if (!oracle_same_wal(oracle, primary, member)) {
+            snprintf(text, sizeof text, "%s has (%llu, %llu); the primary has (%llu, %llu)",
+                     member->name,
+                     (unsigned long long)oracle_read_disk(oracle, member).reached.epoch,
+                     (unsigned long long)oracle_read_disk(oracle, member).reached.batch,
+                     (unsigned long long)oracle_read_disk(oracle, primary).reached.epoch,
+                     (unsigned long long)oracle_read_disk(oracle, primary).reached.batch);
+            return text;
+        }
+    }
+    return NULL;
+}
+
+void oracle_check_end(struct oracle *oracle)
+{
+    struct sim *sim = oracle->sim;
+    const struct sim_member *primary = &sim->members[oracle->primary];
+    const batch_t reached = oracle_read_disk(oracle, primary).reached.batch;
+
+    for (unsigned i = 0; i < sim->member_count && oracle->encrypted; i++) {
+        oracle_search_disk(oracle, &sim->members[i]);
+    }
+    for (unsigned i = 0; i < oracle->append_count; i++) {
+        const struct oracle_append *append = &oracle->appends[i];
+        bool found = !append->settled;
+
+        for (lsn_t lsn = oracle->records_end; lsn > 0 && !found; lsn--) {
+            found = oracle->records[lsn].producer == append->producer
+                    && oracle->records[lsn].sequence == append->first_sequence;
+        }
+        if (!found) {
+            sim_fail(sim, 1, "an acked append of producer %llu is nowhere in the WAL",
+                     (unsigned long long)append->producer);
+        }
+    }
+    if (!is_excused(primary) && reached != oracle->line_end) {
+        sim_fail(sim, 1, "the primary's disk ends at batch %llu; it sealed %llu",
+                 (unsigned long long)reached, (unsigned long long)oracle->line_end);
+    }
+}

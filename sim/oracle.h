@@ -1,0 +1,154 @@
+/* Has any promise been broken?
+ *
+ * The oracle stands outside the nodes. It sees every effect, every durable write and every word of
+ * every client, keeps the bytes of every batch that was ever sealed, and re-reads disks with its own
+ * small reader. It never asks a node what is true. What it checks is listed by oracle_invariants;
+ * the numbers are those of docs/TESTING.md. */
+#ifndef SEALIFT_SIM_ORACLE_H
+#define SEALIFT_SIM_ORACLE_H
+
+#include "seal/aead.h"
+#include "seal/nonce.h"
+#include "sim/sim.h"
+
+enum { ORACLE_HEADER_BYTES = 4096 };
+
+/* A segment that some writer began. */
+struct oracle_segment {
+    epoch_t epoch;
+    segment_t segment;
+    batch_t first_batch, prev_last_batch;
+    struct id incarnation;
+    uint8_t raw[ORACLE_HEADER_BYTES];
+    struct digest hash;
+    struct aead aead;
+    struct nonce base_nonce;
+    unsigned maker;
+    uint64_t maker_life;
+};
+
+/* A batch that some writer sealed. */
+struct oracle_batch {
+    epoch_t epoch;
+    batch_t batch;
+    unsigned segment; /* index into segments */
+    uint64_t offset;
+    uint8_t *data;
+    uint32_t bytes;
+    unsigned type;
+    lsn_t first_lsn;
+    uint32_t record_count;
+    lsn_t end_lsn;
+    uint32_t holders; /* members that have it on their disk, one bit each */
+    bool dead;        /* cut off by a later epoch */
+};
+
+/* Where a record came to lie. */
+struct oracle_record {
+    uint64_t producer, sequence;
+};
+
+/* One append that a client submitted. */
+struct oracle_append {
+    unsigned client;
+    uint64_t request, producer, first_sequence;
+    uint32_t count;
+    struct level level;
+    bool settled;  /* the client was told that it is durable */
+    bool refused;  /* a definite no, to the only attempt */
+};
+
+struct oracle_disk { /* what the oracle's own reader finds on a member's disk */
+    struct position reached; /* the last batch of the unbroken prefix */
+    segment_t segments;      /* how many segment files take part in it */
+    bool broken;             /* something that is not sealed bytes lies before the end of the WAL */
+};
+
+struct oracle {
+    struct sim *sim;
+    bool encrypted;
+    struct level level;
+    unsigned primary; /* member number */
+    uint32_t voters;  /* members whose acks may count: fed by the primary itself */
+    uint32_t members; /* that belong to the cluster: no impostors */
+    uint64_t content_seed;
+    uint8_t marker[16];
+    uint32_t record_bytes_max;   /* what members accept */
+    uint32_t record_bytes_usual;
+
+    struct oracle_segment **segments;
+    unsigned segment_count, segment_room;
+    struct oracle_batch *batches;
+    unsigned batch_count, batch_room;
+    unsigned *line; /* the WAL as it is now: batch number -> index + 1 */
+    batch_t line_end;
+    size_t line_room;
+    struct oracle_record *records; /* by LSN */
+    lsn_t records_end;
+    size_t records_room;
+    struct oracle_append *appends;
+    unsigned append_count, append_room;
+
+    epoch_t epoch;
+    batch_t epoch_start;
+    lsn_t committed;  /* the highest that was ever truly committed at the cluster's level */
+    batch_t durable[SIM_MEMBERS_MAX];      /* what is surely on the disk, in its own history */
+    epoch_t highest_epoch[SIM_MEMBERS_MAX];
+    lsn_t status_committed[SIM_MEMBERS_MAX]; /* within one life */
+    uint64_t commits_checked, acks_checked, reads_checked, batches_checked;
+    struct proto_scratch scratch;
+    uint8_t *scratch_memory;
+    uint8_t *plain;
+};
+
+struct oracle_invariant {
+    unsigned number;
+    const char *text;
+};
+
+/* Ends with number 0. */
+const struct oracle_invariant *oracle_invariants(void);
+
+struct oracle *oracle_create(struct sim *sim, uint64_t content_seed);
+void oracle_destroy(struct oracle *oracle);
+
+/* A member that belongs to the cluster; `votes`: the primary feeds it. */
+void oracle_admit(struct oracle *oracle, const struct sim_member *member, bool votes);
+
+/* What a client says and hears. */
+unsigned oracle_on_append(struct oracle *oracle, const struct oracle_append *append);
+void oracle_on_appended(struct oracle *oracle, unsigned append, lsn_t first_lsn);
+void oracle_on_refused(struct oracle *oracle, unsigned append, bool definite);
+void oracle_on_record(struct oracle *oracle, lsn_t lsn, struct bytes record);
+
+/* The bytes of a record, from its name alone. `into` has room for `room`; returns the true size,
+ * which may be larger than what a member accepts, or 0. */
+size_t oracle_content(const struct oracle *oracle, uint64_t producer, uint64_t sequence,
+                      uint8_t *into, size_t room);
+
+/* At the end, with all faults gone: NULL where everything is as promised, or what is still missing. */
+const char *oracle_unsettled(struct oracle *oracle);
+void oracle_check_end(struct oracle *oracle);
+
+/* ---- oracle_wal.c ---- */
+void oracle_on_write(struct oracle *oracle, struct sim_member *member,
+                     const struct store_write *write);
+void oracle_on_durable(struct oracle *oracle, struct sim_member *member,
+                       const struct store_write *write);
+const struct oracle_batch *oracle_find(const struct oracle *oracle, epoch_t epoch, batch_t batch);
+const struct oracle_batch *oracle_at(const struct oracle *oracle, batch_t batch);
+const struct oracle_batch *oracle_of_lsn(const struct oracle *oracle, lsn_t lsn);
+
+/* ---- oracle_disk.c ---- */
+struct oracle_disk oracle_read_disk(const struct oracle *oracle, const struct sim_member *member);
+bool oracle_same_wal(const struct oracle *oracle, const struct sim_member *a,
+                     const struct sim_member *b);
+void oracle_search_disk(struct oracle *oracle, const struct sim_member *member);
+bool oracle_finds_secret(const struct oracle *oracle, struct bytes haystack);
+
+/* ---- oracle_talk.c ---- */
+void oracle_on_send(struct oracle *oracle, struct sim_member *member,
+                    const struct effect_send *send);
+bool oracle_level_is_met(const struct oracle *oracle, lsn_t lsn, struct level level);
+
+#endif

@@ -1,0 +1,146 @@
+/* The oracle's own reader of disks: it knows every byte that was ever sealed, so reading is
+ * comparing. It hops from segment to segment: a header that some writer made, then that segment's
+ * batches, byte for byte, until they end; the next header says where they had to end. */
+#include "base/check.h"
+#include "seal/digest.h"
+#include "sim/oracle.h"
+
+enum { SECRET_PART = 16 };
+
+static const struct oracle_segment *segment_on_disk(const struct oracle *oracle,
+                                                    const struct sim_file *file)
+{
+    for (unsigned i = oracle->segment_count; i-- > 0;) {
+        const struct oracle_segment *segment = oracle->segments[i];
+
+        if (segment->segment == file->segment && file->size >= ORACLE_HEADER_BYTES
+            && memcmp(segment->raw, file->disk, ORACLE_HEADER_BYTES) == 0) {
+            return segment;
+        }
+    }
+    return NULL;
+}
+
+static bool batch_on_disk(const struct oracle *oracle, const struct sim_file *file, epoch_t epoch,
+                          batch_t number)
+{
+    const struct oracle_batch *batch = oracle_find(oracle, epoch, number);
+
+    return batch != NULL && oracle->segments[batch->segment]->segment == file->segment
+           && batch->offset + batch->bytes <= file->size
+           && memcmp(file->disk + batch->offset, batch->data, batch->bytes) == 0;
+}
+
+static const struct sim_file *file_on_disk(const struct sim_member *member, segment_t segment)
+{
+    const struct sim_store *store = &member->store;
+
+    for (unsigned i = store->file_count; i-- > 0;) {
+        if (store->files[i]->segment == segment && store->files[i]->on_disk == SIM_IN_WAL) {
+            return store->files[i];
+        }
+    }
+    return NULL;
+}
+
+struct oracle_disk oracle_read_disk(const struct oracle *oracle, const struct sim_member *member)
+{
+    struct oracle_disk found = {0};
+
+    for (segment_t number = 0;; number++) {
+        const struct sim_file *file = file_on_disk(member, number);
+        const struct oracle_segment *segment =
+            file == NULL ? NULL : segment_on_disk(oracle, file);
+
+        if (segment == NULL) {
+            found.broken |= file != NULL;
+            return found;
+        }
+        if (segment->prev_last_batch > found.reached.batch) {
+            found.broken = true;
+            return found;
+        }
+        found.segments++;
+        found.reached.batch = segment->prev_last_batch;
+        while (batch_on_disk(oracle, file, segment->epoch, found.reached.batch + 1)) {
+            found.reached = (struct position){segment->epoch, found.reached.batch + 1};
+        }
+    }
+}
+
+static bool same_segment(const struct oracle *oracle, const struct sim_file *a,
+                         const struct sim_file *b, batch_t end)
+{
+    const struct oracle_segment *segment = segment_on_disk(oracle, a);
+    uint64_t bytes = ORACLE_HEADER_BYTES;
+
+    for (batch_t batch = segment == NULL ? end : segment->first_batch; batch < end; batch++) {
+        const struct oracle_batch *known = oracle_find(oracle, segment->epoch, batch);
+
+        bytes = known == NULL ? bytes : known->offset + known->bytes;
+    }
+    return segment != NULL && a->size >= bytes && b->size >= bytes
+           && memcmp(a->disk, b->disk, bytes) == 0;
+}
+
+bool oracle_same_wal(const struct oracle *oracle, const struct sim_member *a,
+                     const struct sim_member *b)
+{
+    const struct oracle_disk of_a = oracle_read_disk(oracle, a);
+    const struct oracle_disk of_b = oracle_read_disk(oracle, b);
+
+    if (of_a.reached.batch != of_b.reached.batch || of_a.segments != of_b.segments) {
+        return false;
+    }
+    for (segment_t number = 0; number < of_a.segments; number++) {
+        const struct sim_file *next = file_on_disk(a, number + 1);
+        const struct oracle_segment *after = next == NULL ? NULL : segment_on_disk(oracle, next);
+        const batch_t end = after == NULL ? of_a.reached.batch + 1 : after->prev_last_batch + 1;
+
+        if (!same_segment(oracle, file_on_disk(a, number), file_on_disk(b, number), end)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool contains(struct bytes haystack, const uint8_t *needle)
+{
+    return haystack.size >= SECRET_PART
+           && memmem(haystack.data, haystack.size, needle, SECRET_PART) != NULL;
+}
+
+bool oracle_finds_secret(const struct oracle *oracle, struct bytes haystack)
+{
+    const struct sim_keys *keys = &oracle->sim->keys;
+
+    if (contains(haystack, oracle->marker)) {
+        return true;
+    }
+    for (unsigned i = 0; i < keys->dek_count; i++) {
+        if (contains(haystack, keys->deks[i].secret.bytes)) {
+            return true;
+        }
+    }
+    for (unsigned i = 0; i < keys->key_count; i++) {
+        if (contains(haystack, keys->keys[i].secret.bytes)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void oracle_search_disk(struct oracle *oracle, const struct sim_member *member)
+{
+    const struct sim_store *store = &member->store;
+
+    for (unsigned i = 0; i < store->file_count; i++) {
+        const struct sim_file *file = store->files[i];
+
+        if (contains(bytes_of(file->disk, file->written), oracle->marker)
+            || contains(bytes_of(file->cache, file->written), oracle->marker)) {
+            sim_fail(oracle->sim, 23, "a record lies in clear in segment %llu of %s",
+                     (unsigned long long)file->segment, member->name);
+        }
+    }
+}

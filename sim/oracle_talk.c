@@ -1,0 +1,269 @@
+/* What members tell each other and their clients, held against what is true at that moment. A word
+ * counts when it is sent: an acknowledgement that is not yet true is broken even if it never arrives. */
+#include "base/check.h"
+#include "proto/message.h"
+#include "proto/ship.h"
+#include "sim/oracle.h"
+#include "sim/workload.h"
+
+static bool in_same_region(const struct sim *sim, unsigned a, unsigned b)
+{
+    return sim->members[a].region == sim->members[b].region;
+}
+
+/* Regions other than the primary's that have one of these members. */
+static unsigned regions_of(const struct oracle *oracle, uint32_t holders)
+{
+    const struct sim *sim = oracle->sim;
+    unsigned regions = 0;
+
+    for (unsigned i = 0; i < sim->member_count; i++) {
+        bool first = (holders >> i & 1) != 0 && !in_same_region(sim, i, oracle->primary);
+
+        for (unsigned before = 0; before < i && first; before++) {
+            first = (holders >> before & 1) == 0 || !in_same_region(sim, i, before);
+        }
+        regions += first;
+    }
+    return regions;
+}
+
+/* Durable on the primary and on enough voters, in the epoch of the present writer. */
+bool oracle_level_is_met(const struct oracle *oracle, lsn_t lsn, struct level level)
+{
+    const struct oracle_batch *batch = oracle_of_lsn(oracle, lsn);
+    const struct oracle_batch *start = oracle_at(oracle, oracle->epoch_start);
+
+    if (lsn == 0) {
+        return true;
+    }
+    if (batch == NULL || start == NULL) {
+        return false;
+    }
+    const uint32_t both = batch->holders & start->holders;
+    const uint32_t voters = both & oracle->voters;
+
+    if ((both >> oracle->primary & 1) == 0) {
+        return false;
+    }
+    switch (level.kind) {
+    case LEVEL_LOCAL:
+        return true;
+    case LEVEL_QUORUM:
+        return (unsigned)__builtin_popcount(voters) >= level.count;
+    case LEVEL_REGION:
+        return regions_of(oracle, voters) >= level.count;
+    case LEVEL_KINDS:
+        break;
+    }
+    UNREACHABLE();
+}
+
+static void check_committed(struct oracle *oracle, const struct sim_member *member, lsn_t lsn,
+                            const char *what)
+{
+    oracle->commits_checked++;
+    if (lsn <= oracle->committed) {
+        return;
+    }
+    if (!oracle_level_is_met(oracle, lsn, oracle->level)) {
+        sim_fail(oracle->sim, 6, "%s says in a %s that LSN %llu is committed; it is not",
+                 member->name, what, (unsigned long long)lsn);
+        return;
+    }
+    oracle->committed = lsn;
+}
+
+static lsn_t lsn_of_last(const struct oracle *oracle, const struct oracle_append *append)
+{
+    for (lsn_t lsn = oracle->records_end; lsn > 0; lsn--) {
+        if (oracle->records[lsn].producer == append->producer
+            && oracle->records[lsn].sequence == append->first_sequence + append->count - 1) {
+            return lsn;
+        }
+    }
+    return 0;
+}
+
+static void check_appended(struct oracle *oracle, const struct effect_send *send)
+{
+    const struct sim_link *link = sim_net_link(&oracle->sim->net, send->link);
+    const struct puppet *puppet = link == NULL ? NULL : link->ends[0].puppet;
+    struct appended appended;
+
+    if (appended_decode(&appended, send->head, &oracle->scratch) != OK || puppet == NULL) {
+        return;
+    }
+    for (unsigned i = oracle->append_count; i-- > 0;) {
+        const struct oracle_append *append = &oracle->appends[i];
+
+        if (append->client != puppet->number || append->request != appended.request) {
+            continue;
+        }
+        const lsn_t last = lsn_of_last(oracle, append);
+
+        oracle->acks_checked++;
+        if (last == 0 || !oracle_level_is_met(oracle, last, append->level)) {
+            sim_fail(oracle->sim, 2,
+                     "client %u is told that its append %llu (LSN %llu) is durable before it is",
+                     puppet->number, (unsigned long long)append->request,
+                     (unsigned long long)last);
+        } else if (appended.first_lsn != 0 && appended.first_lsn + append->count - 1 != last) {
+            sim_fail(oracle->sim, 1, "client %u is told LSN %llu; its records end at %llu",
+                     puppet->number, (unsigned long long)appended.first_lsn,
+                     (unsigned long long)last);
+        }
+        return;
+    }
+    sim_fail(oracle->sim, 10, "an APPENDED for a request that client %u never made",
+             puppet->number);
+}
+
+static void check_ack(struct oracle *oracle, const struct sim_member *member,
+                      const struct effect_send *send)
+{
+    struct ack ack;
+
+    if (ack_decode(&ack, send->head, &oracle->scratch) != OK) {
+        return;
+    }
+    oracle->acks_checked++;
+    if (ack.batch > oracle->durable[member->number]) {
+        sim_fail(oracle->sim, 2, "%s acks batch %llu; its disk has %llu", member->name,
+                 (unsigned long long)ack.batch,
+                 (unsigned long long)oracle->durable[member->number]);
+    }
+    if (ack.epoch < oracle->highest_epoch[member->number]) {
+        sim_fail(oracle->sim, 14, "%s acks in epoch %llu after epoch %llu", member->name,
+                 (unsigned long long)ack.epoch,
+                 (unsigned long long)oracle->highest_epoch[member->number]);
+    }
+    oracle->highest_epoch[member->number] = ack.epoch;
+}
+
+static void check_greet(struct oracle *oracle, const struct sim_member *member,
+                        const struct effect_send *send)
+{
+    struct greet *greet = (struct greet *)oracle->plain;
+
+    if (greet_decode(greet, send->head, &oracle->scratch) != OK) {
+        return;
+    }
+    if (greet->position.batch > oracle->durable[member->number]) {
+        sim_fail(oracle->sim, 2, "%s greets with batch %llu; its disk has %llu", member->name,
+                 (unsigned long long)greet->position.batch,
+                 (unsigned long long)oracle->durable[member->number]);
+    }
+    if (greet->highest_epoch < oracle->highest_epoch[member->number]) {
+        sim_fail(oracle->sim, 14, "%s greets with epoch %llu after epoch %llu", member->name,
+                 (unsigned long long)greet->highest_epoch,
+                 (unsigned long long)oracle->highest_epoch[member->number]);
+    }
+    oracle->highest_epoch[member->number] = greet->highest_epoch;
+}
+
+/* A batch or header on a link: the sealed bytes, and only to a member of the cluster. */
+static void check_shipped(struct oracle *oracle, const struct sim_member *member,
+                          const struct effect_send *send)
+{
+    const struct sim_link *link = sim_net_link(&oracle->sim->net, send->link);
+    const int to = link == NULL ? -1 : link->ends[0].member;
+    const struct bytes tail = send->tail[0];
+
+    if (link != NULL && (to < 0 || (oracle->members >> to & 1) == 0)) {
+        sim_fail(oracle->sim, 37, "%s sends WAL to one who is no member of the cluster",
+                 member->name);
+    }
+    for (unsigned i = oracle->segment_count; send->type == MESSAGE_SEGMENT && i-- > 0;) {
+        if (bytes_equal(tail, bytes_of(oracle->segments[i]->raw, ORACLE_HEADER_BYTES))) {
+            return;
+        }
+    }
+    for (unsigned i = oracle->batch_count; send->type == MESSAGE_BATCH && i-- > 0;) {
+        const struct oracle_batch *batch = &oracle->batches[i];
+
+        if (batch->bytes == tail.size && memcmp(batch->data, tail.data, tail.size) == 0) {
+            return;
+        }
+    }
+    if (link != NULL && member->store.damage == 0) {
+        sim_fail(oracle->sim, 25, "%s ships bytes that nobody sealed", member->name);
+    }
+}
+
+static void check_records(struct oracle *oracle, const struct sim_member *member,
+                          const struct effect_send *send)
+{
+    struct records records;
+
+    if (records_decode(&records, send->head, &oracle->scratch) == OK) {
+        check_committed(oracle, member, records.first_lsn + records.count - 1, "RECORDS");
+    }
+}
+
+static void check_commit(struct oracle *oracle, const struct sim_member *member,
+                         const struct effect_send *send)
+{
+    struct commit commit;
+
+    if (commit_decode(&commit, send->head, &oracle->scratch) == OK) {
+        check_committed(oracle, member, commit.lsn, "COMMIT");
+    }
+}
+
+static void check_secrets(struct oracle *oracle, const struct sim_member *member,
+                          const struct effect_send *send)
+{
+    if (oracle_finds_secret(oracle, send->head)
+        || (send->type != MESSAGE_BATCH && oracle_finds_secret(oracle, send->tail[0]))) {
+        sim_fail(oracle->sim, 27, "%s sends a record or a key in clear (%s)", member->name,
+                 message_type_name(send->type));
+    }
+}
+
+void oracle_on_send(struct oracle *oracle, struct sim_member *member,
+                    const struct effect_send *send)
+{
+    if (oracle->encrypted && send->type < MESSAGE_HELLO) {
+        check_secrets(oracle, member, send);
+    }
+    if ((oracle->members >> member->number & 1) == 0) {
+        return;
+    }
+    switch ((enum message_type)send->type) {
+    case MESSAGE_GREET:
+        check_greet(oracle, member, send);
+        return;
+    case MESSAGE_SEGMENT:
+    case MESSAGE_BATCH:
+        check_shipped(oracle, member, send);
+        return;
+    case MESSAGE_ACK:
+        check_ack(oracle, member, send);
+        return;
+    case MESSAGE_COMMIT:
+        check_commit(oracle, member, send);
+        return;
+    case MESSAGE_APPENDED:
+        check_appended(oracle, send);
+        return;
+    case MESSAGE_RECORDS:
+        check_records(oracle, member, send);
+        return;
+    case MESSAGE_KEYS:
+    case MESSAGE_KEYS_STORED:
+    case MESSAGE_PROOF:
+    case MESSAGE_RESUME:
+    case MESSAGE_BYE:
+    case MESSAGE_HELLO:
+    case MESSAGE_WELCOME:
+    case MESSAGE_APPEND:
+    case MESSAGE_REFUSED:
+    case MESSAGE_READ:
+    case MESSAGE_CONSUMED:
+    case MESSAGE_READ_END:
+    case MESSAGE_STATUS:
+    case MESSAGE_STATUS_IS:
+        return;
+    }
+}

@@ -1,0 +1,171 @@
+/* A world in one thread: the same nodes as in production, on virtual time, with cruelty to order.
+ *
+ * Take the next thing from the agenda, hand the node one event, perform its effects in order, look
+ * at what the oracle says, go on. Everything random comes from the seed, so a seed is a run. A member
+ * is its disk and its settings; its node is made anew at each start from what the disk kept. */
+#ifndef SEALIFT_SIM_SIM_H
+#define SEALIFT_SIM_SIM_H
+
+#include "node/effects.h"
+#include "primary/primary.h"
+#include "replica/replica.h"
+#include "sim/agenda.h"
+#include "sim/sim_claim.h"
+#include "sim/sim_keys.h"
+#include "sim/sim_net.h"
+#include "sim/sim_store.h"
+#include "sim/transcript.h"
+
+enum {
+    SIM_MEMBERS_MAX = 12,
+    SIM_FAILURE_MAX = 512,
+};
+
+/* Classes of faults, counted as they strike. */
+#define SIM_FAULT_LIST(X) \
+    X(FAULT_KILL, "kill") \
+    X(FAULT_POWER, "power-cut") \
+    X(FAULT_POWER_ALL, "power-cut-everywhere") \
+    X(FAULT_CUT, "link-cut") \
+    X(FAULT_PARTITION, "partition") \
+    X(FAULT_STALL, "one-way-stall") \
+    X(FAULT_DIAL, "dial-failure") \
+    X(FAULT_TORN, "torn-write") \
+    X(FAULT_IO, "write-error") \
+    X(FAULT_FULL, "disk-full") \
+    X(FAULT_SLOW_DISK, "slow-disk") \
+    X(FAULT_ROT, "bit-flip") \
+    X(FAULT_KEYS_SILENT, "key-service-unreachable") \
+    X(FAULT_KEYS_REFUSE, "key-disabled-or-denied") \
+    X(FAULT_CLAIM, "coordinator-unreachable") \
+    X(FAULT_CLOCK, "wall-clock-jump") \
+    X(FAULT_NONSENSE, "nonsense-peer") \
+    X(FAULT_IMPOSTOR, "wrong-member")
+
+enum sim_fault {
+#define FAULT_ENUM(name, text) name,
+    SIM_FAULT_LIST(FAULT_ENUM)
+#undef FAULT_ENUM
+    SIM_FAULTS
+};
+
+enum sim_state {
+    SIM_DOWN,   /* not started, crashed, or stopped as asked */
+    SIM_UP,
+    SIM_HALTED, /* it stopped by itself and said why */
+};
+
+struct sim_member;
+struct world;
+
+/* What kind of node a member is; tests bring toys of their own. */
+struct sim_kind {
+    size_t (*memory_bytes)(const struct sim_member *member);
+    struct node *(*create)(struct sim_member *member, struct arena *arena);
+    void (*destroy)(struct node *node);
+    void (*status)(const struct node *node, struct instant now, struct member_status *status);
+};
+
+extern const struct sim_kind sim_primary; /* sim_nodes.c */
+extern const struct sim_kind sim_replica;
+
+struct sim_member {
+    struct sim *sim;
+    unsigned number;
+    char name[MEMBER_TEXT_MAX]; /* also its address */
+    unsigned region;
+    struct identity self;
+    const struct sim_kind *kind;
+    union {
+        struct primary_settings primary;
+        struct replica_settings replica;
+    } settings;
+
+    enum sim_state state;
+    uint64_t life; /* grows with each start and each end: what belongs to another life is void */
+    struct node *node;
+    void *block;
+    size_t block_bytes;
+    uint64_t wake_order; /* only the newest wish counts */
+    enum status halted_why;
+    char halted_text[SIM_FAILURE_MAX];
+    uint64_t starts;
+
+    struct prng entropy;
+    uint64_t clock_base_ns; /* its own clock reads this when the world begins */
+    int64_t wall_skew_ns;
+    struct sim_store store;
+};
+
+/* Whoever watches: the oracle. Each may be NULL. */
+struct sim_watch {
+    void *context;
+    void (*on_start)(void *context, struct sim_member *member);
+    void (*on_event)(void *context, struct sim_member *member, const struct event *event);
+    void (*on_effect)(void *context, struct sim_member *member, const struct effect *effect);
+    void (*on_durable)(void *context, struct sim_member *member, const struct store_write *write);
+    void (*on_stopped)(void *context, struct sim_member *member);
+    void (*on_stepped)(void *context, struct sim_member *member);
+};
+
+struct sim {
+    uint64_t seed;
+    uint64_t now; /* virtual nanoseconds since the world began */
+    uint64_t steps;
+    uint64_t hash; /* of all events and effects: equal for equal seeds */
+    struct prng dice;
+    struct agenda agenda;
+    struct sim_member members[SIM_MEMBERS_MAX];
+    unsigned member_count;
+    struct sim_net net;
+    struct sim_keys keys;
+    struct sim_claim claim;
+    struct sim_watch watch;
+    struct transcript transcript;
+    struct effects *effects;
+    uint64_t faults[SIM_FAULTS];
+    struct world *world; /* whoever runs this simulation; may be NULL */
+    void (*on_halted)(struct sim *sim, struct sim_member *member); /* who restarts it; may be NULL */
+    bool failed;
+    unsigned failed_invariant; /* of docs/TESTING.md; 0: a broken contract of node.h */
+    char failure[SIM_FAILURE_MAX];
+};
+
+struct sim *sim_create(uint64_t seed);
+void sim_destroy(struct sim *sim);
+
+/* A member that is down and has an empty disk; the caller then fills in kind and settings. */
+struct sim_member *sim_add_member(struct sim *sim, const char *name, unsigned region,
+                                  enum role role);
+struct sim_member *sim_find_member(struct sim *sim, const char *name);
+
+void sim_at(struct sim *sim, uint64_t at_ns, struct todo todo);
+void sim_after(struct sim *sim, uint64_t delay_ns, struct todo todo);
+
+/* Does what is due next. False where nothing is left, or something has failed. */
+bool sim_next(struct sim *sim);
+
+/* Until that time has come or something has failed. */
+void sim_run_until(struct sim *sim, uint64_t at_ns);
+
+void sim_start(struct sim *sim, struct sim_member *member);
+void sim_stop(struct sim *sim, struct sim_member *member); /* SIGTERM */
+void sim_crash(struct sim *sim, struct sim_member *member, enum sim_crash crash);
+
+/* One event for a member that is up; fills in the clocks. */
+void sim_step(struct sim *sim, struct sim_member *member, struct event *event);
+
+void sim_count(struct sim *sim, enum sim_fault fault);
+const char *sim_fault_name(enum sim_fault fault);
+
+/* A line of the transcript; `who` may be NULL. */
+__attribute__((format(printf, 3, 4))) void sim_say(struct sim *sim, const char *who,
+                                                    const char *format, ...);
+
+/* The first failure counts; the run ends. */
+__attribute__((format(printf, 3, 4))) void sim_fail(struct sim *sim, unsigned invariant,
+                                                     const char *format, ...);
+
+void sim_mix(struct sim *sim, uint64_t value);
+
+#endif

@@ -1,0 +1,571 @@
+/* A packet leaves when the link's direction is free, travels half of the round trip, and is handed
+ * over in order. A direction has at most one delivery on the agenda: for its first packet. A block
+ * between two regions keeps deliveries off the agenda until it is over, so that everything waits and
+ * then comes in order; a cut throws it all away, and each end hears of it in its own time. */
+#include "sim/sim_net.h"
+
+#include "base/check.h"
+#include "proto/message.h"
+#include "sim/sim.h"
+
+#include <stdlib.h>
+
+enum {
+    PREFIX_BYTES = FRAME_PREFIX_BYTES,
+    POISON = 0xdd,
+};
+
+/* Mean round trips in microseconds; docs: region-rtt-ms.csv, published measurements of 2017. */
+static const uint32_t rtt_us[SIM_REGIONS][SIM_REGIONS] = {
+    {600, 72740, 86980, 80550, 88660, 145300, 178400, 216700, 230000},
+    {71630, 600, 19460, 153200, 166600, 102500, 131500, 174000, 157500},
+    {88680, 19200, 600, 137000, 159500, 89100, 118300, 161400, 162200},
+    {80520, 153200, 137000, 600, 19560, 212400, 242400, 239000, 309600},
+    {88620, 166600, 159500, 19550, 600, 236500, 266200, 325900, 323500},
+    {145300, 102500, 89160, 212400, 236600, 600, 31440, 73790, 103900},
+    {176600, 132600, 118200, 242400, 265300, 31320, 600, 71870, 134000},
+    {216700, 173900, 161400, 238100, 325900, 73810, 71290, 600, 175300},
+    {229700, 157800, 161900, 309600, 323200, 103900, 134000, 175400, 600},
+};
+
+static const char *const region_names[SIM_REGIONS] = {
+    "us-east-1",      "us-west-1",      "us-west-2",      "eu-west-1",     "eu-central-1",
+    "ap-northeast-1", "ap-northeast-2", "ap-southeast-1", "ap-southeast-2"};
+
+const char *sim_region_name(unsigned region)
+{
+    CHECK(region < SIM_REGIONS);
+    return region_names[region];
+}
+
+unsigned sim_region_number(const char *name)
+{
+    unsigned region = 0;
+
+    while (region < SIM_REGIONS && strcmp(region_names[region], name) != 0) {
+        region++;
+    }
+    return region;
+}
+
+uint64_t sim_region_delay_ns(unsigned from, unsigned to)
+{
+    return (uint64_t)rtt_us[from][to] * 500;
+}
+
+void sim_net_init(struct sim_net *net, uint64_t seed)
+{
+    *net = (struct sim_net){.bytes_per_s = 125000000, .oldest = 1};
+    prng_seed(&net->dice, seed);
+    net->links = calloc(SIM_LINKS_MAX, sizeof *net->links);
+    CHECK(net->links != NULL);
+}
+
+static void way_empty(struct sim_way *way)
+{
+    while (way->first != NULL) {
+        struct sim_packet *packet = way->first;
+
+        way->first = packet->next;
+        memset(packet->bytes, POISON, packet->head_bytes + packet->tail_bytes);
+        free(packet);
+    }
+    way->last = NULL;
+    way->bytes = 0;
+}
+
+static void link_drop(struct sim_net *net, struct sim_link *link)
+{
+    net->links[link->id - 1] = NULL;
+    way_empty(&link->ways[0]);
+    way_empty(&link->ways[1]);
+    free(link);
+}
+
+void sim_net_drop(struct sim_net *net)
+{
+    for (link_t id = 1; id <= net->link_count; id++) {
+        if (net->links[id - 1] != NULL) {
+            link_drop(net, net->links[id - 1]);
+        }
+    }
+    free(net->links);
+}
+
+struct sim_link *sim_net_link(const struct sim_net *net, link_t link)
+{
+    return link == 0 || link > net->link_count ? NULL : net->links[link - 1];
+}
+
+static bool end_lives(struct sim *sim, const struct sim_end *end)
+{
+    return end->member < 0
+           || (sim->members[end->member].state == SIM_UP
+               && sim->members[end->member].life == end->life);
+}
+
+static struct identity identity_of(struct sim *sim, const struct sim_end *end)
+{
+    return end->member < 0 ? end->puppet->self : sim->members[end->member].self;
+}
+
+static void tell_up(struct sim *sim, struct sim_link *link, unsigned side)
+{
+    struct sim_end *end = &link->ends[side];
+
+    if (!end_lives(sim, end)) {
+        return;
+    }
+    end->up = true;
+    if (end->member < 0) {
+        end->puppet->dialing = false;
+        end->puppet->link = link->id;
+        end->puppet->on_up(sim, end->puppet);
+        return;
+    }
+    struct event event = {.kind = EVENT_LINK_UP,
+                          .link = {.link = link->id,
+                                   .dialed = side == 0,
+                                   .peer = identity_of(sim, &link->ends[1 - side])}};
+
+    memcpy(event.link.exporter, link->exporter, sizeof event.link.exporter);
+    sim_step(sim, &sim->members[end->member], &event);
+}
+
+static void tell_down(struct sim *sim, const struct sim_end *end, link_t link, enum status why)
+{
+    if (!end_lives(sim, end)) {
+        return;
+    }
+    if (end->member < 0) {
+        end->puppet->dialing = false;
+        end->puppet->link = 0;
+        end->puppet->on_down(sim, end->puppet, why);
+        return;
+    }
+    struct event event = {.kind = EVENT_LINK_DOWN, .link = {.link = link, .why = why}};
+
+    sim_step(sim, &sim->members[end->member], &event);
+}
+
+static void run_down(struct sim *sim, const struct todo *todo)
+{
+    struct sim_link *link = sim_net_link(&sim->net, todo->a);
+
+    if (link == NULL) {
+        return;
+    }
+    struct sim_end end = link->ends[todo->b];
+
+    link->ends[todo->b].up = false;
+    if (!link->ends[0].up && !link->ends[1].up) {
+        link_drop(&sim->net, link);
+    } else {
+        way_empty(&link->ways[todo->b]);
+    }
+    if (end.up) {
+        tell_down(sim, &end, todo->a, (enum status)todo->c);
+    }
+}
+
+static void arm(struct sim *sim, struct sim_link *link, unsigned side);
+
+/* Hands over the first packet. Where the receiver has no room it stays. */
+static void hand_over(struct sim *sim, struct sim_link *link, unsigned side)
+{
+    const link_t id = link->id;
+    struct sim_way *way = &link->ways[side];
+    struct sim_packet *packet = way->first;
+    struct sim_end *end = &link->ends[side];
+    const struct message message = {packet->type, bytes_of(packet->bytes, packet->head_bytes),
+                                    bytes_of(packet->bytes + packet->head_bytes,
+                                             packet->tail_bytes)};
+
+    sim->net.messages++;
+    if (end->member < 0) {
+        end->puppet->on_message(sim, end->puppet, &message);
+    } else {
+        struct event event = {.kind = EVENT_MESSAGE, .message = {.link = id, .message = message}};
+
+        sim_step(sim, &sim->members[end->member], &event);
+    }
+    link = sim_net_link(&sim->net, id); /* the step may have ended it */
+    if (link == NULL || link->ways[side].first != packet || link->ways[side].deferred) {
+        return;
+    }
+    way->first = packet->next;
+    if (way->first == NULL) {
+        way->last = NULL;
+    }
+    way->bytes -= packet->head_bytes + packet->tail_bytes + PREFIX_BYTES;
+    memset(packet->bytes, POISON, packet->head_bytes + packet->tail_bytes);
+    free(packet);
+}
+
+static bool is_blocked(const struct sim *sim, const struct sim_link *link, unsigned side)
+{
+    return sim->net.blocked_until[link->ends[1 - side].region][link->ends[side].region] > sim->now;
+}
+
+static void run_deliver(struct sim *sim, const struct todo *todo)
+{
+    const unsigned side = (unsigned)todo->b;
+    struct sim_link *link = sim_net_link(&sim->net, todo->a);
+
+    if (link == NULL) {
+        return;
+    }
+    struct sim_way *way = &link->ways[side];
+
+    way->armed = false;
+    if (!link->ends[side].up || way->deferred || is_blocked(sim, link, side)) {
+        return; /* RESUME or the end of the block arms it again */
+    }
+    if (way->first != NULL && end_lives(sim, &link->ends[side])) {
+        hand_over(sim, link, side);
+        link = sim_net_link(&sim->net, todo->a);
+    }
+    if (link != NULL) {
+        arm(sim, link, side);
+    }
+}
+
+static void arm(struct sim *sim, struct sim_link *link, unsigned side)
+{
+    struct sim_way *way = &link->ways[side];
+
+    if (way->armed || way->deferred || !link->ends[side].up || is_blocked(sim, link, side)) {
+        return;
+    }
+    if (way->first == NULL) {
+        if (way->ends) {
+            way->ends = false;
+            sim_after(sim, 1000, (struct todo){run_down, link->id, side, way->why});
+        }
+        return;
+    }
+    way->armed = true;
+    sim_at(sim, way->first->arrives > sim->now ? way->first->arrives : sim->now,
+           (struct todo){run_deliver, link->id, side, 0});
+}
+
+static void run_up(struct sim *sim, const struct todo *todo)
+{
+    struct sim_link *link = sim_net_link(&sim->net, todo->a);
+    const unsigned side = (unsigned)todo->b;
+
+    if (link == NULL || link->cut) {
+        return;
+    }
+    if (!end_lives(sim, &link->ends[side])) {
+        sim_net_cut(sim, link->id);
+        return;
+    }
+    tell_up(sim, link, side);
+    link = sim_net_link(&sim->net, todo->a);
+    if (link != NULL) {
+        arm(sim, link, side);
+    }
+}
+
+static uint64_t jittered(struct sim_net *net, uint64_t delay)
+{
+    return delay + (net->jitter_ns == 0 ? 0 : prng_below(&net->dice, net->jitter_ns));
+}
+
+static void run_dial_failed(struct sim *sim, const struct todo *todo)
+{
+    const struct sim_end end = {.member = (int)todo->a, .life = todo->b};
+
+    tell_down(sim, &end, 0, (enum status)todo->c);
+}
+
+static struct sim_link *link_make(struct sim *sim, struct sim_end dialer, struct sim_end listener)
+{
+    struct sim_net *net = &sim->net;
+    struct sim_link *link = calloc(1, sizeof *link);
+
+    CHECK(link != NULL && net->link_count < SIM_LINKS_MAX);
+    link->id = ++net->link_count;
+    link->ends[0] = dialer;
+    link->ends[1] = listener;
+    prng_fill(&net->dice, link->exporter, sizeof link->exporter);
+    net->links[link->id - 1] = link;
+    return link;
+}
+
+/* Three round trips of handshakes, then both ends hear of it. */
+static bool connect_ends(struct sim *sim, struct sim_end dialer, struct sim_member *to)
+{
+    struct sim_net *net = &sim->net;
+    const uint64_t delay = sim_region_delay_ns(dialer.region, to->region);
+
+    if (to->state != SIM_UP || net->blocked_until[dialer.region][to->region] > sim->now
+        || net->blocked_until[to->region][dialer.region] > sim->now) {
+        return false;
+    }
+    if (prng_chance(&net->dice, net->dial_failures, 1000)) {
+        sim_count(sim, FAULT_DIAL);
+        return false;
+    }
+    struct sim_link *link = link_make(sim, dialer,
+                                      (struct sim_end){.member = (int)to->number,
+                                                       .life = to->life,
+                                                       .region = to->region});
+    const uint64_t accepted = jittered(net, 5 * delay);
+
+    sim_after(sim, accepted, (struct todo){run_up, link->id, 1, 0});
+    sim_after(sim, jittered(net, accepted + delay), (struct todo){run_up, link->id, 0, 0});
+    return true;
+}
+
+void sim_net_dial(struct sim *sim, unsigned member, const char *address)
+{
+    struct sim_member *from = &sim->members[member];
+    struct sim_member *to = sim_find_member(sim, address);
+    const struct sim_end dialer = {
+        .member = (int)member, .life = from->life, .region = from->region};
+
+    if (to == NULL || !connect_ends(sim, dialer, to)) {
+        sim_after(sim, 2 * sim_region_delay_ns(from->region, to == NULL ? 0 : to->region) + 1000,
+                  (struct todo){run_dial_failed, member, from->life, E_UNREACHABLE});
+    }
+}
+
+static void run_puppet_failed(struct sim *sim, const struct todo *todo)
+{
+    struct puppet *puppet = (struct puppet *)(uintptr_t)todo->a;
+
+    tell_down(sim, &(struct sim_end){.member = -1, .puppet = puppet}, 0, E_UNREACHABLE);
+}
+
+void sim_net_dial_puppet(struct sim *sim, struct puppet *puppet, unsigned member)
+{
+    const struct sim_end dialer = {.member = -1, .puppet = puppet, .region = puppet->region};
+
+    CHECK(puppet->link == 0 && !puppet->dialing);
+    puppet->dialing = true;
+    if (!connect_ends(sim, dialer, &sim->members[member])) {
+        sim_after(sim, SPAN_MS(50).ns, (struct todo){run_puppet_failed, (uintptr_t)puppet, 0, 0});
+    }
+}
+
+static int side_of(const struct sim_link *link, const struct sim_end *end)
+{
+    for (int side = 0; side < 2; side++) {
+        const struct sim_end *known = &link->ends[side];
+
+        if (known->member == end->member && known->puppet == end->puppet
+            && known->life == end->life) {
+            return side;
+        }
+    }
+    return -1;
+}
+
+static void check_frame(struct sim *sim, const struct effect_send *send, size_t tail_bytes)
+{
+    struct frame frame = {(uint16_t)send->type, (uint32_t)send->head.size, (uint32_t)tail_bytes};
+    uint8_t prefix[FRAME_PREFIX_BYTES];
+
+    frame_encode(&frame, prefix);
+    if (frame_decode(&frame, bytes_of(prefix, sizeof prefix)) != OK) {
+        sim_fail(sim, 0, "a message of type %u with %zu and %zu bytes fits no frame", send->type,
+                 send->head.size, tail_bytes);
+    }
+}
+
+void sim_net_send(struct sim *sim, struct sim_end from, const struct effect_send *send)
+{
+    struct sim_net *net = &sim->net;
+    struct sim_link *link = sim_net_link(net, send->link);
+    const int side = link == NULL ? -1 : side_of(link, &from);
+
+    if (send->link > net->link_count) {
+        sim_fail(sim, 0, "a message on link %llu, which never was",
+                 (unsigned long long)send->link);
+    }
+    if (side < 0 || link->cut || !link->ends[side].up) {
+        return;
+    }
+    struct sim_way *way = &link->ways[1 - side];
+    const size_t tail = send->tail[0].size + send->tail[1].size;
+    const size_t total = PREFIX_BYTES + send->head.size + tail;
+    struct sim_packet *packet = malloc(sizeof *packet + send->head.size + tail);
+    const uint64_t delay = sim_region_delay_ns(link->ends[side].region, link->ends[1 - side].region);
+
+    CHECK(packet != NULL);
+    if (from.member >= 0) {
+        check_frame(sim, send, tail);
+    }
+    *packet = (struct sim_packet){.type = send->type,
+                                  .head_bytes = (uint32_t)send->head.size,
+                                  .tail_bytes = (uint32_t)tail};
+    uint8_t *into = packet->bytes;
+
+    if (send->head.size > 0) {
+        memcpy(into, send->head.data, send->head.size);
+    }
+    into += send->head.size;
+    for (unsigned part = 0; part < 2; part++) {
+        if (send->tail[part].size > 0) {
+            memcpy(into, send->tail[part].data, send->tail[part].size);
+        }
+        into += send->tail[part].size;
+    }
+    way->busy_until = (way->busy_until > sim->now ? way->busy_until : sim->now)
+                      + total * 1000000000u / net->bytes_per_s;
+    packet->arrives = jittered(net, way->busy_until + delay);
+    if (packet->arrives < way->last_arrival) {
+        packet->arrives = way->last_arrival;
+    }
+    way->last_arrival = packet->arrives;
+    *(way->last == NULL ? &way->first : &way->last->next) = packet;
+    way->last = packet;
+    way->bytes += total;
+    if (way->bytes > net->longest_way_bytes) {
+        net->longest_way_bytes = way->bytes;
+    }
+    arm(sim, link, (unsigned)(1 - side));
+}
+
+/* Our end is over at once; the other hears of it behind what was sent. */
+void sim_net_hang_up(struct sim *sim, struct sim_end from, link_t id, enum status why)
+{
+    struct sim_link *link = sim_net_link(&sim->net, id);
+    const int side = link == NULL ? -1 : side_of(link, &from);
+
+    if (side < 0 || !link->ends[side].up) {
+        return;
+    }
+    struct sim_way *way = &link->ways[1 - side];
+
+    link->ends[side].up = false;
+    way_empty(&link->ways[side]);
+    if (!link->ends[1 - side].up) {
+        link->cut = true; /* it has not even heard of the beginning */
+        sim_after(sim, 1000, (struct todo){run_down, id, (uint64_t)(1 - side), E_CLOSED});
+        return;
+    }
+    way->ends = true;
+    way->why = why == OK ? E_CLOSED : E_CUT;
+    arm(sim, link, (unsigned)(1 - side));
+}
+
+static struct sim_way *way_to(struct sim *sim, unsigned member, struct sim_link *link)
+{
+    const struct sim_end end = {.member = (int)member, .life = sim->members[member].life};
+    const int side = link == NULL ? -1 : side_of(link, &end);
+
+    return side < 0 ? NULL : &link->ways[side];
+}
+
+void sim_net_defer(struct sim *sim, unsigned member, link_t id)
+{
+    struct sim_way *way = way_to(sim, member, sim_net_link(&sim->net, id));
+
+    if (way != NULL) {
+        way->deferred = true;
+    }
+}
+
+void sim_net_resume(struct sim *sim, unsigned member, link_t id)
+{
+    struct sim_link *link = sim_net_link(&sim->net, id);
+    struct sim_way *way = way_to(sim, member, link);
+
+    if (way != NULL && way->deferred) {
+        way->deferred = false;
+        arm(sim, link, (unsigned)(way - link->ways));
+    }
+}
+
+void sim_net_member_gone(struct sim *sim, unsigned member, bool silently)
+{
+    struct sim_net *net = &sim->net;
+
+    for (link_t id = net->oldest; id <= net->link_count; id++) {
+        struct sim_link *link = net->links[id - 1];
+
+        for (unsigned side = 0; link != NULL && side < 2; side++) {
+            if (link->ends[side].member != (int)member) {
+                continue;
+            }
+            const uint64_t wait = silently ? prng_between(&net->dice, SPAN_S(1).ns, SPAN_S(20).ns)
+                                           : prng_below(&net->dice, SPAN_MS(300).ns);
+
+            link->cut = true;
+            link->ends[side].up = false;
+            way_empty(&link->ways[side]);
+            sim_after(sim, wait, (struct todo){run_down, id, 1 - side, E_CUT});
+            break;
+        }
+    }
+    while (net->oldest <= net->link_count && net->links[net->oldest - 1] == NULL) {
+        net->oldest++;
+    }
+}
+
+void sim_net_cut(struct sim *sim, link_t id)
+{
+    struct sim_link *link = sim_net_link(&sim->net, id);
+
+    if (link == NULL || link->cut) {
+        return;
+    }
+    link->cut = true;
+    for (unsigned side = 0; side < 2; side++) {
+        way_empty(&link->ways[side]);
+        sim_after(sim, prng_below(&sim->net.dice, SPAN_MS(500).ns),
+                  (struct todo){run_down, id, side, E_CUT});
+    }
+}
+
+link_t sim_net_any_link(struct sim *sim)
+{
+    struct sim_net *net = &sim->net;
+    link_t chosen = 0;
+    unsigned seen = 0;
+
+    for (link_t id = net->oldest; id <= net->link_count; id++) {
+        const struct sim_link *link = net->links[id - 1];
+
+        if (link != NULL && !link->cut && prng_below(&net->dice, ++seen) == 0) {
+            chosen = id;
+        }
+    }
+    return chosen;
+}
+
+static void arm_all(struct sim *sim)
+{
+    for (link_t id = sim->net.oldest; id <= sim->net.link_count; id++) {
+        struct sim_link *link = sim->net.links[id - 1];
+
+        for (unsigned side = 0; link != NULL && side < 2; side++) {
+            arm(sim, link, side);
+        }
+    }
+}
+
+static void run_arm_all(struct sim *sim, const struct todo *todo)
+{
+    (void)todo;
+    arm_all(sim);
+}
+
+void sim_net_block(struct sim *sim, unsigned from, unsigned to, uint64_t until_ns)
+{
+    if (from != to && sim->net.blocked_until[from][to] < until_ns) {
+        sim->net.blocked_until[from][to] = until_ns;
+        if (until_ns != UINT64_MAX) {
+            sim_at(sim, until_ns, (struct todo){run_arm_all, 0, 0, 0});
+        }
+    }
+}
+
+void sim_net_heal(struct sim *sim)
+{
+    memset(sim->net.blocked_until, 0, sizeof sim->net.blocked_until);
+    arm_all(sim);
+}

@@ -1,0 +1,96 @@
+/* A disk that keeps its promises, and not one byte more.
+ *
+ * Each file has two contents: what the running system shows (the page cache) and what a power cut
+ * leaves (the disk). A WRITE goes into the cache when the disk thread gets to it and onto the disk
+ * when it is WRITTEN. A killed process leaves the cache as it was; a power cut leaves any subset of
+ * the unsynced 512-byte sectors and either side of each unsynced rename. After a failed sync the
+ * cache shows bytes that the disk never gets. See docs/TESTING.md and the rules of durability. */
+#ifndef SEALIFT_SIM_STORE_H
+#define SEALIFT_SIM_STORE_H
+
+#include "base/prng.h"
+#include "node/node.h"
+
+struct sim;
+
+enum {
+    SIM_SECTOR_BYTES = 512,
+    SIM_OPS_MAX = 4096, /* unanswered operations of one member: beyond it, invariant 36 is broken */
+};
+
+enum sim_place { SIM_NOWHERE, SIM_IN_WAL, SIM_ASIDE };
+
+/* A segment file, in the WAL or in quarantine. */
+struct sim_file {
+    segment_t segment;
+    enum sim_place shown;   /* where the running system shows it */
+    enum sim_place on_disk; /* where it is after a power cut */
+    uint8_t *cache, *disk;
+    uint8_t *sectors; /* enum sim_sector, one for each 512 bytes */
+    uint64_t size, room;
+    uint64_t written; /* the end of what was ever written: behind it lie zeros or old bytes */
+};
+
+struct sim_small {
+    uint8_t *cache, *disk;
+    size_t cache_size, disk_size;
+};
+
+struct sim_op {
+    bool is_read;
+    uint64_t ticket;
+    struct store_write write;
+    struct store_read read;
+    uint32_t crc; /* of write.data when it was asked for */
+};
+
+struct sim_store {
+    unsigned member;
+    struct prng dice;
+    struct sim_small smalls[STORE_FILES];
+    struct sim_file **files;
+    unsigned file_count, file_room;
+    struct sim_op *ops; /* a ring */
+    uint64_t head, tail;
+    uint64_t group; /* how many of them are under way */
+
+    /* what the seed or a story says of this disk */
+    uint64_t latency_ns;
+    uint64_t slow_until_ns;
+    bool recycles;             /* spares hold old bytes instead of zeros */
+    uint64_t spare_bytes;      /* the size of a new segment file */
+    enum status fail_next;     /* the next group fails with this */
+    enum status fail_read;     /* the next read fails with this */
+    bool broken;               /* has failed: everything fails until the restart */
+    unsigned damage;           /* how many committed bytes were flipped */
+    unsigned io_failures;      /* how many writes were made to fail */
+    uint64_t longest_queue;
+    uint64_t torn_sectors; /* lost to power cuts */
+};
+
+enum sim_crash {
+    SIM_KILL,  /* kill -9: the page cache survives */
+    SIM_POWER, /* a power cut: only what was synced surely survives */
+    SIM_CRASHES
+};
+
+void sim_store_init(struct sim_store *store, unsigned member, uint64_t seed);
+void sim_store_drop(struct sim_store *store);
+
+void sim_store_write(struct sim *sim, struct sim_store *store, const struct effect_write *write);
+void sim_store_read(struct sim *sim, struct sim_store *store, const struct effect_read *read);
+
+/* The node's memory may go afterwards. */
+void sim_store_crash(struct sim_store *store, enum sim_crash crash);
+
+/* What a starting node is told. Free with sim_store_inventory_drop. */
+struct store_inventory sim_store_inventory(const struct sim_store *store);
+void sim_store_inventory_drop(struct store_inventory *inventory);
+
+/* As the running system shows it: NULL where it is not in the WAL. */
+struct sim_file *sim_store_file(const struct sim_store *store, segment_t segment);
+
+/* Flips one bit of a committed byte at random; false where there is none. */
+bool sim_store_rot(struct sim_store *store);
+
+#endif

@@ -1,0 +1,237 @@
+/* A seed draws a world, lets it suffer, lets it rest, and says what came of it. */
+#include "sim/swarm.h"
+
+#include "base/check.h"
+#include "sim/chaos.h"
+
+#include <stdlib.h>
+
+enum { SETTLE_S = 180 };
+
+static struct level draw_level(struct prng *dice, unsigned voters, unsigned regions)
+{
+    switch (prng_below(dice, 3)) {
+    case 1:
+        return voters == 0 ? (struct level){LEVEL_LOCAL, 0}
+                           : (struct level){LEVEL_QUORUM, (unsigned)prng_between(dice, 1, voters)};
+    case 2:
+        return regions == 0
+                   ? (struct level){LEVEL_LOCAL, 0}
+                   : (struct level){LEVEL_REGION, (unsigned)prng_between(dice, 1, regions)};
+    default:
+        return (struct level){LEVEL_LOCAL, 0};
+    }
+}
+
+struct shape {
+    bool encrypted;
+    unsigned replicas;
+    unsigned region_of[SIM_MEMBERS_MAX]; /* 0: the primary's */
+    int upstream_of[SIM_MEMBERS_MAX];    /* member number */
+    unsigned voters, voter_regions;
+    struct level level;
+};
+
+static struct shape draw_shape(struct prng *dice)
+{
+    struct shape shape = {.encrypted = prng_chance(dice, 3, 4)};
+    const unsigned regions = (unsigned)prng_between(dice, 1, 5);
+    unsigned pool[5];
+    bool seen[SIM_REGIONS] = {false};
+
+    for (unsigned i = 0; i < regions; i++) {
+        pool[i] = (unsigned)prng_below(dice, SIM_REGIONS);
+    }
+    shape.region_of[0] = pool[0];
+    shape.replicas = (unsigned)prng_below(dice, prng_chance(dice, 1, 4) ? 7 : 4);
+    seen[pool[0]] = true;
+    for (unsigned i = 1; i <= shape.replicas; i++) {
+        const bool cascades = i > 1 && prng_chance(dice, 1, 4);
+
+        shape.region_of[i] = pool[prng_below(dice, regions)];
+        shape.upstream_of[i] = cascades ? (int)prng_between(dice, 1, i - 1) : 0;
+        if (!cascades) {
+            shape.voters++;
+            shape.voter_regions += !seen[shape.region_of[i]];
+            seen[shape.region_of[i]] = true;
+        }
+    }
+    shape.level = draw_level(dice, shape.voters, shape.voter_regions);
+    return shape;
+}
+
+/* Sizes that make segments of a few batches, windows of two to eight, and much waiting. */
+static void draw_limits(struct world *world, struct member_settings *settings)
+{
+    struct prng *dice = &world->dice;
+    const uint64_t largest = 4 * settings->batch_bytes + 8 * world->oracle->record_bytes_max;
+
+    settings->segment_bytes = (64u << prng_below(dice, 3)) << 10;
+    settings->window_bytes = (largest + 4095) / 4096 * 4096 << prng_below(dice, 3);
+    settings->window_batches = (uint32_t)prng_between(dice, 6, 16);
+    settings->feed_window_bytes = (uint64_t)prng_between(dice, 16, 256) << 10;
+    settings->reads_max = (uint32_t)prng_between(dice, 2, 6);
+}
+
+static void draw_disk(struct world *world, struct sim_member *member,
+                      const struct member_settings *settings)
+{
+    struct prng *dice = &world->dice;
+
+    member->store.latency_ns = SPAN_US(20).ns << prng_below(dice, 10);
+    member->store.recycles = prng_chance(dice, 1, 2);
+    member->store.spare_bytes = prng_chance(dice, 1, 4) ? 0 : settings->segment_bytes;
+}
+
+static void add_members(struct world *world, const struct shape *shape)
+{
+    struct sim_member *primary = world_add_primary(world, shape->region_of[0]);
+    char name[16];
+
+    for (unsigned i = 1; i <= shape->replicas; i++) {
+        snprintf(name, sizeof name, "replica-%u", i);
+        world_add_replica(world, name, shape->region_of[i],
+                          &world->sim->members[shape->upstream_of[i]]);
+    }
+    draw_limits(world, &primary->settings.primary.member);
+    draw_disk(world, primary, &primary->settings.primary.member);
+    for (unsigned i = 1; i <= shape->replicas; i++) {
+        struct member_settings *settings = &world->sim->members[i].settings.replica.member;
+
+        draw_limits(world, settings);
+        settings->segment_bytes = primary->settings.primary.member.segment_bytes;
+        draw_disk(world, &world->sim->members[i], settings);
+    }
+}
+
+/* A replica that asks for the other at-rest setting, or whose certificate names another lineage. */
+static void add_impostor(struct world *world, const struct shape *shape)
+{
+    struct sim_member *impostor =
+        world_add_replica(world, "impostor", shape->region_of[0], &world->sim->members[0]);
+
+    world->oracle->members &= ~(1u << impostor->number);
+    world->oracle->voters &= ~(1u << impostor->number);
+    sim_count(world->sim, FAULT_IMPOSTOR);
+    if (prng_chance(&world->dice, 1, 2)) {
+        impostor->self.lineage.bytes[5] = 1;
+    } else {
+        impostor->settings.replica.member.encrypted = shape->encrypted ? WISH_NO : WISH_YES;
+    }
+}
+
+static void add_clients(struct world *world, const struct shape *shape)
+{
+    struct prng *dice = &world->dice;
+    const unsigned producers = (unsigned)prng_between(dice, 1, 4);
+
+    for (unsigned i = 0; i < producers; i++) {
+        workload_add(&world->workload, CLIENT_PRODUCER, 0, (unsigned)prng_between(dice, 20, 150));
+    }
+    for (unsigned i = 0; i < 3; i++) {
+        workload_add(&world->workload, CLIENT_READER,
+                     (unsigned)prng_below(dice, shape->replicas + 1), 0);
+    }
+    if (prng_chance(dice, 1, 4)) {
+        workload_add(&world->workload, CLIENT_STRANGER,
+                     (unsigned)prng_below(dice, shape->replicas + 1), 0);
+    }
+    world->workload.think_ns = SPAN_MS(2).ns << prng_below(dice, 6);
+    for (unsigned i = 0; i < COUNT_OF(world->workload.levels); i++) {
+        world->workload.levels[i] = draw_level(dice, shape->voters, shape->voter_regions);
+    }
+    world->workload.level_count = COUNT_OF(world->workload.levels);
+}
+
+/* Half of the classes are absent from any one seed; what cripples a disk for good is rare. */
+static void draw_rates(struct world *world)
+{
+    struct prng *dice = &world->dice;
+
+    for (unsigned i = 0; i < SIM_FAULTS; i++) {
+        world->rates[i] = prng_chance(dice, 1, 2) ? (unsigned)prng_between(dice, 1, 10) : 0;
+    }
+    if (prng_chance(dice, 5, 6)) {
+        world->rates[FAULT_IO] = world->rates[FAULT_FULL] = world->rates[FAULT_ROT] = 0;
+    }
+    world->fault_gap_ns =
+        prng_chance(dice, 1, 10) ? 0 : SPAN_MS(50).ns << prng_below(dice, 6);
+    world->sim->net.jitter_ns = prng_chance(dice, 1, 2) ? 0 : SPAN_MS(20).ns;
+    world->sim->net.bytes_per_s = 60000u << prng_below(dice, 12);
+    world->sim->net.dial_failures =
+        world->rates[FAULT_DIAL] == 0 ? 0 : (unsigned)prng_below(dice, 400);
+}
+
+static void collect(struct world *world, struct swarm_result *result)
+{
+    const struct sim *sim = world->sim;
+
+    result->failed = sim->failed;
+    result->invariant = sim->failed_invariant;
+    memcpy(result->failure, sim->failure, sizeof result->failure);
+    result->hash = sim->hash;
+    result->steps = sim->steps;
+    result->virtual_ns = sim->now;
+    memcpy(result->faults, sim->faults, sizeof result->faults);
+    for (unsigned i = 0; i < sim->member_count; i++) {
+        result->faults[FAULT_TORN] += sim->members[i].store.torn_sectors > 0;
+        result->excused +=
+            sim->members[i].store.damage + sim->members[i].store.io_failures > 0;
+    }
+    for (unsigned i = 0; i < world->workload.client_count; i++) {
+        result->appended += world->workload.clients[i].appended;
+        result->records_read += world->workload.clients[i].records_read;
+    }
+    result->batches = world->oracle->batches_checked;
+    result->commits_checked = world->oracle->commits_checked;
+    result->acks_checked = world->oracle->acks_checked;
+}
+
+static void check_impostor(struct world *world)
+{
+    for (unsigned i = 0; i < world->sim->member_count; i++) {
+        const struct sim_member *member = &world->sim->members[i];
+
+        if ((world->oracle->members >> i & 1) == 0 && member->store.file_count > 0) {
+            sim_fail(world->sim, 37, "%s stores segments of a WAL that refuses it", member->name);
+        }
+    }
+}
+
+struct swarm_result swarm_run(uint64_t seed, FILE *print)
+{
+    struct swarm_result result = {0};
+    struct prng dice;
+
+    prng_seed(&dice, seed);
+    const struct shape shape = draw_shape(&dice);
+    struct world *world = world_create(seed, shape.encrypted, shape.level);
+
+    swarm_current = world;
+    world->sim->transcript.print = print;
+    world->oracle->record_bytes_max = 1024u << prng_below(&world->dice, 4);
+    world->oracle->record_bytes_usual =
+        (uint32_t)prng_between(&world->dice, 20, world->oracle->record_bytes_max);
+    add_members(world, &shape);
+    if (prng_chance(&world->dice, 1, 8)) {
+        add_impostor(world, &shape);
+    }
+    add_clients(world, &shape);
+    draw_rates(world);
+    for (unsigned i = 0; i < world->sim->member_count; i++) {
+        world_start_later(world, &world->sim->members[i]);
+    }
+    chaos_begin(world);
+    sim_run_until(world->sim, SPAN_S(1).ns * prng_between(&world->dice, 3, 15));
+    if (!world->sim->failed) {
+        world_calm(world);
+        world_settle(world, SPAN_S(SETTLE_S).ns);
+        check_impostor(world);
+    }
+    collect(world, &result);
+    world_destroy(world);
+    swarm_current = NULL;
+    return result;
+}
+
+struct world *swarm_current;

@@ -1,0 +1,54 @@
+/* One seed, one world: its shape, its limits, its faults, its end.
+ *
+ * A seed draws how many replicas in which regions, cascades, encrypted or not, levels, limits small
+ * enough that rare paths are daily paths, and a rate for each class of fault, often none. Faults
+ * first; then they all stop, everybody is started again, and the world must settle within a bound. */
+#ifndef SEALIFT_SIM_SWARM_H
+#define SEALIFT_SIM_SWARM_H
+
+#include "sim/workload.h"
+
+struct world {
+    struct sim *sim;
+    struct oracle *oracle;
+    struct workload workload;
+    struct prng dice;
+    bool calm;
+    unsigned rates[SIM_FAULTS]; /* how often each is drawn, relative to the others */
+    uint64_t fault_gap_ns;      /* between two faults, on average; 0: none at all */
+    uint64_t restart_ns;
+};
+
+struct swarm_result {
+    bool failed;
+    unsigned invariant;
+    char failure[SIM_FAILURE_MAX];
+    uint64_t hash, steps, virtual_ns;
+    uint64_t faults[SIM_FAULTS];
+    uint64_t appended, records_read, batches, commits_checked, acks_checked;
+    unsigned excused; /* members that may stay out: their disk was made to fail */
+};
+
+/* The parts that stories use too. */
+struct world *world_create(uint64_t seed, bool encrypted, struct level level);
+void world_destroy(struct world *world);
+struct sim_member *world_add_primary(struct world *world, unsigned region);
+struct sim_member *world_add_replica(struct world *world, const char *name, unsigned region,
+                                     const struct sim_member *upstream);
+
+/* All faults end; everybody is started. */
+void world_calm(struct world *world);
+
+/* Runs until everything is settled or the bound is over: then something has failed. */
+void world_settle(struct world *world, uint64_t bound_ns);
+
+/* Some time from now, unless it is up or has been started by then. */
+void world_start_later(struct world *world, struct sim_member *member);
+
+/* The world under way, for last words when a CHECK fails in it; NULL between worlds. */
+extern struct world *swarm_current;
+
+/* `print`: where the transcript goes as it happens; may be NULL. */
+struct swarm_result swarm_run(uint64_t seed, FILE *print);
+
+#endif
