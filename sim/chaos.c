@@ -1,15 +1,14 @@
 /* At drawn moments, one fault of a drawn class strikes a drawn victim. Each counts itself when it
  * really happens, not when it is planned. */
-#include "base/check.h"
 #include "sim/chaos.h"
+#include "base/check.h"
 
 static struct sim_member *any_member(struct world *world)
 {
     struct sim_member *member =
         &world->sim->members[prng_below(&world->dice, world->sim->member_count)];
 
-    return (world->oracle->members >> member->number & 1) != 0 ? member
-                                                                : &world->sim->members[0];
+    return (world->oracle->members >> member->number & 1) != 0 ? member : &world->sim->members[0];
 }
 
 static uint64_t until(struct world *world, uint64_t seconds_max)
@@ -150,8 +149,8 @@ static void strike(struct world *world, enum sim_fault fault)
         victim->wall_skew_ns =
             (int64_t)prng_below(&world->dice, SPAN_S(60000000).ns) - (int64_t)SPAN_S(30000000).ns;
         return;
-    case FAULT_DIAL:     /* drawn once, in the shape */
-    case FAULT_TORN:     /* part of a power cut */
+    case FAULT_DIAL: /* drawn once, in the shape */
+    case FAULT_TORN: /* part of a power cut */
     case FAULT_NONSENSE: /* a client of the workload */
     case FAULT_IMPOSTOR: /* a member of the shape */
     case SIM_FAULTS:

@@ -10,7 +10,8 @@ enum { PLAIN_ROOM = 17 << 20, CONTENT_MAX = 1 << 17 };
 
 static const struct oracle_invariant invariants[] = {
     {1, "a record acked at a level is in the WAL, at its LSN, on whoever serves, for ever"},
-    {2, "no APPENDED, ACK, GREET or durable_batch before the disk has it, and k disks of the epoch"},
+    {2,
+     "no APPENDED, ACK, GREET or durable_batch before the disk has it, and k disks of the epoch"},
     {3, "no two records share (lineage, epoch, LSN)"},
     {4, "LSNs and batch numbers are dense in every writer's WAL"},
     {5, "valid bytes below the commit are identical on all members, headers included"},
@@ -91,10 +92,8 @@ struct oracle *oracle_create(struct sim *sim, uint64_t content_seed)
     struct arena arena = arena_of(oracle->scratch_memory, PROTO_SCRATCH_BYTES + ARENA_ALIGN_MAX);
 
     proto_scratch_init(&oracle->scratch, &arena);
-    sim->watch = (struct sim_watch){.context = oracle,
-                                    .on_start = on_start,
-                                    .on_effect = on_effect,
-                                    .on_durable = on_durable};
+    sim->watch = (struct sim_watch){
+        .context = oracle, .on_start = on_start, .on_effect = on_effect, .on_durable = on_durable};
     return oracle;
 }
 
@@ -132,8 +131,7 @@ unsigned oracle_on_append(struct oracle *oracle, const struct oracle_append *app
 {
     if (oracle->append_count == oracle->append_room) {
         oracle->append_room = oracle->append_room * 2 + 256;
-        oracle->appends =
-            realloc(oracle->appends, oracle->append_room * sizeof *oracle->appends);
+        oracle->appends = realloc(oracle->appends, oracle->append_room * sizeof *oracle->appends);
         CHECK(oracle->appends != NULL);
     }
     oracle->appends[oracle->append_count] = *append;

@@ -40,7 +40,7 @@ struct oracle_batch {
     uint32_t record_count;
     lsn_t end_lsn;
     uint32_t holders; /* members that have it on their disk, one bit each */
-    bool dead;        /* cut off by a later epoch */
+    bool dead; /* cut off by a later epoch */
 };
 
 /* Where a record came to lie. */
@@ -54,14 +54,14 @@ struct oracle_append {
     uint64_t request, producer, first_sequence;
     uint32_t count;
     struct level level;
-    bool settled;  /* the client was told that it is durable */
-    bool refused;  /* a definite no, to the only attempt */
+    bool settled; /* the client was told that it is durable */
+    bool refused; /* a definite no, to the only attempt */
 };
 
 struct oracle_disk { /* what the oracle's own reader finds on a member's disk */
     struct position reached; /* the last batch of the unbroken prefix */
-    segment_t segments;      /* how many segment files take part in it */
-    bool broken;             /* something that is not sealed bytes lies before the end of the WAL */
+    segment_t segments; /* how many segment files take part in it */
+    bool broken; /* something that is not sealed bytes lies before the end of the WAL */
 };
 
 struct oracle {
@@ -69,11 +69,11 @@ struct oracle {
     bool encrypted;
     struct level level;
     unsigned primary; /* member number */
-    uint32_t voters;  /* members whose acks may count: fed by the primary itself */
+    uint32_t voters; /* members whose acks may count: fed by the primary itself */
     uint32_t members; /* that belong to the cluster: no impostors */
     uint64_t content_seed;
     uint8_t marker[16];
-    uint32_t record_bytes_max;   /* what members accept */
+    uint32_t record_bytes_max; /* what members accept */
     uint32_t record_bytes_usual;
 
     struct oracle_segment **segments;
@@ -91,8 +91,8 @@ struct oracle {
 
     epoch_t epoch;
     batch_t epoch_start;
-    lsn_t committed;  /* the highest that was ever truly committed at the cluster's level */
-    batch_t durable[SIM_MEMBERS_MAX];      /* what is surely on the disk, in its own history */
+    lsn_t committed; /* the highest that was ever truly committed at the cluster's level */
+    batch_t durable[SIM_MEMBERS_MAX]; /* what is surely on the disk, in its own history */
     epoch_t highest_epoch[SIM_MEMBERS_MAX];
     lsn_t status_committed[SIM_MEMBERS_MAX]; /* within one life */
     uint64_t commits_checked, acks_checked, reads_checked, batches_checked;

@@ -49,8 +49,7 @@ struct oracle_disk oracle_read_disk(const struct oracle *oracle, const struct si
 
     for (segment_t number = 0;; number++) {
         const struct sim_file *file = file_on_disk(member, number);
-        const struct oracle_segment *segment =
-            file == NULL ? NULL : segment_on_disk(oracle, file);
+        const struct oracle_segment *segment = file == NULL ? NULL : segment_on_disk(oracle, file);
 
         if (segment == NULL) {
             found.broken |= file != NULL;

@@ -106,8 +106,7 @@ static void check_appended(struct oracle *oracle, const struct effect_send *send
         if (last == 0 || !oracle_level_is_met(oracle, last, append->level)) {
             sim_fail(oracle->sim, 2,
                      "client %u is told that its append %llu (LSN %llu) is durable before it is",
-                     puppet->number, (unsigned long long)append->request,
-                     (unsigned long long)last);
+                     puppet->number, (unsigned long long)append->request, (unsigned long long)last);
         } else if (appended.first_lsn != 0 && appended.first_lsn + append->count - 1 != last) {
             sim_fail(oracle->sim, 1, "client %u is told LSN %llu; its records end at %llu",
                      puppet->number, (unsigned long long)appended.first_lsn,

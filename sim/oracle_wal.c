@@ -142,8 +142,7 @@ static void check_new_segment(struct oracle *oracle, const struct oracle_segment
 
     for (unsigned i = 0; i < oracle->segment_count; i++) {
         const struct oracle_segment *old = oracle->segments[i];
-        const bool same_life =
-            old->maker == added->maker && old->maker_life == added->maker_life;
+        const bool same_life = old->maker == added->maker && old->maker_life == added->maker_life;
 
         if (memcmp(old->raw + AT_SALT, added->raw + AT_SALT, SEGMENT_SALT_BYTES) == 0) {
             sim_fail(sim, 21, "two segments have the same salt");
@@ -182,8 +181,8 @@ static void on_writer_create(struct oracle *oracle, struct sim_member *member,
     check_new_segment(oracle, added);
     if (oracle->segment_count == oracle->segment_room) {
         oracle->segment_room = oracle->segment_room * 2 + 64;
-        oracle->segments = realloc(oracle->segments,
-                                   oracle->segment_room * sizeof(struct oracle_segment *));
+        oracle->segments =
+            realloc(oracle->segments, oracle->segment_room * sizeof(struct oracle_segment *));
         CHECK(oracle->segments != NULL);
     }
     oracle->segments[oracle->segment_count++] = added;
@@ -311,8 +310,7 @@ static void put_record(struct oracle *oracle, lsn_t lsn, uint64_t producer, uint
     }
     if (lsn >= oracle->records_room) {
         oracle->records_room = oracle->records_room * 2 + 4096;
-        oracle->records =
-            realloc(oracle->records, oracle->records_room * sizeof *oracle->records);
+        oracle->records = realloc(oracle->records, oracle->records_room * sizeof *oracle->records);
         CHECK(oracle->records != NULL);
     }
     oracle->records[lsn] = (struct oracle_record){producer, sequence};
@@ -450,9 +448,9 @@ static void on_replica_write(struct oracle *oracle, struct sim_member *member,
     }
     (void)file;
     if (!same) {
-        sim_fail(oracle->sim, 25, "%s stores bytes in segment %llu at %llu that nobody sealed there",
-                 member->name, (unsigned long long)write->segment,
-                 (unsigned long long)write->offset);
+        sim_fail(oracle->sim, 25,
+                 "%s stores bytes in segment %llu at %llu that nobody sealed there", member->name,
+                 (unsigned long long)write->segment, (unsigned long long)write->offset);
     }
 }
 

@@ -143,8 +143,7 @@ static void stopped(struct sim *sim, struct sim_member *member, enum sim_state s
     destroy_node(member);
 }
 
-static void perform_halt(struct sim *sim, struct sim_member *member,
-                         const struct effect_halt *halt)
+static void perform_halt(struct sim *sim, struct sim_member *member, const struct effect_halt *halt)
 {
     member->halted_why = halt->why;
     snprintf(member->halted_text, sizeof member->halted_text, "%s", halt->text);
@@ -244,8 +243,8 @@ void sim_step(struct sim *sim, struct sim_member *member, struct event *event)
 
     CHECK(member->state == SIM_UP);
     event->now = (struct instant){member->clock_base_ns + sim->now};
-    event->wall_ns = (uint64_t)((int64_t)(1764000000ull * 1000000000ull + sim->now)
-                                + member->wall_skew_ns);
+    event->wall_ns =
+        (uint64_t)((int64_t)(1764000000ull * 1000000000ull + sim->now) + member->wall_skew_ns);
     if (sim->watch.on_event != NULL) {
         sim->watch.on_event(sim->watch.context, member, event);
     }
@@ -272,8 +271,8 @@ void sim_start(struct sim *sim, struct sim_member *member)
 
     CHECK(member->state != SIM_UP);
     member->block_bytes = member->kind->memory_bytes(member);
-    member->block = mmap(NULL, member->block_bytes, PROT_READ | PROT_WRITE,
-                         MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    member->block =
+        mmap(NULL, member->block_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     CHECK(member->block != MAP_FAILED);
     arena = arena_of(member->block, member->block_bytes);
     member->state = SIM_UP;

@@ -46,11 +46,11 @@ enum sim_fault {
 #define FAULT_ENUM(name, text) name,
     SIM_FAULT_LIST(FAULT_ENUM)
 #undef FAULT_ENUM
-    SIM_FAULTS
+        SIM_FAULTS
 };
 
 enum sim_state {
-    SIM_DOWN,   /* not started, crashed, or stopped as asked */
+    SIM_DOWN, /* not started, crashed, or stopped as asked */
     SIM_UP,
     SIM_HALTED, /* it stopped by itself and said why */
 };
@@ -125,7 +125,8 @@ struct sim {
     struct effects *effects;
     uint64_t faults[SIM_FAULTS];
     struct world *world; /* whoever runs this simulation; may be NULL */
-    void (*on_halted)(struct sim *sim, struct sim_member *member); /* who restarts it; may be NULL */
+    void (*on_halted)(struct sim *sim,
+                      struct sim_member *member); /* who restarts it; may be NULL */
     bool failed;
     unsigned failed_invariant; /* of docs/TESTING.md; 0: a broken contract of node.h */
     char failure[SIM_FAILURE_MAX];
@@ -160,11 +161,11 @@ const char *sim_fault_name(enum sim_fault fault);
 
 /* A line of the transcript; `who` may be NULL. */
 __attribute__((format(printf, 3, 4))) void sim_say(struct sim *sim, const char *who,
-                                                    const char *format, ...);
+                                                   const char *format, ...);
 
 /* The first failure counts; the run ends. */
 __attribute__((format(printf, 3, 4))) void sim_fail(struct sim *sim, unsigned invariant,
-                                                     const char *format, ...);
+                                                    const char *format, ...);
 
 void sim_mix(struct sim *sim, uint64_t value);
 

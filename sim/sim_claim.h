@@ -16,7 +16,7 @@ struct sim_claiming {
     unsigned member;
     uint64_t life;
     struct claim_record record;
-    bool lost;      /* the answer never comes back in time */
+    bool lost; /* the answer never comes back in time */
 };
 
 struct sim_claim {

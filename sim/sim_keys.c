@@ -191,9 +191,8 @@ void sim_keys_ask(struct sim *sim, unsigned member, const struct effect_keys *as
     CHECK(ask->request.blob.size <= KEY_BLOB_BYTES_MAX && ask->request.plain.size <= DEK_BYTES);
     struct sim_asked *asked = &keys->asked[slot];
     const unsigned region = sim_region_number(ask->request.region);
-    const uint64_t far = region == SIM_REGIONS
-                             ? 0
-                             : 2 * sim_region_delay_ns(sim->members[member].region, region);
+    const uint64_t far =
+        region == SIM_REGIONS ? 0 : 2 * sim_region_delay_ns(sim->members[member].region, region);
 
     asked->used = true;
     asked->member = member;

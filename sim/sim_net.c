@@ -177,9 +177,9 @@ static void hand_over(struct sim *sim, struct sim_link *link, unsigned side)
     struct sim_way *way = &link->ways[side];
     struct sim_packet *packet = way->first;
     struct sim_end *end = &link->ends[side];
-    const struct message message = {packet->type, bytes_of(packet->bytes, packet->head_bytes),
-                                    bytes_of(packet->bytes + packet->head_bytes,
-                                             packet->tail_bytes)};
+    const struct message message = {
+        packet->type, bytes_of(packet->bytes, packet->head_bytes),
+        bytes_of(packet->bytes + packet->head_bytes, packet->tail_bytes)};
 
     sim->net.messages++;
     if (end->member < 0) {
@@ -308,10 +308,9 @@ static bool connect_ends(struct sim *sim, struct sim_end dialer, struct sim_memb
         sim_count(sim, FAULT_DIAL);
         return false;
     }
-    struct sim_link *link = link_make(sim, dialer,
-                                      (struct sim_end){.member = (int)to->number,
-                                                       .life = to->life,
-                                                       .region = to->region});
+    struct sim_link *link = link_make(
+        sim, dialer,
+        (struct sim_end){.member = (int)to->number, .life = to->life, .region = to->region});
     const uint64_t accepted = jittered(net, 5 * delay);
 
     sim_after(sim, accepted, (struct todo){run_up, link->id, 1, 0});
@@ -382,8 +381,7 @@ void sim_net_send(struct sim *sim, struct sim_end from, const struct effect_send
     const int side = link == NULL ? -1 : side_of(link, &from);
 
     if (send->link > net->link_count) {
-        sim_fail(sim, 0, "a message on link %llu, which never was",
-                 (unsigned long long)send->link);
+        sim_fail(sim, 0, "a message on link %llu, which never was", (unsigned long long)send->link);
     }
     if (side < 0 || link->cut || !link->ends[side].up) {
         return;
@@ -392,15 +390,15 @@ void sim_net_send(struct sim *sim, struct sim_end from, const struct effect_send
     const size_t tail = send->tail[0].size + send->tail[1].size;
     const size_t total = PREFIX_BYTES + send->head.size + tail;
     struct sim_packet *packet = malloc(sizeof *packet + send->head.size + tail);
-    const uint64_t delay = sim_region_delay_ns(link->ends[side].region, link->ends[1 - side].region);
+    const uint64_t delay =
+        sim_region_delay_ns(link->ends[side].region, link->ends[1 - side].region);
 
     CHECK(packet != NULL);
     if (from.member >= 0) {
         check_frame(sim, send, tail);
     }
-    *packet = (struct sim_packet){.type = send->type,
-                                  .head_bytes = (uint32_t)send->head.size,
-                                  .tail_bytes = (uint32_t)tail};
+    *packet = (struct sim_packet){
+        .type = send->type, .head_bytes = (uint32_t)send->head.size, .tail_bytes = (uint32_t)tail};
     uint8_t *into = packet->bytes;
 
     if (send->head.size > 0) {

@@ -52,9 +52,9 @@ struct sim_way {
     uint64_t bytes; /* in flight or unread */
     uint64_t busy_until;
     uint64_t last_arrival;
-    bool deferred;  /* the receiver has no room: the first packet is delivered again on RESUME */
-    bool armed;     /* a delivery is on the agenda */
-    bool ends;      /* after the last packet the receiver hears LINK_DOWN */
+    bool deferred; /* the receiver has no room: the first packet is delivered again on RESUME */
+    bool armed; /* a delivery is on the agenda */
+    bool ends; /* after the last packet the receiver hears LINK_DOWN */
     enum status why;
 };
 

@@ -217,9 +217,8 @@ static struct sim_op *next_op(struct sim *sim, struct sim_store *store)
 
 void sim_store_write(struct sim *sim, struct sim_store *store, const struct effect_write *write)
 {
-    *next_op(sim, store) = (struct sim_op){.ticket = write->ticket,
-                                           .write = write->write,
-                                           .crc = crc32c(0, write->write.data)};
+    *next_op(sim, store) = (struct sim_op){
+        .ticket = write->ticket, .write = write->write, .crc = crc32c(0, write->write.data)};
     begin_group(sim, store);
 }
 

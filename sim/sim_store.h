@@ -23,7 +23,7 @@ enum sim_place { SIM_NOWHERE, SIM_IN_WAL, SIM_ASIDE };
 /* A segment file, in the WAL or in quarantine. */
 struct sim_file {
     segment_t segment;
-    enum sim_place shown;   /* where the running system shows it */
+    enum sim_place shown; /* where the running system shows it */
     enum sim_place on_disk; /* where it is after a power cut */
     uint8_t *cache, *disk;
     uint8_t *sectors; /* enum sim_sector, one for each 512 bytes */
@@ -57,19 +57,19 @@ struct sim_store {
     /* what the seed or a story says of this disk */
     uint64_t latency_ns;
     uint64_t slow_until_ns;
-    bool recycles;             /* spares hold old bytes instead of zeros */
-    uint64_t spare_bytes;      /* the size of a new segment file */
-    enum status fail_next;     /* the next group fails with this */
-    enum status fail_read;     /* the next read fails with this */
-    bool broken;               /* has failed: everything fails until the restart */
-    unsigned damage;           /* how many committed bytes were flipped */
-    unsigned io_failures;      /* how many writes were made to fail */
+    bool recycles; /* spares hold old bytes instead of zeros */
+    uint64_t spare_bytes; /* the size of a new segment file */
+    enum status fail_next; /* the next group fails with this */
+    enum status fail_read; /* the next read fails with this */
+    bool broken; /* has failed: everything fails until the restart */
+    unsigned damage; /* how many committed bytes were flipped */
+    unsigned io_failures; /* how many writes were made to fail */
     uint64_t longest_queue;
     uint64_t torn_sectors; /* lost to power cuts */
 };
 
 enum sim_crash {
-    SIM_KILL,  /* kill -9: the page cache survives */
+    SIM_KILL, /* kill -9: the page cache survives */
     SIM_POWER, /* a power cut: only what was synced surely survives */
     SIM_CRASHES
 };

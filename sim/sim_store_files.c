@@ -143,9 +143,8 @@ void sim_files_write_partly(struct sim_store *store, const struct store_write *w
         file = sim_store_file(store, write->segment);
         if (file != NULL) {
             const uint64_t all = write->data.size;
-            const uint64_t some = prng_chance(&store->dice, 1, 2)
-                                      ? all
-                                      : prng_below(&store->dice, all + 1);
+            const uint64_t some =
+                prng_chance(&store->dice, 1, 2) ? all : prng_below(&store->dice, all + 1);
 
             put(file, write->offset, write->data.data, some);
         }
@@ -243,9 +242,9 @@ static void power_cut_file(struct sim_store *store, struct sim_file *file)
 
 static void power_cut_small(struct sim_store *store, struct sim_small *small)
 {
-    const bool same = small->cache_size == small->disk_size
-                      && (small->cache_size == 0
-                          || memcmp(small->cache, small->disk, small->cache_size) == 0);
+    const bool same =
+        small->cache_size == small->disk_size
+        && (small->cache_size == 0 || memcmp(small->cache, small->disk, small->cache_size) == 0);
 
     if (!same && prng_chance(&store->dice, 1, 2)) {
         replace(small, bytes_of(small->disk, small->disk_size));

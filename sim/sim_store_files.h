@@ -7,7 +7,7 @@
 enum sim_sector {
     SECTOR_CLEAN, /* cache and disk agree */
     SECTOR_DIRTY, /* only in the cache: the next sync takes it to the disk, a power cut may not */
-    SECTOR_LOST,  /* a sync failed: the cache shows it, the disk will never have it */
+    SECTOR_LOST, /* a sync failed: the cache shows it, the disk will never have it */
 };
 
 /* Into the cache, as a system call would. E_EXISTS, E_MISSING as store.h says. */

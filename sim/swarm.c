@@ -27,7 +27,7 @@ struct shape {
     bool encrypted;
     unsigned replicas;
     unsigned region_of[SIM_MEMBERS_MAX]; /* 0: the primary's */
-    int upstream_of[SIM_MEMBERS_MAX];    /* member number */
+    int upstream_of[SIM_MEMBERS_MAX]; /* member number */
     unsigned voters, voter_regions;
     struct level level;
 };
@@ -154,8 +154,7 @@ static void draw_rates(struct world *world)
     if (prng_chance(dice, 5, 6)) {
         world->rates[FAULT_IO] = world->rates[FAULT_FULL] = world->rates[FAULT_ROT] = 0;
     }
-    world->fault_gap_ns =
-        prng_chance(dice, 1, 10) ? 0 : SPAN_MS(50).ns << prng_below(dice, 6);
+    world->fault_gap_ns = prng_chance(dice, 1, 10) ? 0 : SPAN_MS(50).ns << prng_below(dice, 6);
     world->sim->net.jitter_ns = prng_chance(dice, 1, 2) ? 0 : SPAN_MS(20).ns;
     world->sim->net.bytes_per_s = 60000u << prng_below(dice, 12);
     world->sim->net.dial_failures =
@@ -175,8 +174,7 @@ static void collect(struct world *world, struct swarm_result *result)
     memcpy(result->faults, sim->faults, sizeof result->faults);
     for (unsigned i = 0; i < sim->member_count; i++) {
         result->faults[FAULT_TORN] += sim->members[i].store.torn_sectors > 0;
-        result->excused +=
-            sim->members[i].store.damage + sim->members[i].store.io_failures > 0;
+        result->excused += sim->members[i].store.damage + sim->members[i].store.io_failures > 0;
     }
     for (unsigned i = 0; i < world->workload.client_count; i++) {
         result->appended += world->workload.clients[i].appended;

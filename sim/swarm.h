@@ -15,7 +15,7 @@ struct world {
     struct prng dice;
     bool calm;
     unsigned rates[SIM_FAULTS]; /* how often each is drawn, relative to the others */
-    uint64_t fault_gap_ns;      /* between two faults, on average; 0: none at all */
+    uint64_t fault_gap_ns; /* between two faults, on average; 0: none at all */
     uint64_t restart_ns;
 };
 

@@ -45,8 +45,8 @@ void transcript_line(struct transcript *transcript, uint64_t now_ns, const char 
 
 void transcript_print_tail(const struct transcript *transcript, FILE *to)
 {
-    const uint64_t first = transcript->lines > TRANSCRIPT_TAIL ? transcript->lines - TRANSCRIPT_TAIL
-                                                               : 0;
+    const uint64_t first =
+        transcript->lines > TRANSCRIPT_TAIL ? transcript->lines - TRANSCRIPT_TAIL : 0;
 
     for (uint64_t line = first; line < transcript->lines; line++) {
         fprintf(to, "%s\n", transcript->tail[line % TRANSCRIPT_TAIL]);

@@ -17,7 +17,7 @@ enum {
 };
 
 struct transcript {
-    bool keep;   /* all of it, not only the newest lines */
+    bool keep; /* all of it, not only the newest lines */
     FILE *print; /* and print it as it comes; may be NULL */
     char *text;
     size_t size, room;

@@ -11,7 +11,7 @@
 
 #include <stdlib.h>
 
-enum { TAIL_ROOM = 1 << 20, HEAD_ROOM = 4096, APPEND_RECORDS_MAX = 6 };
+enum { TAIL_ROOM = 1 << 20, HEAD_ROOM = 4096, RECORDS_PER_APPEND = 6 };
 
 static struct workload_client *client_of(struct puppet *puppet)
 {
@@ -24,10 +24,10 @@ static void send_message(struct workload_client *client, unsigned type, struct b
     const struct effect_send send = {
         .link = client->puppet.link, .type = type, .head = head, .tail = {tail, bytes_none()}};
 
-    sim_net_send(client->workload->sim,
-                 (struct sim_end){
-                     .member = -1, .puppet = &client->puppet, .region = client->puppet.region},
-                 &send);
+    sim_net_send(
+        client->workload->sim,
+        (struct sim_end){.member = -1, .puppet = &client->puppet, .region = client->puppet.region},
+        &send);
 }
 
 static void hang_up(struct workload_client *client)
@@ -52,7 +52,7 @@ static void send_append(struct workload_client *client, struct client_flight *fl
                                   .has_level = flight->has_level,
                                   .level = flight->level};
     struct writer tail = writer_of(workload->memory + HEAD_ROOM, TAIL_ROOM);
-    size_t sizes[APPEND_RECORDS_MAX];
+    size_t sizes[RECORDS_PER_APPEND];
     uint8_t *bodies = tail.data + 4 * flight->count;
 
     for (uint32_t i = 0; i < flight->count; i++) {
@@ -84,18 +84,17 @@ static void begin_append(struct workload_client *client)
                                      .first_sequence = client->next_sequence};
     flight->count = prng_chance(&client->dice, 2, 3)
                         ? 1
-                        : (uint32_t)prng_between(&client->dice, 1, APPEND_RECORDS_MAX);
+                        : (uint32_t)prng_between(&client->dice, 1, RECORDS_PER_APPEND);
     flight->level = draw_level(client, &flight->has_level);
     client->next_sequence += flight->count + (prng_chance(&client->dice, 1, 16) ? 7 : 0);
     client->appends_left--;
-    flight->append = oracle_on_append(client->workload->oracle,
-                                      &(struct oracle_append){
-                                          .client = client->puppet.number,
-                                          .request = flight->request,
-                                          .producer = client->producer,
-                                          .first_sequence = flight->first_sequence,
-                                          .count = flight->count,
-                                          .level = flight->level});
+    flight->append = oracle_on_append(
+        client->workload->oracle, &(struct oracle_append){.client = client->puppet.number,
+                                                          .request = flight->request,
+                                                          .producer = client->producer,
+                                                          .first_sequence = flight->first_sequence,
+                                                          .count = flight->count,
+                                                          .level = flight->level});
     send_append(client, flight);
 }
 
@@ -216,10 +215,10 @@ static void on_records(struct workload_client *client, const struct message *mes
 
 static void say_nonsense(struct workload_client *client)
 {
-    static const unsigned types[] = {MESSAGE_GREET, MESSAGE_KEYS,   MESSAGE_PROOF,  MESSAGE_RESUME,
-                                     MESSAGE_BATCH, MESSAGE_ACK,    MESSAGE_COMMIT, MESSAGE_APPEND,
-                                     MESSAGE_READ,  MESSAGE_STATUS, MESSAGE_HELLO,  MESSAGE_SEGMENT,
-                                     MESSAGE_RECORDS};
+    static const unsigned types[] = {
+        MESSAGE_GREET, MESSAGE_KEYS,    MESSAGE_PROOF,  MESSAGE_RESUME, MESSAGE_BATCH,
+        MESSAGE_ACK,   MESSAGE_COMMIT,  MESSAGE_APPEND, MESSAGE_READ,   MESSAGE_STATUS,
+        MESSAGE_HELLO, MESSAGE_SEGMENT, MESSAGE_RECORDS};
     struct workload *workload = client->workload;
     const struct ack ack = {1u << prng_below(&client->dice, 8), prng_below(&client->dice, 100000)};
     const unsigned type = types[prng_below(&client->dice, COUNT_OF(types))];
@@ -359,12 +358,12 @@ static void run_tick(struct sim *sim, const struct todo *todo)
     }
     const uint64_t slow = client->puppet.link != 0 ? 1 : 4;
 
-    sim_after(sim, prng_between(&client->dice, workload->think_ns / 2, 2 * workload->think_ns) * slow,
+    sim_after(sim,
+              prng_between(&client->dice, workload->think_ns / 2, 2 * workload->think_ns) * slow,
               (struct todo){run_tick, (uintptr_t)client, 0, 0});
 }
 
-void workload_init(struct workload *workload, struct sim *sim, struct oracle *oracle,
-                   uint64_t seed)
+void workload_init(struct workload *workload, struct sim *sim, struct oracle *oracle, uint64_t seed)
 {
     *workload = (struct workload){.sim = sim, .oracle = oracle, .think_ns = SPAN_MS(40).ns};
     prng_seed(&workload->dice, seed);

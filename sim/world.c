@@ -26,7 +26,7 @@ void world_start_later(struct world *world, struct sim_member *member)
 static bool keys_were_hurt(const struct sim *sim)
 {
     return sim->faults[FAULT_KEYS_SILENT] + sim->faults[FAULT_KEYS_REFUSE]
-           + sim->faults[FAULT_PARTITION] + sim->faults[FAULT_STALL]
+               + sim->faults[FAULT_PARTITION] + sim->faults[FAULT_STALL]
            > 0;
 }
 
