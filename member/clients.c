@@ -190,6 +190,18 @@ void clients_on_link_down(struct member *member, struct client *client)
     client_end(member, client);
 }
 
+void clients_hang_up_all(struct member *member, enum status why, struct effects *fx)
+{
+    for (uint32_t i = 0; i < member->clients.capacity; i++) {
+        struct client *client = &member->clients.list[i];
+
+        if (client->link != 0) {
+            turn_away(member, client->link, why, fx);
+            client_end(member, client);
+        }
+    }
+}
+
 void clients_forget_places(struct member *member)
 {
     for (uint32_t i = 0; i < member->clients.capacity; i++) {

@@ -75,6 +75,7 @@ void clients_on_message(struct member *member, struct client *client, const stru
                         struct effects *fx);
 void clients_on_link_down(struct member *member, struct client *client);
 void clients_on_read(struct member *member, struct read_slot *slot, struct effects *fx);
+void clients_hang_up_all(struct member *member, enum status why, struct effects *fx);
 
 /* Where batches are has changed (a replica's cut): readings look for theirs again. */
 void clients_forget_places(struct member *member);

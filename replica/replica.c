@@ -1,0 +1,239 @@
+/* Open the folder, follow an upstream, serve readers and further replicas.
+ *
+ * Everything that a replica shares with a primary is in `member`; everything that it has of its own
+ * is the receiver. The node only passes events to the two and positions between them: what is
+ * durable here may be fed to others, and what is known committed and durable here may be read.
+ *
+ * How it goes wrong: a folder that cannot be opened, a disk that fails, or a demand that contradicts
+ * the cluster HALTs. A peer's faults never do, but one: a history that would cut what was committed. */
+#include "replica/replica.h"
+
+#include "base/check.h"
+#include "member/greeting.h"
+#include "replica/receiver.h"
+
+static struct replica *replica_of(struct node *node)
+{
+    return (struct replica *)node; /* its first member */
+}
+
+static const struct replica *const_replica_of(const struct node *node)
+{
+    return (const struct replica *)node;
+}
+
+size_t replica_memory_bytes(const struct replica_settings *settings)
+{
+    return arena_need(sizeof(struct replica), _Alignof(struct replica)) + receiver_bytes()
+        + member_bytes(&settings->member);
+}
+
+/* The folder is a member of its WAL: its positions are known. */
+static void on_opened(struct replica *replica, struct instant now)
+{
+    struct member *member = &replica->member;
+
+    replica->opened = true;
+    replica->receiver.joined = opening_state(member) == OPENING_DONE;
+    replica->receiver.dial_at = now;
+    member->ready = replica->receiver.joined;
+    if (member->control.commit_lsn > member->commit_lsn) {
+        member->commit_lsn = member->control.commit_lsn;
+    }
+}
+
+static void move_positions(struct member *member)
+{
+    const lsn_t durable = member->wal.durable_lsn;
+    const lsn_t seen = member->commit_lsn < durable ? member->commit_lsn : durable;
+
+    member->ship_limit = member->wal.durable;
+    if (seen > member->visible_lsn) {
+        member->visible_lsn = seen;
+    }
+}
+
+static bool is_opened(const struct member *member)
+{
+    const enum opening_state state = opening_state(member);
+
+    return state == OPENING_DONE || state == OPENING_EMPTY;
+}
+
+static void stop_pump(struct replica *replica, struct effects *fx)
+{
+    struct member *member = &replica->member;
+
+    if (writes_are_done(&member->writes) && saves_are_durable(&member->saves)) {
+        member_halt(member, fx, OK, "Stopped: batch %llu is durable.",
+                    (unsigned long long)member->wal.durable);
+    }
+}
+
+static void replica_pump(struct replica *replica, struct instant now, struct effects *fx)
+{
+    struct member *member = &replica->member;
+
+    if (!replica->opened && is_opened(member)) {
+        on_opened(replica, now);
+    }
+    if (replica->opened) {
+        receiver_pump(replica, now, fx);
+        move_positions(member);
+    }
+    if (member->stopping && !member->halted) {
+        stop_pump(replica, fx);
+    }
+    member->state = receiver_state_name(replica);
+}
+
+static void on_stop(struct replica *replica, struct instant now, struct effects *fx)
+{
+    struct member *member = &replica->member;
+
+    member->stopping = true;
+    receiver_stop(replica, now, fx);
+    feeds_hang_up_all(member, E_NOT_READY, fx);
+    clients_hang_up_all(member, E_NOT_READY, fx);
+    if (replica->opened && replica->receiver.joined && replica->receiver.cut.phase == CUT_NONE) {
+        member->control.durable = member_position(member);
+        member->control.commit_lsn = member->commit_lsn;
+        saves_control(member, fx);
+    }
+}
+
+static void on_link_up(struct replica *replica, const struct event *event, struct effects *fx)
+{
+    if (replica->member.stopping) {
+        effects_hang_up(fx, event->link.link, E_NOT_READY);
+    } else if (event->link.dialed) {
+        receiver_on_link_up(replica, event, fx);
+    } else {
+        member_on_link_up(&replica->member, event, fx);
+    }
+}
+
+static void on_link_down(struct replica *replica, const struct event *event, struct effects *fx)
+{
+    const link_t link = event->link.link;
+
+    if (link == 0 || link == replica->receiver.link) {
+        receiver_on_link_down(replica, event);
+    } else {
+        (void)member_on_link_down(&replica->member, event, fx);
+    }
+}
+
+static void on_message(struct replica *replica, const struct event *event, struct effects *fx)
+{
+    if (event->message.link == replica->receiver.link) {
+        receiver_on_message(replica, event, fx);
+    } else {
+        (void)member_on_message(&replica->member, event, fx); /* else: of a link that was left */
+    }
+}
+
+static void on_read(struct replica *replica, const struct event *event, struct effects *fx)
+{
+    struct read_slot *slot = member_on_read(&replica->member, event, fx);
+
+    if (slot != NULL) {
+        receiver_cut_on_read(replica, slot, fx);
+    }
+}
+
+/* At every segment, and at every save for another reason, the marks of recovery move along. */
+static void on_written(struct replica *replica, const struct event *event, struct effects *fx)
+{
+    struct member *member = &replica->member;
+    const struct write_asked asked = member_on_written(member, event, fx);
+
+    if (member->halted) {
+        return;
+    }
+    if (asked.kind == WRITE_SEGMENT && replica->receiver.cut.phase == CUT_NONE) {
+        member->control.durable = member_position(member);
+        member->control.commit_lsn = member->commit_lsn;
+        saves_control(member, fx);
+    }
+    receiver_on_written(replica, event->now, fx);
+}
+
+static void handle(struct replica *replica, const struct event *event, struct effects *fx)
+{
+    switch (event->kind) {
+    case EVENT_START:
+        replica->member.started_at = event->now;
+        opening_begin(&replica->member, &event->start, event->now, fx);
+        break;
+    case EVENT_STOP:
+        on_stop(replica, event->now, fx);
+        break;
+    case EVENT_LINK_UP:
+        on_link_up(replica, event, fx);
+        break;
+    case EVENT_LINK_DOWN:
+        on_link_down(replica, event, fx);
+        break;
+    case EVENT_MESSAGE:
+        on_message(replica, event, fx);
+        break;
+    case EVENT_WRITTEN:
+        on_written(replica, event, fx);
+        break;
+    case EVENT_READ:
+        on_read(replica, event, fx);
+        break;
+    case EVENT_KEYS:
+        (void)member_on_keys(&replica->member, event, fx);
+        break;
+    case EVENT_TIMER:
+        break; /* the pumps look at the time */
+    case EVENT_CLAIMED:
+    case EVENT_SAVED:
+    case EVENT_KINDS:
+        UNREACHABLE(); /* a replica asks for neither */
+    }
+}
+
+static void replica_step(struct node *node, const struct event *event, struct effects *fx)
+{
+    struct replica *replica = replica_of(node);
+
+    if (replica->member.halted) {
+        return;
+    }
+    handle(replica, event, fx);
+    if (!replica->member.halted) {
+        replica_pump(replica, event->now, fx);
+        member_pump(&replica->member, event->now, fx);
+        member_check(&replica->member);
+    }
+}
+
+struct node *replica_create(const struct replica_settings *settings, struct arena *arena)
+{
+    struct replica *replica = ARENA_ARRAY(arena, struct replica, 1);
+
+    replica->node.step = replica_step;
+    replica->settings = *settings;
+    member_init(&replica->member, arena, &settings->member, false);
+    receiver_init(replica, arena);
+    return &replica->node;
+}
+
+void replica_destroy(struct node *node)
+{
+    member_drop(&replica_of(node)->member);
+}
+
+void replica_status(const struct node *node, struct instant now, struct member_status *status)
+{
+    member_fill_status(&const_replica_of(node)->member, now, status);
+}
+
+void replica_settings_default(struct replica_settings *settings)
+{
+    member_settings_default(&settings->member);
+    settings->upstream_count = 0;
+}
