@@ -34,7 +34,7 @@
     X(E_TLS, PEER, "the TLS handshake or a TLS record was refused") \
     X(E_LOST, PEER, "too far behind or diverged beyond what the upstream can serve") \
     X(E_BUSY, PEER, "the other end has no room for another link") \
-    X(E_CERTIFICATE, PEER, "the peer's certificate is missing, not of our CA, or not for this use") \
+    X(E_CERTIFICATE, PEER, "the peer's certificate is missing, not of our CA, or not for this") \
     X(E_EXPIRED, PEER, "the peer's certificate is expired or not yet valid") \
     X(E_DEPLOYMENT, PEER, "the peer's certificate is of another deployment") \
     /* our own disk */ \
@@ -60,7 +60,7 @@
     X(E_KEY_PENDING_DELETION, KEYS, "the KMS key is pending deletion") \
     X(E_KEY_NOT_FOUND, KEYS, "the KMS key does not exist") \
     X(E_KEY_CIPHERTEXT, KEYS, "the envelope does not open with this key and context") \
-    X(E_KEY_MISMATCH, KEYS, "the envelope opened to another data key than the WAL was sealed with") \
+    X(E_KEY_MISMATCH, KEYS, "the envelope opened to another data key than the WAL's own") \
     X(E_KEY_NOT_NAMED, KEYS, "a KMS key of this region must be named") \
     /* whoever asked */ \
     X(E_FULL, CALLER, "no room at the moment: try again") \

@@ -1,8 +1,8 @@
 /* Which epochs has this WAL had, and where did each begin?
  *
  * An epoch ends where the next one in the table begins; a batch (epoch, number) belongs to the WAL
- * exactly if its number lies in its epoch's range. Divergence is decided here, as a pure function of
- * two tables. The table keeps the newest EPOCH_TABLE_MAX entries. */
+ * exactly if its number lies in its epoch's range. Divergence is decided here, as a pure function
+ * of two tables. The table keeps the newest EPOCH_TABLE_MAX entries. */
 #ifndef SEALIFT_CLUSTER_EPOCH_TABLE_H
 #define SEALIFT_CLUSTER_EPOCH_TABLE_H
 
@@ -18,8 +18,9 @@ struct epoch_table {
 };
 
 /* Adds the newest. E_STALE_EPOCH where its epoch is not higher than the last (the very same entry
- * again is OK); E_MALFORMED for an epoch or start of 0, and where batch or LSN begin before those of
- * the one before it: after a cut below that, epoch_table_cut comes first. The oldest makes room. */
+ * again is OK); E_MALFORMED for an epoch or start of 0, and where batch or LSN begin before
+ * those of the one before it: after a cut below that, epoch_table_cut comes first. The oldest
+ * makes room. */
 NODISCARD enum status epoch_table_add(struct epoch_table *table, const struct epoch_entry *entry);
 
 /* Forgets the epochs above `keep.epoch`: what a cut at `keep` leaves. */
@@ -32,7 +33,8 @@ const struct epoch_entry *epoch_table_find(const struct epoch_table *table, epoc
 epoch_t epoch_table_epoch_of(const struct epoch_table *table, batch_t batch);
 
 /* The last batch of `epoch`: the one before the next entry's start; BATCH_OPEN_END for the newest.
- * An epoch that ended before its first batch ends at its start - 1. 0 where the epoch is unknown. */
+ * An epoch that ended before its first batch ends at its start - 1. 0 where the epoch is
+ * unknown. */
 #define BATCH_OPEN_END UINT64_MAX
 batch_t epoch_table_end(const struct epoch_table *table, epoch_t epoch);
 
@@ -55,9 +57,9 @@ struct divergence_verdict {
  * empty segment is stored): where the upstream does not know that epoch, the segment is cut.
  *
  * Nothing is ever cut on weak evidence. LOST also where the upstream's newest epoch is below
- * at.epoch (it is stale, and the caller refuses it with E_STALE_EPOCH before asking), where `own` does
- * not know at.epoch, and where the tables agree on a batch after one on which they differ, which
- * no honest history can. */
+ * at.epoch (it is stale, and the caller refuses it with E_STALE_EPOCH before asking), where `own`
+ * does not know at.epoch, and where the tables agree on a batch after one on which they differ,
+ * which no honest history can. */
 struct divergence_verdict epoch_table_compare(const struct epoch_table *upstream,
                                               const struct epoch_table *own, struct position at);
 

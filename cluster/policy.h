@@ -30,7 +30,8 @@ uint32_t policy_admit(struct policy *policy, const char *name, const char *regio
 /* Only forward. */
 void policy_acked(struct policy *policy, uint32_t holder, batch_t batch);
 
-/* The last batch that `level` is met for, given the primary's own durable batch. Never beyond it. */
+/* The last batch that `level` is met for, given the primary's own durable batch. Never beyond
+ * it. */
 batch_t policy_reached(const struct policy *policy, struct level level, batch_t durable);
 
 /* Whether the known members, all of them holding everything, could ever meet the level. */

@@ -1,9 +1,9 @@
 /* Who may write? The coordinator of one machine: a file.
  *
  * Holds the record of one lineage (node/claim.h) as text, changed only by compare-and-swap under a
- * lock (PATH.lock) and replaced whole and durably. It lies outside the data folder, so that a folder
- * that is copied or rolled back does not bring its own permission along; and it notes machine and
- * inode of the writer's folder, so that a copy of that folder is found out. */
+ * lock (PATH.lock) and replaced whole and durably. It lies outside the data folder, so that a
+ * folder that is copied or rolled back does not bring its own permission along; and it notes
+ * machine and inode of the writer's folder, so that a copy of that folder is found out. */
 #ifndef SEALIFT_HOST_CLAIM_FILE_H
 #define SEALIFT_HOST_CLAIM_FILE_H
 
@@ -31,15 +31,15 @@ struct claim_file {
     struct trace trace;
 };
 
-/* `coordinator` is file:PATH; the data folder exists already. E_USAGE: another form, or a path inside
- * the data folder; E_MISSING: no such folder; `why` (CLAIM_WHY_MAX) says so. */
+/* `coordinator` is file:PATH; the data folder exists already. E_USAGE: another form, or a path
+ * inside the data folder; E_MISSING: no such folder; `why` (CLAIM_WHY_MAX) says so. */
 NODISCARD enum status claim_file_open(struct claim_file *claim, const char *coordinator,
                                       const char *data, struct trace trace, char *why);
 void claim_file_close(struct claim_file *claim);
 
 /* Effect CLAIM: replaces the record if it is at record->version, or only reads where the lineage is
- * zero. Afterwards `record` is what the file holds. E_CLAIM_LOST: it was at another version or is of
- * another lineage. E_COPIED_FOLDER: of the same random id, but on another machine or inode.
+ * zero. Afterwards `record` is what the file holds. E_CLAIM_LOST: it was at another version or is
+ * of another lineage. E_COPIED_FOLDER: of the same random id, but on another machine or inode.
  * E_COORDINATOR: it cannot be read (damaged included) or written. May wait for the lock. */
 NODISCARD enum status claim_file_change(struct claim_file *claim, struct claim_record *record);
 

@@ -1,9 +1,9 @@
 /* A queue of writes with one thread behind it, a queue of reads with two, and a queue of answers.
  *
- * The writer takes a group from the head of its queue: appends to one segment, as many as are there;
- * or a single other operation. It performs them, syncs once, and posts the answers in order. The
- * eventfd is written only when the queue of answers was empty: a loop that has not collected yet
- * needs no second waking. `busy` says who may use the store: the thread, or the loop inside
+ * The writer takes a group from the head of its queue: appends to one segment, as many as are
+ * there; or a single other operation. It performs them, syncs once, and posts the answers in order.
+ * The eventfd is written only when the queue of answers was empty: a loop that has not collected
+ * yet needs no second waking. `busy` says who may use the store: the thread, or the loop inside
  * disk_kick.
  *
  * After the first failure everything is answered with it and the store is left alone. */

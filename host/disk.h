@@ -1,8 +1,8 @@
 /* How does a member use its disk without waiting for it?
  *
  * One thread writes, in the order in which it was asked; everything that is queued for one segment
- * (up to DISK_GROUP_BYTES) goes under one fdatasync. Two threads read beside it, so that catching up
- * does not delay commits. Answers are collected with disk_next after `disk_fd` became readable;
+ * (up to DISK_GROUP_BYTES) goes under one fdatasync. Two threads read beside it, so that catching
+ * up does not delay commits. Answers are collected with disk_next after `disk_fd` became readable;
  * WRITEs are answered in order.
  *
  * A small write that finds the disk idle is better made by the caller's own thread: it saves two

@@ -1,4 +1,5 @@
-/* Unpredictable bytes from the kernel, through libcrypto; a machine that has none stops the process. */
+/* Unpredictable bytes from the kernel, through libcrypto; a machine that has none stops the
+ * process. */
 #ifndef SEALIFT_HOST_ENTROPY_H
 #define SEALIFT_HOST_ENTROPY_H
 

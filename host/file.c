@@ -30,7 +30,7 @@ enum status file_status_of_errno(int error)
         return E_EXISTS;
     case EWOULDBLOCK:
         return E_LOCKED;
-    default:
+    default: /* foreign: errno */
         return E_IO;
     }
 }

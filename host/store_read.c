@@ -1,8 +1,8 @@
 /* Performing reads, on a descriptor of their own, from any thread.
  *
  * A fresh read must show what is on the disk and not what an earlier process left in the page
- * cache. Direct I/O does that (it first writes back what is dirty); where it is refused, the file is
- * synced and its cached pages are dropped before the read. */
+ * cache. Direct I/O does that (it first writes back what is dirty); where it is refused, the file
+ * is synced and its cached pages are dropped before the read. */
 #include "host/file.h"
 #include "host/store_posix.h"
 

@@ -4,7 +4,7 @@
  * time. Each sealing, of material under the root or of a caller's plaintext under a key, draws 32
  * fresh bytes of salt and derives a key of its own:
  *
- *   k = HKDF-SHA-256(salt, key, label, 32)      AES-256-GCM(k, nonce zero, AAD = label || what binds)
+ * k = HKDF-SHA-256(salt, key, label, 32)      AES-256-GCM(k, nonce zero, AAD = label || what binds)
  *
  * so that no (key, nonce) pair repeats however often a key is used, and nobody counts uses.
  *

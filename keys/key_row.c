@@ -1,7 +1,7 @@
 /* Keys and aliases as rows of the catalog: little-endian fields behind a version number.
  *
- * The material in a row is sealed; a row alone opens nothing. What cannot be read back exactly as it
- * was written is refused, and the node does not start. */
+ * The material in a row is sealed; a row alone opens nothing. What cannot be read back exactly as
+ * it was written is refused, and the node does not start. */
 #include "base/reader.h"
 #include "base/writer.h"
 #include "keys/key_table.h"

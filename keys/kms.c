@@ -1,13 +1,14 @@
 /* The node: requests wait in a ring for their transactions, and leave in the order they came.
  *
- * MESSAGE: kms_serve makes answer, audit row and change; a SAVE takes rows to the catalog; the answer
- * stays in its slot. SAVED: the change is put into the tables, and the answer leaves. At the next
- * step its slot is wiped and free. While a change is under way, further requests are deferred: so no
- * request is ever decided by a state that could still be taken back, and a failed SAVE needs no undo.
+ * MESSAGE: kms_serve makes answer, audit row and change; a SAVE takes rows to the catalog; the
+ * answer stays in its slot. SAVED: the change is put into the tables, and the answer leaves. At the
+ * next step its slot is wiped and free. While a change is under way, further requests are deferred:
+ * so no request is ever decided by a state that could still be taken back, and a failed SAVE needs
+ * no undo.
  *
- * A failed SAVE: the answer becomes an internal error, the change is dropped, and the audit number is
- * used again once nothing is under way. A row that cannot be read at START, or that the root key does
- * not open, halts the node with a sentence that says which. */
+ * A failed SAVE: the answer becomes an internal error, the change is dropped, and the audit number
+ * is used again once nothing is under way. A row that cannot be read at START, or that the root key
+ * does not open, halts the node with a sentence that says which. */
 #include "keys/kms.h"
 
 #include "base/check.h"

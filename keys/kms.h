@@ -11,7 +11,8 @@
  * that transaction fails, the answer is KMSInternalException (500) and nothing has changed.
  *
  * Key material is made here from the injected entropy, kept sealed under the root key, and never
- * leaves in plain. Row tables: "kms_key", "kms_alias", "audit" (of which START needs only the last).
+ * leaves in plain. Row tables: "kms_key", "kms_alias", "audit" (of which START needs only the
+ * last).
  *
  * jansson allocates from the node's own bounded memory: keys/json_arena.h says what the world must
  * do once, before kms_create. */

@@ -1,7 +1,8 @@
 /* The encryption context: a map of texts, put into the one order and form that a seal can bind.
  *
  * Pairs are sorted by the bytes of their keys and written with their lengths, so that no two maps
- * share a form. A value that is no text, an empty key, too many pairs or too many bytes are refused. */
+ * share a form. A value that is no text, an empty key, too many pairs or too many bytes are
+ * refused. */
 #include "base/check.h"
 #include "base/writer.h"
 #include "keys/kms_call.h"

@@ -3,7 +3,8 @@
  *
  * How it goes wrong: a message that has no place, or cannot be read, gets a REFUSED for the link as
  * a whole and the link ends. A question that cannot be answered gets a REFUSED with its number, and
- * the link goes on. A client that says nothing after HELLO is kept: it may be waiting for records. */
+ * the link goes on. A client that says nothing after HELLO is kept: it may be waiting for
+ * records. */
 #include "member/clients.h"
 
 #include "base/check.h"

@@ -1,10 +1,11 @@
 /* One downstream replica: greeted, given its keys, and fed from the window or from the disk.
  *
  * The upstream's side of a member link, the same on a primary and on a cascading replica:
- * GREETING (both GREETs, the rules R12..R14, divergence) -> KEYS (wrap for its region, or hand over our
- * own in the same region, one KEYS message a DEK; wait until stored) -> PROVING -> WAITING for RESUME -> STREAMING. Streaming is
- * one loop: the next batch is in the window, or it is read from its segment; the bytes are the same.
- * `acked <= sent <= ship limit`; what is in flight is bounded by feed_window_bytes. */
+ * GREETING (both GREETs, the rules R12..R14, divergence) -> KEYS (wrap for its region, or hand over
+ * our own in the same region, one KEYS message a DEK; wait until stored) -> PROVING -> WAITING for
+ * RESUME -> STREAMING. Streaming is one loop: the next batch is in the window, or it is read from
+ * its segment; the bytes are the same. `acked <= sent <= ship limit`; what is in flight is bounded
+ * by feed_window_bytes. */
 #ifndef SEALIFT_MEMBER_FEED_H
 #define SEALIFT_MEMBER_FEED_H
 

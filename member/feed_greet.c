@@ -1,7 +1,7 @@
 /* Both sides speak first. Ours is sent as soon as the link is up; when the replica's has come it is
- * held against everything that must agree before a key or a byte of the WAL moves: version, lineage,
- * at-rest setting (R12), descriptor, region, KMS key (R13, R14), epoch, and whether its history can
- * be continued at all.
+ * held against everything that must agree before a key or a byte of the WAL moves: version,
+ * lineage, at-rest setting (R12), descriptor, region, KMS key (R13, R14), epoch, and whether its
+ * history can be continued at all.
  *
  * How it goes wrong: each of these has its own status in the BYE, and the sentence that a person
  * needs: the rules' own texts where a rule refuses. */

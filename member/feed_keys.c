@@ -2,8 +2,9 @@
  *
  * In our own region and cluster that is our own envelope, unchanged (R13). Elsewhere the DEK is
  * wrapped anew by the key service of the replica's region, under the key that the replica named
- * (R14); it never crosses the link in plain, not even inside TLS. One KEYS message a DEK, so nothing
- * is gathered here. KEYS_STORED ends it, and then both sides prove that they hold the last DEK.
+ * (R14); it never crosses the link in plain, not even inside TLS. One KEYS message a DEK, so
+ * nothing is gathered here. KEYS_STORED ends it, and then both sides prove that they hold the last
+ * DEK.
  *
  * How it goes wrong: the key service of that region refuses or is away. That ends this link alone,
  * with AWS's name for it; the replica decides whether to try again. */
@@ -36,7 +37,8 @@ static void ask_to_wrap(const struct member *member, struct feed *feed, const st
                         struct effects *fx)
 {
     const bool same_region = strcmp(feed->peer.region, member->settings.self.region) == 0;
-    struct keys_request request = {.op = KEYS_WRAP, .plain = bytes_of(dek->secret.bytes, DEK_BYTES)};
+    struct keys_request request = {.op = KEYS_WRAP,
+                                   .plain = bytes_of(dek->secret.bytes, DEK_BYTES)};
     struct keys_context *context = &request.context;
 
     snprintf(request.region, sizeof request.region, "%s", feed->peer.region);

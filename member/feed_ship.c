@@ -1,7 +1,7 @@
 /* One loop: the next batch is in the window, or it is read from its segment. Before the first batch
  * of a segment goes the segment's header, empty segments included, so that the replica's disk comes
- * to hold exactly what ours does. What is in flight is bounded in bytes and in batches; commits that
- * no batch has carried are announced on their own.
+ * to hold exactly what ours does. What is in flight is bounded in bytes and in batches; commits
+ * that no batch has carried are announced on their own.
  *
  * How it goes wrong: no room (in the step, in flight, in the reads) means that the loop stops and
  * goes on in a later step; nothing is lost by that. */

@@ -2,8 +2,8 @@
  *
  * The same on both sides of a member link: an upstream (feed.h) and a replica's receiver. The proof
  * is HMAC-SHA-256(k_hello of the last DEK in the upstream's GREET, "client" or "server" by TLS role
- * || the TLS exporter || SHA-256(the TLS client's GREET || the server's), both with their framing as
- * received). Source: docs/PROTOCOL.md. */
+ * || the TLS exporter || SHA-256(the TLS client's GREET || the server's), both with their framing
+ * as received). Source: docs/PROTOCOL.md. */
 #ifndef SEALIFT_MEMBER_GREETING_H
 #define SEALIFT_MEMBER_GREETING_H
 

@@ -47,7 +47,7 @@ struct member {
     batch_t ship_limit; /* feeds send up to here: sealed on a primary, durable on a replica */
     lsn_t commit_lsn;   /* known committed at the cluster's level; only forward */
     lsn_t visible_lsn;  /* readers see up to here; only forward */
-    epoch_t fenced_by;  /* the highest epoch that a downstream has shown; above our own: superseded */
+    epoch_t fenced_by;  /* highest epoch that a downstream has shown; above our own: superseded */
 
     /* what only the node knows, kept current by it for STATUS */
     const char *state;  /* "serving" */

@@ -3,8 +3,8 @@
  * Each RECORDS message is remembered with its last LSN and its size until the client says that it
  * has consumed that far; together they never exceed the window that the client named.
  *
- * How it goes wrong: a READ that cannot be served gets a REFUSED with its number, at the start or in
- * the middle (a batch on the disk that does not open any more). */
+ * How it goes wrong: a READ that cannot be served gets a REFUSED with its number, at the start or
+ * in the middle (a batch on the disk that does not open any more). */
 #include "member/client_parts.h"
 #include "proto/message.h"
 

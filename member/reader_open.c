@@ -70,7 +70,8 @@ static void send_records(struct member *member, struct client *client,
                                     .visible_lsn = member->visible_lsn};
     const uint64_t offset = sum_of(data->lengths, 0, slice.skip);
     const uint64_t size = sum_of(data->lengths, slice.skip, slice.count);
-    const struct bytes head = records_encode(&records, effects_scratch(fx, records_bytes(&records)));
+    const struct bytes head
+        = records_encode(&records, effects_scratch(fx, records_bytes(&records)));
 
     effects_send_tail(fx, client->link, MESSAGE_RECORDS, head,
                       bytes_part(data->lengths, 4 * (size_t)slice.skip, 4 * (size_t)slice.count),

@@ -1,11 +1,11 @@
 /* Where is the next record, and can it be sent now?
  *
- * At first only an LSN is known. Where the window holds its batch, a search there finds it; else the
- * walk begins at the segment that the index names, and hops to it. From then on batch follows batch:
- * out of the window while it lasts, out of the disk where the reader is behind it.
+ * At first only an LSN is known. Where the window holds its batch, a search there finds it; else
+ * the walk begins at the segment that the index names, and hops to it. From then on batch follows
+ * batch: out of the window while it lasts, out of the disk where the reader is behind it.
  *
- * How it goes wrong: bytes on the disk that are not what they should be, or a key that does not fit:
- * the READ is refused with the reason, the link stays. */
+ * How it goes wrong: bytes on the disk that are not what they should be, or a key that does not
+ * fit: the READ is refused with the reason, the link stays. */
 #include "member/client_parts.h"
 #include "proto/message.h"
 

@@ -1,8 +1,8 @@
 /* Disk reads under way, each with a buffer.
  *
  * A fixed number of buffers of the usual size, and one that holds the largest batch that can exist:
- * whoever meets a batch larger than the usual size asks again for that one. An answer keeps its slot
- * until reads_free, so that a SEND may point into it until the next step. */
+ * whoever meets a batch larger than the usual size asks again for that one. An answer keeps its
+ * slot until reads_free, so that a SEND may point into it until the next step. */
 #ifndef SEALIFT_MEMBER_READS_H
 #define SEALIFT_MEMBER_READS_H
 

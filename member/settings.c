@@ -1,8 +1,8 @@
 /* The limits that fit a member on a small machine, and what may be changed about them.
  *
  * Sizes follow from distance and disk: 48 MiB in flight fill a link of 1 Gbit/s over 230 ms, with
- * room to spare; batches of 1 MiB keep a disk busy, smaller ones cost syncs. In sum, with the tables
- * that they imply, about 150 MiB for a primary, of which the window is the largest part.
+ * room to spare; batches of 1 MiB keep a disk busy, smaller ones cost syncs. In sum, with the
+ * tables that they imply, about 150 MiB for a primary, of which the window is the largest part.
  *
  * How it goes wrong: a limit that no batch fits into would let a member start and then wait for
  * ever. Each such pair is refused here, with the sentence that says which number to change. */

@@ -15,7 +15,8 @@ enum ticket_asker {
 
 static inline uint64_t ticket_of(enum ticket_asker asker, uint64_t value)
 {
-    return (uint64_t)asker << TICKET_VALUE_BITS | (value & (((uint64_t)1 << TICKET_VALUE_BITS) - 1));
+    return (uint64_t)asker << TICKET_VALUE_BITS
+         | (value & (((uint64_t)1 << TICKET_VALUE_BITS) - 1));
 }
 
 static inline enum ticket_asker ticket_asker(uint64_t ticket)

@@ -1,9 +1,9 @@
 /* Where on the disk is the next batch?
  *
  * Feeds, readings and a replica's cut all go through segments from the disk: from a known batch, or
- * from the beginning of its segment, hopping from header to header. A walk is such a place; it moves
- * batch by batch through what a read has brought. It stays inside one segment: at its end it says
- * so, and the walk is placed anew. No key is needed. */
+ * from the beginning of its segment, hopping from header to header. A walk is such a place; it
+ * moves batch by batch through what a read has brought. It stays inside one segment: at its end it
+ * says so, and the walk is placed anew. No key is needed. */
 #ifndef SEALIFT_MEMBER_WALK_H
 #define SEALIFT_MEMBER_WALK_H
 
@@ -39,14 +39,16 @@ void walk_place(struct walk *walk, const struct index *index, batch_t batch);
 void walk_know(struct walk *walk, segment_t segment, uint64_t offset, batch_t batch);
 
 /* Asks for what lies at the walk's place; no batch beyond `limit` will be looked at. NULL: no slot
- * is free. walk_ask_header: from the segment's beginning, header first (the walk goes back there). */
+ * is free. walk_ask_header: from the segment's beginning, header first (the walk goes back
+ * there). */
 struct read_slot *walk_ask(struct walk *walk, struct reads *reads, struct effects *fx,
                            struct read_asker asker, batch_t limit);
 struct read_slot *walk_ask_header(struct walk *walk, const struct index_row *row,
                                   struct reads *reads, struct effects *fx,
                                   struct read_asker asker, batch_t limit);
 
-/* The raw header in a read that was asked for with it; empty, where it is not what the index says. */
+/* The raw header in a read that was asked for with it; empty, where it is not what the index
+ * says. */
 struct bytes walk_header(const struct index *index, const struct read_slot *slot);
 
 /* The next batch in an answered read, and its bytes; steps over it. */

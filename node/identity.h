@@ -1,8 +1,9 @@
 /* Who is at the other end of a link?
  *
- * A certificate carries exactly one URI: sealift://<deployment>/<lineage or *>/<region>/<role>/<member>
- * (lineage as 32 lower-case hex digits). This is that URI, taken apart. A `*` lineage belongs to
- * those who serve many clusters (keyd, region, clients, operators) and never receives WAL. */
+ * A certificate carries exactly one URI: sealift://<deployment>/<lineage or
+ * *>/<region>/<role>/<member> (lineage as 32 lower-case hex digits). This is that URI, taken apart.
+ * A `*` lineage belongs to those who serve many clusters (keyd, region, clients, operators) and
+ * never receives WAL. */
 #ifndef SEALIFT_NODE_IDENTITY_H
 #define SEALIFT_NODE_IDENTITY_H
 

@@ -32,7 +32,7 @@ struct keys_context {
 struct keys_request {
     enum keys_op op;
     char region[REGION_TEXT_MAX]; /* whose key service is asked */
-    char key[KEY_ARN_TEXT_MAX];   /* id, ARN, alias or alias ARN; for KEYS_UNWRAP the ARN on record */
+    char key[KEY_ARN_TEXT_MAX];   /* id, ARN, alias or alias ARN; KEYS_UNWRAP: the ARN on record */
     struct keys_context context;
     struct bytes blob;  /* KEYS_UNWRAP */
     struct bytes plain; /* KEYS_WRAP: the DEK; wiped from the world's copy after use */

@@ -22,7 +22,7 @@ enum store_op {
     STORE_REPLACE,            /* file, data */
     STORE_CREATE,             /* segment, data = its header; refused where the segment exists */
     STORE_APPEND,             /* segment, offset, data: one batch, a multiple of 4096 bytes */
-    STORE_SYNC,               /* segment: make durable what an earlier process wrote, and the folder */
+    STORE_SYNC,               /* segment: make what an earlier process wrote durable, folder too */
     STORE_QUARANTINE_PART,    /* segment, offset, size, epoch: copy those bytes aside */
     STORE_QUARANTINE_SEGMENT, /* segment, epoch: move the file aside, out of the WAL */
     STORE_OPS

@@ -15,7 +15,7 @@
 enum {
     APPEND_BYTES_MAX = 1 << 20, /* lengths and bodies of one APPEND of several records */
     APPEND_RECORDS_MAX = APPEND_BYTES_MAX / 5, /* a length and at least one byte each */
-    ROLE_NUMBER_MAX = 7,        /* the last of enum role (node/identity.h, which proto does not see) */
+    ROLE_NUMBER_MAX = 7, /* the last of enum role (node/identity.h, which proto does not see) */
     REFUSED_TEXT_MAX = 512,
     STATE_TEXT_MAX = 64,
     STATUS_FEEDS_MAX = 64,

@@ -1,7 +1,7 @@
 /* Bounded memory for decoding one protobuf message.
  *
- * protobuf-c allocates while it unpacks; here it gets a bump allocator over a fixed block, so that a
- * hostile message can cost at most the block. A decoded struct borrows from the scratch until the
+ * protobuf-c allocates while it unpacks; here it gets a bump allocator over a fixed block, so that
+ * a hostile message can cost at most the block. A decoded struct borrows from the scratch until the
  * next decode into it. */
 #ifndef SEALIFT_PROTO_SCRATCH_H
 #define SEALIFT_PROTO_SCRATCH_H

@@ -2,9 +2,10 @@
  * everything that is under way to the own disk must be there: the GREET states what is durable, and
  * nothing may follow from an earlier link after it.
  *
- * How it goes wrong: nobody answers, the link is cut, the upstream is silent, or it says or does what
- * it must not: in each case the next upstream is dialed after a gap that doubles up to 16 times. A
- * refusal that no retry can heal (a rule, a key that was not named) halts a replica that is joining. */
+ * How it goes wrong: nobody answers, the link is cut, the upstream is silent, or it says or does
+ * what it must not: in each case the next upstream is dialed after a gap that doubles up to 16
+ * times. A refusal that no retry can heal (a rule, a key that was not named) halts a replica that
+ * is joining. */
 #include "replica/receiver.h"
 
 #include "base/check.h"
@@ -228,7 +229,8 @@ void receiver_on_written(struct replica *replica, struct instant now, struct eff
     }
 }
 
-/* When the present state has lasted too long. A cut takes what the disk takes; the upstream waits. */
+/* When the present state has lasted too long. A cut takes what the disk takes; the upstream
+ * waits. */
 static struct instant limit_of(const struct replica *replica)
 {
     const struct receiver *receiver = &replica->receiver;

@@ -2,7 +2,8 @@
  *
  * IDLE -> DIALING -> GREETING -> KEYS -> UNWRAPPING -> STORING -> PROVING -> CUTTING -> STREAMING,
  * where what is not needed is skipped; any fault on the way ends the link, and the next upstream is
- * dialed after a gap that grows. A cut that has begun to move bytes is finished whatever the link does.
+ * dialed after a gap that grows. A cut that has begun to move bytes is finished whatever the link
+ * does.
  *
  * receiver.c        the link itself: dialing, limits, silence, goodbyes
  * receiver_greet.c  GREET both ways, and what must agree

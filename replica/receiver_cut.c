@@ -1,14 +1,16 @@
 /* What this disk holds and the upstream's history does not is set aside, never deleted.
  *
- * Decided once, at the greeting, by the epoch tables. First the segment that stays in part is read, to
- * know the place after its last batch that stays; nothing has moved yet. Then the mark of what is
- * proved durable here is lowered to that place (a crash from here on must not read as damage). Then
- * the suffix goes to quarantine, newest first, and is durable there; then the upstream's epoch table is durable in the
- * control file; only then the WAL goes on from the cut, and a header of the new epoch may come.
+ * Decided once, at the greeting, by the epoch tables. First the segment that stays in part is read,
+ * to know the place after its last batch that stays; nothing has moved yet. Then the mark of what
+ * is proved durable here is lowered to that place (a crash from here on must not read as damage).
+ * Then the suffix goes to quarantine, newest first, and is durable there; then the upstream's epoch
+ * table is durable in the control file; only then the WAL goes on from the cut, and a header of the
+ * new epoch may come.
  *
- * How it goes wrong: records that were known committed would be cut: HALT, since somebody must decide
- * which history is the right one. The tables do not reach back far enough: `lost`, nothing moves. The
- * link dies: before anything moved the cut is forgotten, after that it is finished without it. */
+ * How it goes wrong: records that were known committed would be cut: HALT, since somebody must
+ * decide which history is the right one. The tables do not reach back far enough: `lost`, nothing
+ * moves. The link dies: before anything moved the cut is forgotten, after that it is finished
+ * without it. */
 #include "replica/receiver.h"
 
 #include "base/check.h"

@@ -1,7 +1,7 @@
-/* Envelopes come, one a KEYS message; each is for this region and for a DEK that is wanted. When all
- * are there, the own key service opens them, each key is held against its check value, and then what
- * a cluster is goes to the disk: keyring, control, and the descriptor last, since it is what makes the
- * folder a member. Only then KEYS_STORED, and the proofs.
+/* Envelopes come, one a KEYS message; each is for this region and for a DEK that is wanted. When
+ * all are there, the own key service opens them, each key is held against its check value, and then
+ * what a cluster is goes to the disk: keyring, control, and the descriptor last, since it is what
+ * makes the folder a member. Only then KEYS_STORED, and the proofs.
  *
  * How it goes wrong: the key service is away (the link ends, the next attempt asks again), or it
  * refuses, or the key is another one: that halts a replica that is joining, for only a person can
@@ -75,7 +75,8 @@ static bool is_wanted(const struct receiver *receiver, const struct id *dek)
     return false;
 }
 
-/* A key that the person named by its own ARN must be the one, and a cluster has one key for life. */
+/* A key that the person named by its own ARN must be the one, and a cluster has one key for
+ * life. */
 static bool is_the_key(const struct member *member, const struct envelope *envelope)
 {
     const char *named = member->settings.key;

@@ -1,6 +1,6 @@
 /* RESUME, and then what the upstream sealed: each header and batch is verified and taken in by the
- * wal, goes to the disk as it is, and is acked once it is durable. What does not fit now is deferred
- * and comes again after a WRITTEN: so the disk's pace is the link's pace.
+ * wal, goes to the disk as it is, and is acked once it is durable. What does not fit now is
+ * deferred and comes again after a WRITTEN: so the disk's pace is the link's pace.
  *
  * A header of an epoch that is new here waits: first the epoch and its start are durable in the
  * control file, then the header is asked to be written, then this epoch is acked in.

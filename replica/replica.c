@@ -4,8 +4,9 @@
  * is the receiver. The node only passes events to the two and positions between them: what is
  * durable here may be fed to others, and what is known committed and durable here may be read.
  *
- * How it goes wrong: a folder that cannot be opened, a disk that fails, or a demand that contradicts
- * the cluster HALTs. A peer's faults never do, but one: a history that would cut what was committed. */
+ * How it goes wrong: a folder that cannot be opened, a disk that fails, or a demand that
+ * contradicts the cluster HALTs. A peer's faults never do, but one: a history that would cut what
+ * was committed. */
 #include "replica/replica.h"
 
 #include "base/check.h"

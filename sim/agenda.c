@@ -1,5 +1,5 @@
-/* A binary heap in an array that grows. A new item starts at the bottom and climbs; taking the first
- * puts the last in its place and lets it sink. */
+/* A binary heap in an array that grows. A new item starts at the bottom and climbs; taking the
+ * first puts the last in its place and lets it sink. */
 #include "sim/agenda.h"
 
 #include "base/check.h"

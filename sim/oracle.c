@@ -179,7 +179,8 @@ void oracle_on_record(struct oracle *oracle, lsn_t lsn, struct bytes record)
     }
 }
 
-/* Nine bytes in ten of the seed's making; the marker wherever it fits. Some are empty or too large. */
+/* Nine bytes in ten of the seed's making; the marker wherever it fits. Some are empty or too
+ * large. */
 size_t oracle_content(const struct oracle *oracle, uint64_t producer, uint64_t sequence,
                       uint8_t *into, size_t room)
 {
@@ -198,7 +199,7 @@ size_t oracle_content(const struct oracle *oracle, uint64_t producer, uint64_t s
     case 2:
         size = 1;
         break;
-    default:
+    default: /* number: dice */
         size = (size_t)prng_between(&dice, 1, usual);
         break;
     }

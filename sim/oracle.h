@@ -1,9 +1,9 @@
 /* Has any promise been broken?
  *
  * The oracle stands outside the nodes. It sees every effect, every durable write and every word of
- * every client, keeps the bytes of every batch that was ever sealed, and re-reads disks with its own
- * small reader. It never asks a node what is true. What it checks is listed by oracle_invariants;
- * the numbers are those of docs/TESTING.md. */
+ * every client, keeps the bytes of every batch that was ever sealed, and re-reads disks with its
+ * own small reader. It never asks a node what is true. What it checks is listed by
+ * oracle_invariants; the numbers are those of docs/TESTING.md. */
 #ifndef SEALIFT_SIM_ORACLE_H
 #define SEALIFT_SIM_ORACLE_H
 
@@ -126,7 +126,8 @@ void oracle_on_record(struct oracle *oracle, lsn_t lsn, struct bytes record);
 size_t oracle_content(const struct oracle *oracle, uint64_t producer, uint64_t sequence,
                       uint8_t *into, size_t room);
 
-/* At the end, with all faults gone: NULL where everything is as promised, or what is still missing. */
+/* At the end, with all faults gone: NULL where everything is as promised, or what is still
+ * missing. */
 const char *oracle_unsettled(struct oracle *oracle);
 void oracle_check_end(struct oracle *oracle);
 

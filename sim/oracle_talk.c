@@ -1,5 +1,6 @@
 /* What members tell each other and their clients, held against what is true at that moment. A word
- * counts when it is sent: an acknowledgement that is not yet true is broken even if it never arrives. */
+ * counts when it is sent: an acknowledgement that is not yet true is broken even if it never
+ * arrives. */
 #include "base/check.h"
 #include "proto/message.h"
 #include "proto/ship.h"

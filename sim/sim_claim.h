@@ -1,8 +1,8 @@
 /* The coordinator: one record, changed by compare-and-swap, at some distance.
  *
  * It can be unreachable; then a change may have been made all the same, and the answer be lost. */
-#ifndef SEALIFT_SIM_CLAIM_H
-#define SEALIFT_SIM_CLAIM_H
+#ifndef SEALIFT_SIM_SIM_CLAIM_H
+#define SEALIFT_SIM_SIM_CLAIM_H
 
 #include "base/prng.h"
 #include "node/node.h"

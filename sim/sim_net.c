@@ -1,7 +1,7 @@
 /* A packet leaves when the link's direction is free, travels half of the round trip, and is handed
  * over in order. A direction has at most one delivery on the agenda: for its first packet. A block
- * between two regions keeps deliveries off the agenda until it is over, so that everything waits and
- * then comes in order; a cut throws it all away, and each end hears of it in its own time. */
+ * between two regions keeps deliveries off the agenda until it is over, so that everything waits
+ * and then comes in order; a cut throws it all away, and each end hears of it in its own time. */
 #include "sim/sim_net.h"
 
 #include "base/check.h"

@@ -5,8 +5,8 @@
  * between the two regions, plus jitter and what the bandwidth costs. Regions can be parted, one way
  * or both: what is sent meanwhile waits, as TCP would. A cut loses what is in flight, and the two
  * ends hear of it at different times. */
-#ifndef SEALIFT_SIM_NET_H
-#define SEALIFT_SIM_NET_H
+#ifndef SEALIFT_SIM_SIM_NET_H
+#define SEALIFT_SIM_SIM_NET_H
 
 #include "base/prng.h"
 #include "node/node.h"

@@ -1,6 +1,6 @@
 /* The disk thread takes what is queued, up to a few operations of one segment, writes it into the
- * cache, syncs, and answers in order. A crash finds it somewhere in the middle of one group: nothing
- * behind that group has been touched, and everything before it is safe. */
+ * cache, syncs, and answers in order. A crash finds it somewhere in the middle of one group:
+ * nothing behind that group has been touched, and everything before it is safe. */
 #include "sim/sim_store.h"
 
 #include "base/check.h"

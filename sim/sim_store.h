@@ -5,8 +5,8 @@
  * when it is WRITTEN. A killed process leaves the cache as it was; a power cut leaves any subset of
  * the unsynced 512-byte sectors and either side of each unsynced rename. After a failed sync the
  * cache shows bytes that the disk never gets. See docs/TESTING.md and the rules of durability. */
-#ifndef SEALIFT_SIM_STORE_H
-#define SEALIFT_SIM_STORE_H
+#ifndef SEALIFT_SIM_SIM_STORE_H
+#define SEALIFT_SIM_SIM_STORE_H
 
 #include "base/prng.h"
 #include "node/node.h"

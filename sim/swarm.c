@@ -18,7 +18,7 @@ static struct level draw_level(struct prng *dice, unsigned voters, unsigned regi
         return regions == 0
                    ? (struct level){LEVEL_LOCAL, 0}
                    : (struct level){LEVEL_REGION, (unsigned)prng_between(dice, 1, regions)};
-    default:
+    default: /* number: dice */
         return (struct level){LEVEL_LOCAL, 0};
     }
 }

@@ -1,6 +1,7 @@
-/* Each client is a puppet on the network with a tick of its own: connect if there is no link, append
- * if there is room in its flight. Answers arrive in between. After a lost link everything in flight is
- * said again, in order; after an indefinite answer the client hangs up by itself and does the same. */
+/* Each client is a puppet on the network with a tick of its own: connect if there is no link,
+ * append if there is room in its flight. Answers arrive in between. After a lost link everything in
+ * flight is said again, in order; after an indefinite answer the client hangs up by itself and does
+ * the same. */
 #include "sim/workload.h"
 
 #include "base/check.h"
@@ -314,7 +315,7 @@ static void on_message(struct sim *sim, struct puppet *puppet, const struct mess
     case MESSAGE_STATUS_IS:
     case MESSAGE_READ_END:
         return;
-    default:
+    default: /* number: a type from the wire */
         sim_fail(sim, 0, "a client hears a message of type %u", message->type);
     }
 }

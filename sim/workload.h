@@ -1,8 +1,8 @@
 /* Clients that behave, clients that read, and peers that do not.
  *
  * A producer keeps a few appends in flight, at drawn levels and sizes, limits included, and after a
- * lost link says the same appends again under the same producer and sequences. A reader follows from
- * the first LSN and checks what it gets. A stranger sends messages that make no sense. */
+ * lost link says the same appends again under the same producer and sequences. A reader follows
+ * from the first LSN and checks what it gets. A stranger sends messages that make no sense. */
 #ifndef SEALIFT_SIM_WORKLOAD_H
 #define SEALIFT_SIM_WORKLOAD_H
 

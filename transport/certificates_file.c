@@ -31,7 +31,7 @@ static enum status status_of_errno(int error)
     case ENOSPC:
     case EDQUOT:
         return E_DISK_FULL;
-    default:
+    default: /* foreign: errno */
         return E_IO;
     }
 }

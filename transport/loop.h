@@ -1,7 +1,7 @@
 /* libevent, beside node/node.h: both have a `struct event`.
  *
- * libevent's becomes `struct loop_event` for our compiler; the binary interface has no tags. Include
- * this instead of event2/event.h. */
+ * libevent's becomes `struct loop_event` for our compiler; the binary interface has no tags.
+ * Include this instead of event2/event.h. */
 #ifndef SEALIFT_TRANSPORT_LOOP_H
 #define SEALIFT_TRANSPORT_LOOP_H
 

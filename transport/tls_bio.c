@@ -52,7 +52,7 @@ static long bio_control(BIO *bio, int command, long number, void *pointer)
         return 1;
     case BIO_CTRL_EOF:
         return bytes->in_ended && bytes->in.size == 0;
-    default:
+    default: /* foreign: the many commands of a BIO */
         return 0;
     }
 }

@@ -160,7 +160,7 @@ static enum status engine_judge(struct tls_engine *engine, int result)
         return OK;
     case SSL_ERROR_ZERO_RETURN:
         return engine_finish(engine, E_CLOSED, "");
-    default:
+    default: /* foreign: SSL_ERROR_* */
         return engine_fail(engine);
     }
 }

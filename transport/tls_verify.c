@@ -36,7 +36,7 @@ enum status tls_verify_status(int error)
     case X509_V_ERR_CERT_NOT_YET_VALID:
     case X509_V_ERR_CERT_HAS_EXPIRED:
         return E_EXPIRED;
-    default:
+    default: /* foreign: X509_V_ERR_* */
         return E_CERTIFICATE;
     }
 }

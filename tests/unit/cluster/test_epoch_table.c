@@ -40,7 +40,8 @@ static void tables_make(void)
     }
 }
 
-/* Written from the definition alone: each start overwrites what earlier epochs had from there on. */
+/* Written from the definition alone: each start overwrites what earlier epochs had from there
+ * on. */
 static struct story story_of(const struct epoch_table *table, epoch_t up_to)
 {
     struct story story = {0};

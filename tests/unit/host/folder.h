@@ -1,4 +1,5 @@
-/* A fresh folder on a real disk for one test, which removes it again. SEALIFT_TEST_FOLDER says where. */
+/* A fresh folder on a real disk for one test, which removes it again. SEALIFT_TEST_FOLDER says
+ * where. */
 #ifndef SEALIFT_TESTS_UNIT_HOST_FOLDER_H
 #define SEALIFT_TESTS_UNIT_HOST_FOLDER_H
 

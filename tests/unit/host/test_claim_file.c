@@ -1,4 +1,5 @@
-/* The coordinator's file: one winner per version, found-out copies, and no guess where it is damaged. */
+/* The coordinator's file: one winner per version, found-out copies, and no guess where it is
+ * damaged. */
 #include "base/check.h"
 #include "host/claim_file.h"
 #include "host/claim_text.h"

@@ -1,4 +1,5 @@
-/* Flat messages are protobuf: the same bytes as protobuf-c's own, and fast enough for each record. */
+/* Flat messages are protobuf: the same bytes as protobuf-c's own, and fast enough for each
+ * record. */
 #include "base/check.h"
 #include "proto/control.pb-c.h"
 #include "proto/flat.h"

@@ -1,5 +1,6 @@
 /* The simulated world keeps its own promises: to nodes (order, durability, links, services), and to
- * us (the same seed is the same run). The node here is a toy: it writes at START, dials, and counts. */
+ * us (the same seed is the same run). The node here is a toy: it writes at START, dials, and
+ * counts. */
 #include "base/check.h"
 #include "proto/message.h"
 #include "sim/sim.h"
