@@ -48,6 +48,7 @@ struct disk {
     struct read_task *reads;
     struct disk_answer *answers;
     unsigned slow; /* kicks that still go to the thread */
+    struct disk_counters counters;
 };
 
 struct group {
@@ -133,6 +134,14 @@ static enum status perform_group(struct disk *disk, struct group *group)
     return status == OK ? store_settle(disk->store) : status;
 }
 
+static uint64_t monotonic_ns(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
 /* With the mutex held, which is let go meanwhile. */
 static void run_group(struct disk *disk, struct group *group)
 {
@@ -140,10 +149,14 @@ static void run_group(struct disk *disk, struct group *group)
 
     disk->busy = true;
     if (status == OK) {
+        const uint64_t began = monotonic_ns();
+
         pthread_mutex_unlock(&disk->mutex);
         status = perform_group(disk, group);
         pthread_mutex_lock(&disk->mutex);
         disk->failed = status;
+        disk->counters.groups++;
+        disk->counters.ns += monotonic_ns() - began;
     }
     disk->busy = false;
     for (unsigned i = 0; i < group->count; i++) {
@@ -309,14 +322,6 @@ static bool fits_inline(const struct disk *disk)
     return true;
 }
 
-static uint64_t monotonic_ns(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
 static void run_inline(struct disk *disk)
 {
     struct group group; /* 512 tasks of some 100 bytes: it fits on the loop's stack */
@@ -344,6 +349,16 @@ void disk_kick(struct disk *disk)
     pthread_mutex_unlock(&disk->mutex);
 }
 
+bool disk_wants_kick(struct disk *disk)
+{
+    pthread_mutex_lock(&disk->mutex);
+
+    const bool wants = !ring_is_empty(&disk->write_ring) && !disk->kicked;
+
+    pthread_mutex_unlock(&disk->mutex);
+    return wants;
+}
+
 bool disk_next(struct disk *disk, struct disk_answer *answer)
 {
     uint64_t count;
@@ -361,4 +376,14 @@ bool disk_next(struct disk *disk, struct disk_answer *answer)
     }
     pthread_mutex_unlock(&disk->mutex);
     return found;
+}
+
+struct disk_counters disk_counters(struct disk *disk)
+{
+    pthread_mutex_lock(&disk->mutex);
+
+    const struct disk_counters counters = disk->counters;
+
+    pthread_mutex_unlock(&disk->mutex);
+    return counters;
 }

@@ -47,7 +47,17 @@ void disk_write(struct disk *disk, uint64_t ticket, const struct store_write *wr
 void disk_read(struct disk *disk, uint64_t ticket, const struct store_read *read);
 void disk_kick(struct disk *disk);
 
+/* Whether there are writes that wait for a kick. */
+bool disk_wants_kick(struct disk *disk);
+
 /* The next answer, if there is one. */
 bool disk_next(struct disk *disk, struct disk_answer *answer);
+
+struct disk_counters {
+    uint64_t groups;
+    uint64_t ns; /* that the groups took, in sum */
+};
+
+struct disk_counters disk_counters(struct disk *disk);
 
 #endif

@@ -1,8 +1,7 @@
 /* mlockall, no dumps, no tracing by others of the same user.
  *
- * Pages are locked as they are touched, so a large window costs nothing until it is used; a locked
- * process still fails late where the limit is smaller than what it will touch, so the limit is
- * looked at here and not when a page fault kills. */
+ * Pages are locked as they are touched, so a large window costs nothing until it is used. A process
+ * under a limit is not locked at all: it would start well and fail at some later allocation. */
 #include "host/lockdown.h"
 
 #include <errno.h>
@@ -11,6 +10,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define SANITIZED 1
@@ -44,6 +44,15 @@ static bool lock_memory(void)
 {
     if (SANITIZED) {
         errno = ENOTSUP;
+        return false;
+    }
+
+    struct rlimit limit;
+
+    /* A limited process that locks what comes would fail at some later allocation instead. */
+    if (getrlimit(RLIMIT_MEMLOCK, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY
+        && geteuid() != 0) {
+        errno = ENOMEM;
         return false;
     }
     return mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) == 0;

@@ -1,0 +1,346 @@
+/* A request becomes JSON, is signed, and goes to the endpoint of its region; the answer comes back
+ * as one of the KEYS statuses with the service's own sentence.
+ *
+ * Each call is a small block that lives until its answer. A region without an endpoint is answered
+ * like one that does not answer, but says what setting is missing. Data keys are wiped from every
+ * buffer of ours as soon as the node has had its answer. */
+#include "host/key_client.h"
+
+#include "base/check.h"
+#include "host/clock.h"
+#include "host/key_json.h"
+#include "transport/http_client.h"
+#include "transport/sigv4.h"
+
+#include <event2/event.h>
+#include <openssl/crypto.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { CREDENTIAL_MAX = 4096, URL_HOST_MAX = 256, CALL_HEADERS_MAX = 6 }; /* STS tokens: ~1 KiB */
+
+struct credentials {
+    char access_key[CREDENTIAL_MAX];
+    char secret_key[CREDENTIAL_MAX];
+    char session_token[CREDENTIAL_MAX];
+};
+
+struct endpoint {
+    char region[REGION_TEXT_MAX];
+    char url[URL_HOST_MAX + 16];
+    char host[URL_HOST_MAX];
+};
+
+struct key_client {
+    struct key_client_settings settings;
+    struct http_client *http;
+    struct credentials credentials;
+    struct endpoint endpoints[KEY_SERVICES_MAX];
+    struct call *calls; /* under way */
+};
+
+struct call {
+    struct key_client *client;
+    struct call *next;
+    uint64_t ticket;
+    enum keys_op op;
+    struct event *refusal; /* where there was nobody to ask: answered from the loop as well */
+    char why[KEY_WHY_MAX];
+};
+
+static void take_variable(const char *name, char into[CREDENTIAL_MAX])
+{
+    char *value = getenv(name);
+
+    into[0] = '\0';
+    if (value != NULL) {
+        snprintf(into, CREDENTIAL_MAX, "%s", value);
+        OPENSSL_cleanse(value, strlen(value));
+        unsetenv(name);
+    }
+}
+
+static enum status take_credentials(struct key_client *client, char *why)
+{
+    take_variable("AWS_ACCESS_KEY_ID", client->credentials.access_key);
+    take_variable("AWS_SECRET_ACCESS_KEY", client->credentials.secret_key);
+    take_variable("AWS_SESSION_TOKEN", client->credentials.session_token);
+    if (client->settings.service_count > 0
+        && (client->credentials.access_key[0] == '\0'
+            || client->credentials.secret_key[0] == '\0')) {
+        snprintf(why, KEY_WHY_MAX,
+                 "a key service is named, but AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not "
+                 "both in the environment (E_USAGE)");
+        return E_USAGE;
+    }
+    return OK;
+}
+
+static enum status add_endpoint(struct key_client *client, const struct key_service *service,
+                                struct endpoint *endpoint, char *why)
+{
+    const bool plain = client->settings.allow_plain && strncmp(service->url, "http://", 7) == 0;
+    const bool secure = strncmp(service->url, "https://", 8) == 0;
+    const char *host = service->url + (plain ? 7 : 8);
+    const size_t size = secure || plain ? strcspn(host, "/") : 0;
+
+    if (size == 0 || size >= sizeof endpoint->host || strlen(host) > size + 1
+        || strlen(service->region) >= sizeof endpoint->region || service->region[0] == '\0') {
+        snprintf(why, KEY_WHY_MAX, "key service %s=%s: must be REGION=https://HOST:PORT (E_USAGE)",
+                 service->region, service->url);
+        return E_USAGE;
+    }
+    snprintf(endpoint->region, sizeof endpoint->region, "%s", service->region);
+    snprintf(endpoint->host, sizeof endpoint->host, "%.*s", (int)size, host);
+    snprintf(endpoint->url, sizeof endpoint->url, "%s://%.*s/", plain ? "http" : "https", (int)size,
+             host);
+    return OK;
+}
+
+static enum status open_parts(struct key_client *client, char *why)
+{
+    const struct http_client_settings http = {.base = client->settings.base,
+                                              .ca = client->settings.ca};
+
+    TRY(take_credentials(client, why));
+    for (unsigned i = 0; i < client->settings.service_count; i++) {
+        TRY(add_endpoint(client, &client->settings.services[i], &client->endpoints[i], why));
+    }
+    if (http_client_new(&client->http, &http) != OK) {
+        snprintf(why, KEY_WHY_MAX, "key service CA %s: cannot be read (E_USAGE)",
+                 http.ca != NULL ? http.ca : "of the system");
+        return E_USAGE;
+    }
+    return OK;
+}
+
+enum status key_client_open(struct key_client **into, const struct key_client_settings *settings,
+                            char *why)
+{
+    struct key_client *client = calloc(1, sizeof *client);
+
+    CHECK(client != NULL && settings->service_count <= KEY_SERVICES_MAX);
+    key_json_init();
+    client->settings = *settings;
+
+    const enum status status = open_parts(client, why);
+
+    if (status != OK) {
+        key_client_close(client);
+        return status;
+    }
+    *into = client;
+    return OK;
+}
+
+static void drop_call(struct call *call)
+{
+    struct call **place = &call->client->calls;
+
+    while (*place != call) {
+        place = &(*place)->next;
+    }
+    *place = call->next;
+    if (call->refusal != NULL) {
+        event_free(call->refusal);
+    }
+    free(call);
+}
+
+void key_client_close(struct key_client *client)
+{
+    if (client->http != NULL) {
+        http_client_free(client->http);
+    }
+    while (client->calls != NULL) {
+        drop_call(client->calls);
+    }
+    OPENSSL_cleanse(client, sizeof *client);
+    free(client);
+}
+
+enum status key_client_status_of(const char *type, const char *message)
+{
+    static const struct {
+        const char *type;
+        enum status status;
+    } known[] = {
+        {"AccessDeniedException", E_KEY_DENIED},
+        {"NotFoundException", E_KEY_NOT_FOUND},
+        {"InvalidArnException", E_KEY_NOT_FOUND},
+        {"InvalidCiphertextException", E_KEY_CIPHERTEXT},
+        {"IncorrectKeyException", E_KEY_CIPHERTEXT},
+    };
+    const bool disabled = strcmp(type, "DisabledException") == 0;
+
+    if (disabled || strcmp(type, "KMSInvalidStateException") == 0) {
+        if (strstr(message, "pending deletion") != NULL) {
+            return E_KEY_PENDING_DELETION;
+        }
+        return disabled ? E_KEY_DISABLED : E_KEY_UNREACHABLE;
+    }
+    for (unsigned i = 0; i < COUNT_OF(known); i++) {
+        if (strcmp(type, known[i].type) == 0) {
+            return known[i].status;
+        }
+    }
+    return E_KEY_UNREACHABLE;
+}
+
+static void deliver(struct call *call, enum status status, const struct keys_answer *answer)
+{
+    struct key_client *client = call->client;
+    const uint64_t ticket = call->ticket;
+
+    if (status != OK) {
+        trace_event(&client->settings.trace, "keys.refused op=%s status=%s text=\"%s\"",
+                    key_json_target(call->op) + strlen("TrentService."), status_name(status),
+                    answer->why);
+    }
+    client->settings.on_answer(client->settings.context, ticket, status, answer);
+    drop_call(call);
+}
+
+static void refuse(struct call *call, enum status status)
+{
+    const struct keys_answer answer = {.why = call->why};
+
+    deliver(call, status, &answer);
+}
+
+static void deliver_good(struct call *call, struct bytes body)
+{
+    struct key_json_answer decoded;
+    struct keys_answer answer = {.why = ""};
+
+    if (key_json_decode(call->op, body, &decoded) != OK) {
+        snprintf(call->why, sizeof call->why, "the key service's answer cannot be understood");
+        refuse(call, E_KEY_UNREACHABLE);
+    } else {
+        memcpy(answer.key_arn, decoded.arn, sizeof answer.key_arn);
+        answer.blob = bytes_of(decoded.blob, decoded.blob_size);
+        answer.plain = bytes_of(decoded.plain, decoded.plain_size);
+        deliver(call, OK, &answer);
+    }
+    OPENSSL_cleanse(&decoded, sizeof decoded);
+}
+
+static void deliver_bad(struct call *call, const struct http_answer *http)
+{
+    struct key_json_error error;
+
+    if (key_json_decode_error(http->body, &error) != OK) {
+        snprintf(call->why, sizeof call->why, "the key service answered HTTP %u", http->code);
+        refuse(call, E_KEY_UNREACHABLE);
+        return;
+    }
+    snprintf(call->why, sizeof call->why, "%s: %.400s", error.type, error.message);
+    refuse(call,
+           http->code >= 500 ? E_KEY_UNREACHABLE : key_client_status_of(error.type, error.message));
+}
+
+static void on_http(void *context, const struct http_answer *http)
+{
+    struct call *call = context;
+
+    if (http->status != OK) {
+        snprintf(call->why, sizeof call->why, "%s", http->why);
+        refuse(call, E_KEY_UNREACHABLE);
+    } else if (http->code == 200) {
+        deliver_good(call, http->body);
+    } else {
+        deliver_bad(call, http);
+    }
+}
+
+static void on_refusal(evutil_socket_t fd, short what, void *context)
+{
+    (void)fd;
+    (void)what;
+    refuse(context, E_KEY_UNREACHABLE);
+}
+
+/* Answered from the loop, as if somebody had been asked. */
+static void refuse_later(struct call *call)
+{
+    call->refusal = event_new(call->client->settings.base, -1, 0, on_refusal, call);
+    CHECK(call->refusal != NULL);
+    event_active(call->refusal, EV_TIMEOUT, 0);
+}
+
+static const struct endpoint *find_endpoint(const struct key_client *client, const char *region)
+{
+    for (unsigned i = 0; i < client->settings.service_count; i++) {
+        if (strcmp(client->endpoints[i].region, region) == 0) {
+            return &client->endpoints[i];
+        }
+    }
+    return NULL;
+}
+
+static void send_signed(struct call *call, const struct endpoint *endpoint, struct bytes body)
+{
+    struct key_client *client = call->client;
+    const struct credentials *own = &client->credentials;
+    struct http_header headers[CALL_HEADERS_MAX] = {
+        {"Host", endpoint->host},
+        {"Content-Type", "application/x-amz-json-1.1"},
+        {"X-Amz-Target", key_json_target(call->op)},
+    };
+    unsigned count = 3;
+
+    if (own->session_token[0] != '\0') {
+        headers[count++] = (struct http_header){"X-Amz-Security-Token", own->session_token};
+    }
+
+    const struct http_request request = {"POST", "/", headers, count, body};
+    const struct sigv4_credentials credentials = {own->access_key, own->secret_key,
+                                                  own->session_token[0] != '\0' ? own->session_token
+                                                                                : NULL};
+    const struct sigv4_scope scope = {endpoint->region, "kms"};
+    struct sigv4_signature signature;
+
+    if (sigv4_sign(&request, &credentials, &scope, clock_wall_ns() / 1000000000u, &signature)
+        != OK) {
+        snprintf(call->why, sizeof call->why,
+                 "the request cannot be signed with these credentials");
+        refuse_later(call);
+        return;
+    }
+    headers[count++] = (struct http_header){"X-Amz-Date", signature.date};
+    headers[count++] = (struct http_header){"Authorization", signature.authorization};
+
+    const struct http_call http = {.method = "POST",
+                                   .url = endpoint->url,
+                                   .headers = headers,
+                                   .header_count = count,
+                                   .body = body,
+                                   .on_answer = on_http,
+                                   .context = call};
+
+    (void)http_client_send(client->http, &http);
+}
+
+void key_client_ask(struct key_client *client, uint64_t ticket, const struct keys_request *request)
+{
+    struct call *call = calloc(1, sizeof *call);
+    const struct endpoint *endpoint = find_endpoint(client, request->region);
+
+    CHECK(call != NULL);
+    *call =
+        (struct call){.client = client, .next = client->calls, .ticket = ticket, .op = request->op};
+    client->calls = call;
+    if (endpoint == NULL) {
+        snprintf(call->why, sizeof call->why,
+                 "no key service is named for region %s: add --key-service %s=https://HOST:PORT",
+                 request->region, request->region);
+        refuse_later(call);
+        return;
+    }
+
+    char *body = key_json_request(request);
+
+    send_signed(call, endpoint, bytes_text(body));
+    key_json_free(body);
+}

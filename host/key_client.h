@@ -1,0 +1,58 @@
+/* How does a member reach the key services of the regions?
+ *
+ * Performs ASK_KEYS (node/keys.h) by the AWS KMS API: JSON 1.1 over HTTPS, SigV4. Which endpoint
+ * serves a region, and the CA of all of them, come from settings only: no peer can name one. Calls
+ * run side by side and end by themselves after 10 s.
+ *
+ * Only an answer that came through TLS from that endpoint is a refusal; silence, a cut, an HTTP 5xx,
+ * a signature that is not accepted (clocks differ!) and nonsense are E_KEY_UNREACHABLE: nobody who
+ * only disturbs the network can make a key look lost. */
+#ifndef SEALIFT_HOST_KEY_CLIENT_H
+#define SEALIFT_HOST_KEY_CLIENT_H
+
+#include "base/status.h"
+#include "base/trace.h"
+#include "node/keys.h"
+
+enum {
+    KEY_SERVICES_MAX = 32, /* one a region; AWS has some 36 */
+    KEY_WHY_MAX = 512,
+};
+
+struct event_base;
+struct key_client;
+
+struct key_service {
+    const char *region;
+    const char *url; /* https://HOST:PORT */
+};
+
+struct key_client_settings {
+    struct event_base *base;
+    const char *ca; /* NULL: the system's store */
+    struct key_service services[KEY_SERVICES_MAX];
+    unsigned service_count;
+    bool allow_plain; /* http:// to loopback, for tests: such answers authenticate nobody */
+    struct trace trace;
+    /* Once a call, from the loop; never from inside key_client_ask. */
+    void (*on_answer)(void *context, uint64_t ticket, enum status status,
+                      const struct keys_answer *answer);
+    void *context;
+};
+
+/* Takes AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN out of the environment and
+ * wipes them there. E_USAGE, with `why` (KEY_WHY_MAX): they are missing although a service is named,
+ * a URL without form, a CA that cannot be read. */
+NODISCARD enum status key_client_open(struct key_client **client,
+                                      const struct key_client_settings *settings, char *why);
+
+/* Calls under way get no answer. Wipes the credentials. */
+void key_client_close(struct key_client *client);
+
+/* Copies the request. */
+void key_client_ask(struct key_client *client, uint64_t ticket, const struct keys_request *request);
+
+/* What a service's error name means; `message` decides between two states of KMSInvalidState. */
+enum status key_client_status_of(const char *type, const char *message);
+
+#endif

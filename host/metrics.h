@@ -1,0 +1,23 @@
+/* A member's state as Prometheus text (exposition format 0.0.4), made from struct member_status. */
+#ifndef SEALIFT_HOST_METRICS_H
+#define SEALIFT_HOST_METRICS_H
+
+#include "base/bytes.h"
+#include "proto/control.h"
+
+enum { METRICS_TEXT_MAX = 128 * 1024 }; /* 64 feeds with 4 lines of at most 300 bytes */
+
+/* What only the host knows. */
+struct metrics_host {
+    bool memory_locked;
+    uint64_t link_count;
+    int64_t certificate_expires_at; /* UNIX seconds */
+    uint64_t spare_count;
+    uint64_t write_count, write_ns; /* of the disk: groups and the time they took */
+};
+
+/* `text` has room for METRICS_TEXT_MAX. */
+struct bytes metrics_format(const struct member_status *status, const struct metrics_host *host,
+                            char *text);
+
+#endif

@@ -1,0 +1,234 @@
+/* One table of options, one switch.
+ *
+ * Single settings may be repeated (the last wins, so the command line overrides the file), lists
+ * grow. What contradicts itself within one option is refused here; what contradicts the certificate
+ * or the limits is refused by those who know them. */
+#include "host/options.h"
+
+#include "base/check.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum option_key {
+    KEY_DATA = 0x1000,
+    KEY_LISTEN,
+    KEY_CA,
+    KEY_CERT,
+    KEY_KEY,
+    KEY_CONF,
+    KEY_METRICS,
+    KEY_SERVICE,
+    KEY_SERVICE_CA,
+    KEY_KMS_KEY,
+    KEY_ENCRYPTED,
+    KEY_NOT_ENCRYPTED,
+    KEY_CLUSTER,
+    KEY_WINDOW,
+    KEY_SEGMENT,
+    KEY_FEED_WINDOW,
+};
+
+const struct argp_option options_table[] = {
+    {"data", KEY_DATA, "DIR", 0, "Data folder", 0},
+    {"listen", KEY_LISTEN, "ADDRESS", 0, "HOST:PORT or unix:PATH where links come in (repeatable)",
+     0},
+    {"ca", KEY_CA, "FILE", 0, "The deployment's CA certificate (PEM)", 0},
+    {"cert", KEY_CERT, "FILE", 0, "This member's certificate; it says who this member is", 0},
+    {"key", KEY_KEY, "FILE", 0, "The private key of that certificate", 0},
+    {"conf", KEY_CONF, "FILE", 0, "Settings file: lines of OPTION = VALUE", 0},
+    {"metrics", KEY_METRICS, "HOST:PORT", 0, "Serve /metrics (loopback only)", 0},
+    {"key-service", KEY_SERVICE, "REGION=URL", 0,
+     "Where a region's key service answers, as https://HOST:PORT (repeatable). Credentials are "
+     "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN",
+     0},
+    {"key-service-ca", KEY_SERVICE_CA, "FILE", 0, "CA of the key services (default: the system's)",
+     0},
+    {"kms-key-id", KEY_KMS_KEY, "ID", 0, "KMS key of this region: id, ARN or alias", 0},
+    {"storage-encrypted", KEY_ENCRYPTED, NULL, 0, "Demand encryption at rest", 0},
+    {"no-storage-encrypted", KEY_NOT_ENCRYPTED, NULL, 0, "Demand none", 0},
+    {"cluster-id", KEY_CLUSTER, "ID", 0, "Resource id of this region's cluster", 0},
+    {"window-bytes", KEY_WINDOW, "SIZE", 0, "Memory for recent sealed batches", 0},
+    {"segment-bytes", KEY_SEGMENT, "SIZE", 0, "Size of a segment file", 0},
+    {"feed-window-bytes", KEY_FEED_WINDOW, "SIZE", 0,
+     "Unacknowledged bytes on the way to one replica", 0},
+    {NULL, 0, NULL, 0, NULL, 0},
+};
+
+static uint64_t parse_size(const char *text, const char *name, const struct argp_state *state)
+{
+    static const char units[] = "KMG";
+    char *end;
+
+    errno = 0;
+
+    const uint64_t number = strtoull(text, &end, 10);
+    const char *unit = *end != '\0' ? strchr(units, *end) : NULL;
+    const unsigned shift = unit == NULL ? 0 : 10 * (unsigned)(unit - units + 1);
+
+    if (errno != 0 || end == text || text[0] == '-' || number == 0
+        || (*end != '\0' && (unit == NULL || end[1] != '\0')) || number > (UINT64_MAX >> shift)) {
+        argp_error(state, "--%s %s: must be a size like 65536, 64K, 64M or 1G", name, text);
+    }
+    return number << shift;
+}
+
+static void add_listen(struct options *options, const char *address, const struct argp_state *state)
+{
+    if (options->listen_count == HOST_LISTEN_MAX) {
+        argp_error(state, "--listen: at most %d", HOST_LISTEN_MAX);
+    }
+    options->listen[options->listen_count++] = address;
+}
+
+/* REGION=URL is cut in two in place: argv is ours. */
+static void add_service(struct options *options, char *text, const struct argp_state *state)
+{
+    char *equals = strchr(text, '=');
+
+    if (equals == NULL || equals == text) {
+        argp_error(state, "--key-service %s: must be REGION=https://HOST:PORT", text);
+        return;
+    }
+    *equals = '\0';
+    for (unsigned i = 0; i < options->service_count; i++) {
+        if (strcmp(options->services[i].region, text) == 0) {
+            options->services[i].url = equals + 1;
+            return;
+        }
+    }
+    if (options->service_count == KEY_SERVICES_MAX) {
+        argp_error(state, "--key-service: at most %d", KEY_SERVICES_MAX);
+    }
+    options->services[options->service_count++] = (struct key_service){text, equals + 1};
+}
+
+static void set_text(const char **into, const char *text, size_t room, const char *name,
+                     const struct argp_state *state)
+{
+    if (text[0] == '\0' || strlen(text) >= room) {
+        argp_error(state, "--%s: must have 1 to %zu characters", name, room - 1);
+    }
+    *into = text;
+}
+
+static error_t parse_option(int key, char *text, struct argp_state *state)
+{
+    struct options *options = state->input;
+
+    switch (key) {
+    case KEY_DATA:
+        set_text(&options->data, text, PATH_MAX / 2, "data", state);
+        return 0;
+    case KEY_LISTEN:
+        add_listen(options, text, state);
+        return 0;
+    case KEY_CA:
+        options->tls.ca = text;
+        return 0;
+    case KEY_CERT:
+        options->tls.certificate = text;
+        return 0;
+    case KEY_KEY:
+        options->tls.key = text;
+        return 0;
+    case KEY_CONF:
+        return 0; /* read already */
+    case KEY_METRICS:
+        options->metrics = text;
+        return 0;
+    case KEY_SERVICE:
+        add_service(options, text, state);
+        return 0;
+    case KEY_SERVICE_CA:
+        options->service_ca = text;
+        return 0;
+    case KEY_KMS_KEY:
+        set_text(&options->key, text, KEY_ARN_TEXT_MAX, "kms-key-id", state);
+        return 0;
+    case KEY_ENCRYPTED:
+        options->encrypted = WISH_YES;
+        return 0;
+    case KEY_NOT_ENCRYPTED:
+        options->encrypted = WISH_NO;
+        return 0;
+    case KEY_CLUSTER:
+        set_text(&options->cluster, text, CLUSTER_TEXT_MAX, "cluster-id", state);
+        return 0;
+    case KEY_WINDOW:
+        options->window_bytes = parse_size(text, "window-bytes", state);
+        return 0;
+    case KEY_SEGMENT:
+        options->segment_bytes = parse_size(text, "segment-bytes", state);
+        return 0;
+    case KEY_FEED_WINDOW:
+        options->feed_window_bytes = parse_size(text, "feed-window-bytes", state);
+        return 0;
+    case ARGP_KEY_END:
+        options_check(options, state);
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+const struct argp options_argp = {options_table, parse_option, NULL, NULL, NULL, NULL, NULL};
+
+void options_check(const struct options *options, const struct argp_state *state)
+{
+    const struct {
+        const char *name, *value;
+    } needed[] = {{"data", options->data},
+                  {"ca", options->tls.ca},
+                  {"cert", options->tls.certificate},
+                  {"key", options->tls.key}};
+
+    for (unsigned i = 0; i < COUNT_OF(needed); i++) {
+        if (needed[i].value == NULL) {
+            argp_error(state, "--%s is missing", needed[i].name);
+        }
+    }
+    if (options->segment_bytes % 4096 != 0) {
+        argp_error(state, "--segment-bytes must be a multiple of 4096");
+    }
+    if (options->encrypted == WISH_NO && options->key != NULL) {
+        argp_error(state, "--no-storage-encrypted contradicts --kms-key-id: a cluster that is not "
+                          "encrypted has no key");
+    }
+}
+
+void options_parse(const struct argp *own, const struct argp_option *own_table, struct conf *conf,
+                   int argc, char **argv, void *input)
+{
+    const struct argp_option *const known[] = {own_table, options_table, NULL};
+    char why[CONF_WHY_MAX];
+
+    argp_err_exit_status = OPTIONS_EXIT_USAGE;
+    if (conf_gather(conf, argc, argv, known, why) != OK) {
+        fprintf(stderr, "%s: %s\n", argv[0], why);
+        exit(OPTIONS_EXIT_USAGE);
+    }
+    argp_parse(own, conf->count, conf->arguments, 0, NULL, input);
+}
+
+void options_apply(const struct options *options, struct member_settings *settings)
+{
+    settings->encrypted = options->encrypted;
+    if (options->key != NULL) {
+        snprintf(settings->key, sizeof settings->key, "%s", options->key);
+    }
+    if (options->cluster != NULL) {
+        snprintf(settings->cluster, sizeof settings->cluster, "%s", options->cluster);
+    }
+    if (options->window_bytes != 0) {
+        settings->window_bytes = options->window_bytes;
+    }
+    if (options->segment_bytes != 0) {
+        settings->segment_bytes = options->segment_bytes;
+    }
+    if (options->feed_window_bytes != 0) {
+        settings->feed_window_bytes = options->feed_window_bytes;
+    }
+}
