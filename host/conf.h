@@ -1,9 +1,9 @@
 /* How are a daemon's settings read from a file?
  *
  * One `key = value` a line, where the keys are the long options of the command line; a key may be
- * repeated where the option may. Comments begin with # or ; at the start of a line; values may stand
- * in double quotes. An option without a value takes yes or no. The lines become arguments in front
- * of those that were typed, so that the command line has the last word. */
+ * repeated where the option may. Comments begin with # or ; at the start of a line; values may
+ * stand in double quotes. An option without a value takes yes or no. The lines become arguments in
+ * front of those that were typed, so that the command line has the last word. */
 #ifndef SEALIFT_HOST_CONF_H
 #define SEALIFT_HOST_CONF_H
 

@@ -1,7 +1,7 @@
 /* From settings to a running member, for both daemons: the order of things and their mistakes.
  *
- * lock the process down; read our own certificate (it says who we are); check the settings; open the
- * data folder; create the node in one block of memory; open the world; run. Each refusal is one
+ * lock the process down; read our own certificate (it says who we are); check the settings; open
+ * the data folder; create the node in one block of memory; open the world; run. Each refusal is one
  * sentence on standard error and exit code 1. */
 #ifndef SEALIFT_HOST_DAEMON_H
 #define SEALIFT_HOST_DAEMON_H

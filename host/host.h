@@ -5,7 +5,8 @@
  * from the loop, and no step is ever begun inside another. A world has only what its settings give
  * it: without a store there is no disk, without a claim no coordinator.
  *
- * SIGTERM and SIGINT are STOP, the second time the end at once; SIGHUP reads the certificates again. */
+ * SIGTERM and SIGINT are STOP, the second time the end at once; SIGHUP reads the certificates
+ * again. */
 #ifndef SEALIFT_HOST_HOST_H
 #define SEALIFT_HOST_HOST_H
 

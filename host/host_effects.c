@@ -1,8 +1,8 @@
 /* One effect, one call; and one step at a time.
  *
- * What is answered at once (a claim) waits in the host until the loop comes round: the node is never
- * stepped from inside its own step. An effect that this world has no part for (a SAVE without a
- * catalog, a WRITE without a store) is a bug of whoever put the two together. */
+ * What is answered at once (a claim) waits in the host until the loop comes round: the node is
+ * never stepped from inside its own step. An effect that this world has no part for (a SAVE
+ * without a catalog, a WRITE without a store) is a bug of whoever put the two together. */
 #include "host/host_parts.h"
 
 #include "base/check.h"

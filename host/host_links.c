@@ -1,9 +1,9 @@
 /* Links: from the transport's callbacks to events, from effects to the transport.
  *
  * A link that comes up gets a slot and a number that is never used again, so that an effect for a
- * link that has gone meanwhile finds nothing and does nothing. Before `up` a link belongs to whoever
- * began it: a dial that fails is a LINK_DOWN of link 0, a stranger whose handshake fails is only
- * traced. After a HANG_UP the node hears no more of that link. */
+ * link that has gone meanwhile finds nothing and does nothing. Before `up` a link belongs to
+ * whoever began it: a dial that fails is a LINK_DOWN of link 0, a stranger whose handshake fails
+ * is only traced. After a HANG_UP the node hears no more of that link. */
 #include "host/host_parts.h"
 
 #include "base/check.h"

@@ -1,5 +1,5 @@
-/* What the parts of the host know of each other: host.c (life), host_links.c (links), host_effects.c
- * (effects). Nobody else includes this. */
+/* What the parts of the host know of each other: host.c (life), host_links.c (links),
+ * host_effects.c (effects). Nobody else includes this. */
 #ifndef SEALIFT_HOST_HOST_PARTS_H
 #define SEALIFT_HOST_HOST_PARTS_H
 

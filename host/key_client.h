@@ -4,9 +4,9 @@
  * serves a region, and the CA of all of them, come from settings only: no peer can name one. Calls
  * run side by side and end by themselves after 10 s.
  *
- * Only an answer that came through TLS from that endpoint is a refusal; silence, a cut, an HTTP 5xx,
- * a signature that is not accepted (clocks differ!) and nonsense are E_KEY_UNREACHABLE: nobody who
- * only disturbs the network can make a key look lost. */
+ * Only an answer that came through TLS from that endpoint is a refusal; silence, a cut, an HTTP
+ * 5xx, a signature that is not accepted (clocks differ!) and nonsense are E_KEY_UNREACHABLE:
+ * nobody who only disturbs the network can make a key look lost. */
 #ifndef SEALIFT_HOST_KEY_CLIENT_H
 #define SEALIFT_HOST_KEY_CLIENT_H
 
@@ -41,8 +41,8 @@ struct key_client_settings {
 };
 
 /* Takes AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN out of the environment and
- * wipes them there. E_USAGE, with `why` (KEY_WHY_MAX): they are missing although a service is named,
- * a URL without form, a CA that cannot be read. */
+ * wipes them there. E_USAGE, with `why` (KEY_WHY_MAX): they are missing although a service is
+ * named, a URL without form, a CA that cannot be read. */
 NODISCARD enum status key_client_open(struct key_client **client,
                                       const struct key_client_settings *settings, char *why);
 

@@ -1,7 +1,7 @@
 /* The bodies of GenerateDataKey, Decrypt and Encrypt: AWS KMS API reference, JSON 1.1.
  *
- * jansson keeps its values in ordinary memory; key_json_init gives it an allocator that wipes what it
- * frees, since some of it is a data key. */
+ * jansson keeps its values in ordinary memory; key_json_init gives it an allocator that wipes what
+ * it frees, since some of it is a data key. */
 #ifndef SEALIFT_HOST_KEY_JSON_H
 #define SEALIFT_HOST_KEY_JSON_H
 

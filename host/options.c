@@ -169,7 +169,7 @@ static error_t parse_option(int key, char *text, struct argp_state *state)
     case ARGP_KEY_END:
         options_check(options, state);
         return 0;
-    default:
+    default: /* number: keys of argp */
         return ARGP_ERR_UNKNOWN;
     }
 }

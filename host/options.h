@@ -1,8 +1,8 @@
 /* What every daemon that hosts a member is told, on the command line or in a file.
  *
- * `options_argp` is a child parser (argp) for both daemons; its input is a struct options. Sizes take
- * K, M or G. Texts are borrowed from the arguments. Mistakes end the process with exit code 2 and one
- * sentence, as argp does. */
+ * `options_argp` is a child parser (argp) for both daemons; its input is a struct options. Sizes
+ * take K, M or G. Texts are borrowed from the arguments. Mistakes end the process with exit code 2
+ * and one sentence, as argp does. */
 #ifndef SEALIFT_HOST_OPTIONS_H
 #define SEALIFT_HOST_OPTIONS_H
 
