@@ -163,15 +163,16 @@ static enum status check(struct primary *primary, const struct client *client,
 }
 
 /* A message that contradicts itself ends the link; anything else is between us and the caller. */
-static void refuse(const struct client *client, const struct append *append, enum status why,
-                   const char *text, struct effects *fx)
+static void refuse(struct primary *primary, struct client *client, const struct append *append,
+                   enum status why, const char *text, struct effects *fx)
 {
     const bool ends = why == E_MALFORMED || why == E_PROTOCOL || why == E_TRUNCATED;
 
     clients_refuse(fx, client->link, ends ? 0 : append->request, why, "%s",
                    text[0] != '\0' ? text : status_text(why));
     if (ends) {
-        effects_hang_up(fx, client->link, why);
+        effects_hang_up(fx, client->link, OK); /* a goodbye: the REFUSED must still arrive */
+        clients_on_link_down(&primary->member, client);
     }
 }
 
@@ -284,7 +285,7 @@ void intake_on_append(struct primary *primary, struct client *client, const stru
 
     if (status != OK) {
         line_leave(line, place);
-        refuse(client, &message.append, status, text, fx);
+        refuse(primary, client, &message.append, status, text, fx);
     } else if (line_must_wait(line, place) || !take(primary, client, &message, fx)) {
         line_wait(line, place, client->link, fx);
     } else {
