@@ -272,19 +272,32 @@ CODEC(consumed)
 CODEC(read_end)
 CODEC(member_status)
 
-#define KIND(name) \
+#define KIND(name, type) \
     { \
-#name, bytes_##name, encode_##name, decode_##name, fill_##name \
+#name, type, bytes_##name, encode_##name, decode_##name, fill_##name \
     }
 
 const struct sample_kind sample_kinds[SAMPLES] = {
-    KIND(greet),         KIND(keys_message),  KIND(keys_stored),
-    KIND(proof),         KIND(resume),        KIND(segment_message),
-    KIND(batch_message), KIND(ack),           KIND(commit),
-    KIND(bye),           KIND(hello),         KIND(welcome),
-    KIND(append),        KIND(appended),      KIND(refused),
-    KIND(read_message),  KIND(records),       KIND(consumed),
-    KIND(read_end),      KIND(member_status),
+    KIND(greet, MESSAGE_GREET),
+    KIND(keys_message, MESSAGE_KEYS),
+    KIND(keys_stored, MESSAGE_KEYS_STORED),
+    KIND(proof, MESSAGE_PROOF),
+    KIND(resume, MESSAGE_RESUME),
+    KIND(segment_message, MESSAGE_SEGMENT),
+    KIND(batch_message, MESSAGE_BATCH),
+    KIND(ack, MESSAGE_ACK),
+    KIND(commit, MESSAGE_COMMIT),
+    KIND(bye, MESSAGE_BYE),
+    KIND(hello, MESSAGE_HELLO),
+    KIND(welcome, MESSAGE_WELCOME),
+    KIND(append, MESSAGE_APPEND),
+    KIND(appended, MESSAGE_APPENDED),
+    KIND(refused, MESSAGE_REFUSED),
+    KIND(read_message, MESSAGE_READ),
+    KIND(records, MESSAGE_RECORDS),
+    KIND(consumed, MESSAGE_CONSUMED),
+    KIND(read_end, MESSAGE_READ_END),
+    KIND(member_status, MESSAGE_STATUS_IS),
 };
 
 struct proto_scratch *sample_scratch(void)

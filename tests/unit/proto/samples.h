@@ -7,6 +7,7 @@
 
 #include "base/prng.h"
 #include "proto/control.h"
+#include "proto/message.h"
 #include "proto/ship.h"
 
 enum { SAMPLES = 20, SAMPLE_BYTES_MAX = 1 << 19 };
@@ -36,6 +37,7 @@ union sample_message {
 
 struct sample_kind {
     const char *name;
+    unsigned type; /* enum message_type */
     size_t (*bytes)(const union sample_message *message);
     struct bytes (*encode)(const union sample_message *message, void *into);
     enum status (*decode)(union sample_message *message, struct bytes head,
