@@ -1,0 +1,174 @@
+/* What a primary makes of a disk that is not as it left it. */
+#include "base/check.h"
+#include "tests/unit/primary/scene.h"
+
+#include <stdlib.h>
+
+/* Fourteen records in several segments, all of them released, then stopped dead. */
+static void write_some(struct scene *scene)
+{
+    struct appended appended;
+
+    scene_init(scene);
+    scene_start(scene);
+    const link_t client = scene_client(scene);
+
+    for (unsigned i = 1; i <= 14; i++) {
+        scene_append(scene, client, 3, i, 10000, NULL);
+        fake_run(&scene->world);
+        NEED(scene_appended(scene, client, &appended) && appended.first_lsn == i);
+    }
+    NEED(scene_status(scene).segment >= 2);
+    scene_crash(scene, false);
+}
+
+static unsigned newest(const struct scene *scene)
+{
+    unsigned segment = 0;
+
+    while (scene->world.segments[segment + 1].exists) {
+        segment++;
+    }
+    return segment;
+}
+
+static uint8_t *at(struct scene *scene, unsigned segment, size_t offset)
+{
+    NEED(offset < scene->world.segments[segment].size);
+    return scene->world.segments[segment].data + offset;
+}
+
+TEST(a_flipped_bit_in_a_released_batch_is_never_cut_away)
+{
+    struct scene scene;
+
+    write_some(&scene);
+    *at(&scene, newest(&scene), 4096 + 100) ^= 1; /* its checkpoint: batches behind it are good */
+    scene_start(&scene);
+    EXPECT(scene.world.halted && scene.world.halt_why == E_DAMAGED);
+    EXPECT(strstr(scene.world.halt_text, "committed-damage") != NULL);
+    EXPECT(scene.world.quarantined == 0);
+    scene_free(&scene);
+}
+
+TEST(a_torn_last_batch_is_set_aside_and_cut)
+{
+    struct scene scene;
+    struct appended appended;
+
+    write_some(&scene);
+    scene_start(&scene);
+    link_t client = scene_client(&scene);
+
+    scene.world.hold_writes = true;
+    scene_append(&scene, client, 3, 15, 10000, NULL);
+    scene_crash(&scene, true);
+    scene.world.quarantined = scene.world.synced = 0;
+    for (unsigned i = 0; i < 3; i++) { /* the next header cuts it: copied once */
+        scene_start(&scene);
+        NEED(!scene.world.halted);
+        EXPECT(scene_status(&scene).durable_lsn == 14);
+        EXPECT(scene.world.quarantined == 1 && scene.world.synced == i + 1);
+        scene_crash(&scene, false);
+    }
+    scene_start(&scene);
+    client = scene_client(&scene);
+    scene_append(&scene, client, 3, 15, 10000, NULL);
+    fake_run(&scene.world);
+    NEED(scene_appended(&scene, client, &appended));
+    EXPECT(appended.first_lsn == 15);
+    scene_free(&scene);
+}
+
+TEST(headers_are_checked_field_by_field)
+{
+    static const struct {
+        size_t offset;
+        enum status why;
+    } cases[] = {{0, E_DAMAGED}, {30, E_DAMAGED}, {140, E_DAMAGED}, {2844, E_DAMAGED}};
+
+    for (unsigned i = 0; i < COUNT_OF(cases); i++) {
+        struct scene scene;
+
+        write_some(&scene);
+        *at(&scene, 1, cases[i].offset) ^= 1;
+        scene_start(&scene);
+        EXPECT(scene.world.halted && scene.world.halt_why == cases[i].why);
+        EXPECT(strstr(scene.world.halt_text, "segment 1 ") != NULL);
+        scene_free(&scene);
+    }
+}
+
+TEST(segments_that_were_swapped_are_found)
+{
+    struct scene scene;
+
+    write_some(&scene);
+    const struct fake_file first = scene.world.segments[1];
+
+    scene.world.segments[1] = scene.world.segments[2];
+    scene.world.segments[2] = first;
+    scene_start(&scene);
+    EXPECT(scene.world.halted && scene.world.halt_why == E_DAMAGED);
+    scene_free(&scene);
+}
+
+TEST(a_last_segment_that_is_gone_is_missed)
+{
+    struct scene scene;
+
+    write_some(&scene);
+    scene_start(&scene); /* this reign's start notes what was durable */
+    scene_crash(&scene, false);
+    /* The newest one alone holds nothing yet: a start that died before its header looks the same.
+     */
+    scene.world.segments[newest(&scene)].exists = false;
+    for (unsigned segment = newest(&scene); segment > 0; segment--) {
+        scene.world.segments[segment].exists = false;
+        scene_start(&scene);
+        EXPECT(scene.world.halted
+               && (scene.world.halt_why == E_MISSING || scene.world.halt_why == E_DAMAGED
+                   || scene.world.halt_why == E_COPIED_FOLDER));
+        scene_crash(&scene, false);
+    }
+    scene_free(&scene);
+}
+
+TEST(bytes_that_another_life_of_the_file_left_are_a_clean_tail)
+{
+    struct scene scene;
+
+    write_some(&scene);
+    struct fake_file *file = &scene.world.segments[newest(&scene)];
+    const size_t size = file->size;
+
+    file->data = realloc(file->data, size + 65536);
+    NEED(file->data != NULL);
+    memset(file->data + size, 0, 65536);
+    memcpy(file->data + size + 8192, scene.world.segments[0].data + 4096, 8192);
+    file->size = size + 65536;
+    scene_start(&scene);
+    EXPECT(!scene.world.halted);
+    EXPECT(scene.world.quarantined == 0);
+    EXPECT(scene_status(&scene).durable_lsn == 14);
+    scene_free(&scene);
+}
+
+/* No quadratic loops: a hundred segments, most of them of starts that wrote nothing more than a
+ * header. */
+TEST(a_folder_of_many_segments_opens_with_one_read_each)
+{
+    struct scene scene;
+
+    write_some(&scene);
+    for (unsigned i = 0; i < 100; i++) {
+        scene_start(&scene);
+        NEED(!scene.world.halted);
+        scene_crash(&scene, false);
+    }
+    scene.world.events = 0;
+    scene_start(&scene);
+    EXPECT(!scene.world.halted);
+    EXPECT(scene.world.events < 3 * newest(&scene));
+    scene_free(&scene);
+}
