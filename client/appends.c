@@ -1,8 +1,8 @@
 /* Add, send, hear, call back.
  *
- * A message is closed when the next record would make it larger than batch_bytes, has another level,
- * or is large itself. A poll sends the open one early while fewer than EARLY_MESSAGES are in flight,
- * so that one record alone does not wait and many records share their messages. */
+ * A message is closed when the next record would make it larger than batch_bytes, has another
+ * level, or is large itself. A poll sends the open one early while fewer than EARLY_MESSAGES are in
+ * flight, so that one record alone does not wait and many records share their messages. */
 #include "client/appends.h"
 
 #include "base/check.h"
@@ -115,10 +115,10 @@ static bool fits(const struct appends *appends, const struct append_message *mes
                  bool has_level, struct level level)
 {
     return message->count < APPEND_COUNT_MAX
-        && message->bodies_size + size + 4 * ((size_t)message->count + 1) <= appends->batch_bytes
-        && message->has_level == has_level
-        && (!has_level
-            || (message->level.kind == level.kind && message->level.count == level.count));
+           && message->bodies_size + size + 4 * ((size_t)message->count + 1) <= appends->batch_bytes
+           && message->has_level == has_level
+           && (!has_level
+               || (message->level.kind == level.kind && message->level.count == level.count));
 }
 
 static void put(struct appends *appends, struct append_message *message,
@@ -270,7 +270,7 @@ static bool on_appended(struct appends *appends, const struct message *message)
 static bool can_be_retried(enum status why)
 {
     return why == E_NOT_READY || why == E_NOT_WRITER || why == E_FULL || why == E_INDEFINITE
-        || why == E_BUSY;
+           || why == E_BUSY;
 }
 
 static bool on_refused(struct appends *appends, const struct message *message)
@@ -290,9 +290,8 @@ static bool on_refused(struct appends *appends, const struct message *message)
         return false;
     }
     answer(appends, found,
-           &(struct sealift_appended){.status = SEALIFT_REFUSED,
-                                      .name = status_name(refused.why),
-                                      .text = refused.text});
+           &(struct sealift_appended){
+               .status = SEALIFT_REFUSED, .name = status_name(refused.why), .text = refused.text});
     return true;
 }
 

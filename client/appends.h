@@ -15,7 +15,7 @@ struct append_waiter {
 };
 
 struct append_message {
-    bool closed;   /* no record is added any more */
+    bool closed; /* no record is added any more */
     bool answered;
     bool has_level;
     struct level level;

@@ -1,6 +1,6 @@
 /* Asks, hands records to the callback one by one, and says what was consumed.
  *
- * Requests of readings have their top bit set, so that no answer is ever taken for one to an append.
+ * Requests of readings have their top bit set, so that no answer is taken for one to an append.
  * The callback may stop the reading; what is still on its way is then skipped by its request. */
 #include "client/reading.h"
 
@@ -28,8 +28,8 @@ static void ask(struct reading_state *reading)
                                          .window_bytes = READ_WINDOW_BYTES};
     uint8_t head[HEAD_BYTES_MAX];
 
-    session_send(reading->session, MESSAGE_READ, read_message_encode(&message, head),
-                 bytes_none(), bytes_none());
+    session_send(reading->session, MESSAGE_READ, read_message_encode(&message, head), bytes_none(),
+                 bytes_none());
 }
 
 void reading_begin(struct reading_state *reading, const struct sealift_reading *order)
@@ -61,8 +61,8 @@ static void say_consumed(struct reading_state *reading)
                                       .through_lsn = reading->next - 1};
     uint8_t head[HEAD_BYTES_MAX];
 
-    session_send(reading->session, MESSAGE_CONSUMED, consumed_encode(&consumed, head),
-                 bytes_none(), bytes_none());
+    session_send(reading->session, MESSAGE_CONSUMED, consumed_encode(&consumed, head), bytes_none(),
+                 bytes_none());
 }
 
 /* E_GAP where the records do not follow what we had; else what the lengths and bodies say. */

@@ -1,4 +1,4 @@
-/* One reading under way: READ, RECORDS, CONSUMED, and on a new link READ again from the next LSN. */
+/* One reading under way: READ, RECORDS, CONSUMED; on a new link READ again from the next LSN. */
 #ifndef SEALIFT_CLIENT_READING_H
 #define SEALIFT_CLIENT_READING_H
 

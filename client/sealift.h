@@ -1,17 +1,18 @@
 /* libsealift: append to a Sealift WAL, and read it.
  *
  * Sharp edges first:
- *   - One handle belongs to one thread at a time. Nothing happens between calls: callbacks run inside
- *     sealift_append, sealift_poll, sealift_flush and sealift_drain, and may call sealift_append.
+ *   - One handle belongs to one thread at a time. Nothing happens between calls: callbacks run
+ *     inside sealift_poll, sealift_drain and sealift_read, and may call sealift_append.
  *   - An append is done when its callback says so, not when sealift_append returns.
- *   - SEALIFT_UNKNOWN is neither yes nor no: the record may be there. Only a handle that gave up for
- *     good says it. Until then a lost link is dialed again and whatever was not answered is sent
- *     again with its producer and sequence, so that it lands once.
+ *   - SEALIFT_UNKNOWN is neither yes nor no: the record may be there. Only a handle that gave up
+ *     for good says it. Until then a lost link is dialed again, and whatever was not answered is
+ *     sent again with its producer and sequence, so that it lands once.
  *   - Memory is bounded by in_flight_bytes and the records that are larger than batch_bytes.
  *
  * A record is 1 byte to 8 MiB. Its LSN is dense and starts at 1. Durability: "local", "quorum:K",
- * "region:N"; a level that cannot be met waits, or is refused where it never can be. Links are TLS 1.3
- * with a certificate of the deployment on both sides; on a UNIX socket the peer's uid decides. */
+ * "region:N"; a level that cannot be met waits, or is refused where it never can be. Links are
+ * TLS 1.3 with a certificate of the deployment on both sides; on a UNIX socket the peer's uid
+ * decides. */
 #ifndef SEALIFT_CLIENT_SEALIFT_H
 #define SEALIFT_CLIENT_SEALIFT_H
 
@@ -33,12 +34,12 @@ enum {
 
 enum sealift_status {
     SEALIFT_OK,
-    SEALIFT_FULL,        /* too much in flight: poll, then try again */
-    SEALIFT_TIMEOUT,     /* nothing more happened in the given time */
-    SEALIFT_REFUSED,     /* the member said no; name and text say why */
-    SEALIFT_UNKNOWN,     /* given up without an answer: it may or may not have happened */
+    SEALIFT_FULL, /* too much in flight: poll, then try again */
+    SEALIFT_TIMEOUT, /* nothing more happened in the given time */
+    SEALIFT_REFUSED, /* the member said no; name and text say why */
+    SEALIFT_UNKNOWN, /* given up without an answer: it may or may not have happened */
     SEALIFT_UNREACHABLE, /* no member could be reached, or none would talk to us */
-    SEALIFT_USAGE,       /* the call itself is wrong */
+    SEALIFT_USAGE, /* the call itself is wrong */
 };
 
 struct sealift; /* a handle */
@@ -46,9 +47,9 @@ struct sealift; /* a handle */
 struct sealift_options {
     const char *addresses[SEALIFT_ADDRESSES_MAX]; /* HOST:PORT or unix:PATH, tried in turn */
     const char *ca, *certificate, *key; /* PEM files; not needed for unix: */
-    uint32_t batch_bytes;      /* records travel in messages of up to this; 0: 65,536 */
-    uint64_t in_flight_bytes;  /* appended and not answered; 0: 16 MiB */
-    uint32_t give_up_ms;       /* without any link for so long: give up; 0: 30,000 */
+    uint32_t batch_bytes; /* records travel in messages of up to this; 0: 65,536 */
+    uint64_t in_flight_bytes; /* appended and not answered; 0: 16 MiB */
+    uint32_t give_up_ms; /* without any link for so long: give up; 0: 30,000 */
 };
 
 /* Does not wait for the link: the first poll does. NULL where the options or the files are wrong;
@@ -60,7 +61,7 @@ SEALIFT_API void sealift_close(struct sealift *sealift);
 
 struct sealift_appended {
     enum sealift_status status; /* OK, REFUSED or UNKNOWN */
-    uint64_t lsn;     /* 0: it had landed before, and its place is no longer known */
+    uint64_t lsn; /* 0: it had landed before, and its place is no longer known */
     const char *name; /* "E_LEVEL", ...; "" where OK */
     const char *text; /* a sentence; "" where OK */
 };
@@ -70,7 +71,7 @@ typedef void sealift_on_appended(void *context, const struct sealift_appended *a
 struct sealift_record {
     const void *data; /* copied */
     size_t size;
-    const char *durability;    /* NULL: the cluster's own level */
+    const char *durability; /* NULL: the cluster's own level */
     sealift_on_appended *done; /* may be NULL */
     void *context;
 };
@@ -97,14 +98,14 @@ typedef bool sealift_on_record(void *context, uint64_t lsn, const void *data, si
 
 struct sealift_reading {
     uint64_t from_lsn; /* 0: from the first there is */
-    bool follow;       /* wait for more at the end */
+    bool follow; /* wait for more at the end */
     sealift_on_record *record;
     void *context;
 };
 
-/* Reads until the end (OK), until the callback has had enough (OK), for ever with `follow`, or until
- * REFUSED or UNREACHABLE (sealift_why). A lost link is dialed again and reading goes on at the next
- * LSN. `sealift_stop` from a signal handler ends it (OK). */
+/* Reads until the end (OK), until the callback has had enough (OK), for ever with `follow`, or
+ * until REFUSED or UNREACHABLE (sealift_why). A lost link is dialed again and reading goes on at
+ * the next LSN. `sealift_stop` from a signal handler ends it (OK). */
 SEALIFT_API enum sealift_status sealift_read(struct sealift *sealift,
                                              const struct sealift_reading *reading);
 

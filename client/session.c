@@ -54,7 +54,7 @@ void session_fail(struct session *session, enum status why, const char *text)
 static bool is_hopeless(enum status why)
 {
     return why == E_CERTIFICATE || why == E_EXPIRED || why == E_IDENTITY || why == E_DEPLOYMENT
-        || why == E_LINEAGE || why == E_USAGE || why == E_VERSION;
+           || why == E_LINEAGE || why == E_USAGE || why == E_VERSION;
 }
 
 static void schedule(struct session *session, enum status why)
@@ -186,9 +186,8 @@ static void on_alarm(evutil_socket_t fd, short what, void *context)
     (void)context; /* its only use is to end a loop that waits */
 }
 
-static enum status take_addresses(struct session *session,
-                                  const struct session_settings *settings, bool *needs_tls,
-                                  char *text)
+static enum status take_addresses(struct session *session, const struct session_settings *settings,
+                                  bool *needs_tls, char *text)
 {
     for (unsigned i = 0; i < SEALIFT_ADDRESSES_MAX && settings->addresses[i] != NULL; i++) {
         const char *address = settings->addresses[i];
@@ -208,8 +207,7 @@ static enum status take_addresses(struct session *session,
     return OK;
 }
 
-static enum status load_identity(struct session *session, const struct tls_files *files,
-                                 char *text)
+static enum status load_identity(struct session *session, const struct tls_files *files, char *text)
 {
     char why[TRANSPORT_WHY_MAX] = "";
 

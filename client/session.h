@@ -34,8 +34,8 @@ struct session {
     struct event_base *base;
     struct link_loop *loop;
     struct tls_identity *identity; /* NULL where all addresses are unix: */
-    struct event *retry;           /* dial again, or give up waiting for WELCOME */
-    struct event *alarm;           /* the end of session_wait */
+    struct event *retry; /* dial again, or give up waiting for WELCOME */
+    struct event *alarm; /* the end of session_wait */
     struct link *link;
     bool is_up;
     struct welcome welcome;

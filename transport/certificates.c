@@ -74,6 +74,9 @@ enum status certificate_make_ca(struct certificate *ca, const char *deployment,
     }
     snprintf(name, sizeof name, "%.50s CA", deployment);
     certificate_begin(ca, name, validity);
+    CHECK(X509_NAME_add_entry_by_txt(X509_get_subject_name(ca->x509), "O", MBSTRING_ASC,
+                                     (const unsigned char *)deployment, -1, -1, 0)
+          == 1);
     CHECK(X509_set_issuer_name(ca->x509, X509_get_subject_name(ca->x509)) == 1);
     certificate_extend(ca->x509, ca->x509, NID_basic_constraints, "critical,CA:TRUE,pathlen:0");
     certificate_extend(ca->x509, ca->x509, NID_key_usage, "critical,keyCertSign,cRLSign");
@@ -204,4 +207,12 @@ struct certificate_validity certificate_validity_of(const struct x509_st *x509)
 {
     return (struct certificate_validity){.not_before = seconds_of(X509_get0_notBefore(x509)),
                                          .not_after = seconds_of(X509_get0_notAfter(x509))};
+}
+
+enum status certificate_deployment(struct x509_st *ca, char *deployment)
+{
+    const int size = X509_NAME_get_text_by_NID(X509_get_subject_name(ca), NID_organizationName,
+                                               deployment, DEPLOYMENT_TEXT_MAX);
+
+    return size > 0 && size < DEPLOYMENT_TEXT_MAX - 1 ? OK : E_IDENTITY;
 }

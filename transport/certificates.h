@@ -65,6 +65,10 @@ void certificate_free(struct certificate *certificate);
 /* The only URI SAN, parsed. E_IDENTITY: none, two or more, or one that is no identity. */
 NODISCARD enum status certificate_identity(const struct x509_st *x509, struct identity *identity);
 
+/* Whose CA it is: its subject's organization, into a text of DEPLOYMENT_TEXT_MAX; else
+ * E_IDENTITY. */
+NODISCARD enum status certificate_deployment(struct x509_st *ca, char *deployment);
+
 struct certificate_validity certificate_validity_of(const struct x509_st *x509);
 
 #endif

@@ -1,0 +1,325 @@
+/* `sealift append`: standard input or files, cut into records, appended in order.
+ *
+ * Ends when everything was answered. A refused record ends it with its number and the reason; what
+ * was acknowledged before stays. While input is slow, records are sent as they come. */
+#include "base/check.h"
+#include "base/level.h"
+#include "cli/connect.h"
+#include "cli/slice.h"
+#include "cli/verbs.h"
+#include "client/session.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { OPTION_FRAMES = 0x200, OPTION_LINES, OPTION_RAW, OPTION_TO, OPTION_JSON, FILES_MAX = 4096 };
+
+struct append_order {
+    struct connect connect;
+    enum slice_kind kind;
+    size_t raw_bytes;
+    const char *durability;
+    bool json, quiet;
+    const char *files[FILES_MAX];
+    unsigned file_count;
+};
+
+struct append_run {
+    struct sealift *sealift;
+    const struct append_order *order;
+    uint64_t records, bytes, acked;
+    uint64_t first_lsn, last_lsn;
+    bool failed;
+    char why[SEALIFT_TEXT_MAX];
+    struct instant begun, said;
+};
+
+static struct sealift *running; /* for the signal handler alone */
+
+static void on_signal(int signal)
+{
+    (void)signal;
+    if (running != NULL) {
+        sealift_stop(running);
+    }
+}
+
+static void on_appended(void *context, const struct sealift_appended *appended)
+{
+    struct append_run *run = context;
+
+    if (appended->status == SEALIFT_OK) {
+        run->acked++;
+        if (appended->lsn != 0) {
+            run->first_lsn = run->first_lsn == 0 ? appended->lsn : run->first_lsn;
+            run->last_lsn = appended->lsn;
+        }
+    } else if (!run->failed) {
+        run->failed = true;
+        snprintf(run->why, sizeof run->why, "record %" PRIu64 ": %.400s (%s)", run->acked + 1,
+                 appended->text, appended->name);
+    }
+}
+
+static double seconds_since(struct instant begun)
+{
+    return (double)instant_since(begun, session_now()).ns / 1e9;
+}
+
+static void say_progress(struct append_run *run)
+{
+    const bool terminal = isatty(STDERR_FILENO);
+    const struct span gap = terminal ? SPAN_MS(200) : SPAN_S(5);
+
+    if (run->order->quiet || !instant_reached(instant_add(run->said, gap), session_now())) {
+        return;
+    }
+    run->said = session_now();
+    const double seconds = seconds_since(run->begun);
+
+    fprintf(stderr, "%s%" PRIu64 " records appended, %" PRIu64 " in flight, %.1f MB/s%s",
+            terminal ? "\r" : "", run->acked, sealift_in_flight(run->sealift),
+            (double)run->bytes / seconds / 1e6, terminal ? "   " : "\n");
+}
+
+static bool give_up(struct append_run *run, const char *why)
+{
+    if (!run->failed) {
+        run->failed = true;
+        snprintf(run->why, sizeof run->why, "%s", why);
+    }
+    return false;
+}
+
+static bool append_one(struct append_run *run, struct bytes record)
+{
+    const struct sealift_record order = {.data = record.data,
+                                         .size = record.size,
+                                         .durability = run->order->durability,
+                                         .done = on_appended,
+                                         .context = run};
+
+    for (;;) {
+        const enum sealift_status status = sealift_append(run->sealift, &order);
+
+        if (status == SEALIFT_OK) {
+            run->records++;
+            run->bytes += record.size;
+            return !run->failed;
+        }
+        if (status != SEALIFT_FULL) {
+            return give_up(run, sealift_why(run->sealift));
+        }
+        if (sealift_poll(run->sealift, 1000) == SEALIFT_UNREACHABLE) {
+            return give_up(run, sealift_why(run->sealift));
+        }
+        say_progress(run);
+    }
+}
+
+/* While the input has nothing for us, what we have is sent and answers are heard. */
+static bool wait_for_input(struct append_run *run, const struct slice *slice)
+{
+    while (!slice_is_ready(slice)) {
+        struct pollfd input = {.fd = slice->fd, .events = POLLIN};
+
+        if (poll(&input, 1, 0) != 0) {
+            return true;
+        }
+        sealift_flush(run->sealift);
+        if (sealift_poll(run->sealift, 10) == SEALIFT_UNREACHABLE) {
+            return give_up(run, sealift_why(run->sealift));
+        }
+        say_progress(run);
+    }
+    return true;
+}
+
+static bool append_input(struct append_run *run, int fd, const char *name)
+{
+    struct slice slice;
+    struct bytes record;
+    enum status status = OK;
+
+    slice_open(&slice, run->order->kind, run->order->raw_bytes, fd);
+    while (!run->failed && wait_for_input(run, &slice)) {
+        status = slice_next(&slice, &record);
+        if (status != OK || !append_one(run, record)) {
+            break;
+        }
+        if (run->records % 256 == 0) {
+            sealift_poll(run->sealift, 0);
+            say_progress(run);
+        }
+    }
+    if (status != OK && status != E_CLOSED && !run->failed) {
+        run->failed = true;
+        snprintf(run->why, sizeof run->why, "%.200s: record %" PRIu64 ": %s (%s)", name,
+                 run->records + 1, status_text(status), status_name(status));
+    }
+    slice_close(&slice);
+    return !run->failed;
+}
+
+static void append_files(struct append_run *run)
+{
+    const struct append_order *order = run->order;
+
+    if (order->file_count == 0) {
+        append_input(run, STDIN_FILENO, "standard input");
+    }
+    for (unsigned i = 0; i < order->file_count && !run->failed; i++) {
+        const int fd = open(order->files[i], O_RDONLY | O_CLOEXEC);
+
+        if (fd < 0) {
+            snprintf(run->why, sizeof run->why, "%.300s: %s", order->files[i], strerror(errno));
+            run->failed = true;
+            return;
+        }
+        append_input(run, fd, order->files[i]);
+        close(fd);
+    }
+}
+
+static void drain(struct append_run *run)
+{
+    while (sealift_in_flight(run->sealift) > 0) {
+        const enum sealift_status status = sealift_drain(run->sealift, 200);
+
+        say_progress(run);
+        if (status == SEALIFT_UNREACHABLE) {
+            give_up(run, sealift_why(run->sealift));
+            return;
+        }
+        if (status != SEALIFT_OK && running == NULL) {
+            give_up(run, "interrupted");
+            return;
+        }
+    }
+}
+
+static int report(struct append_run *run)
+{
+    const double seconds = seconds_since(run->begun);
+
+    if (isatty(STDERR_FILENO) && !run->order->quiet) {
+        fputc('\n', stderr);
+    }
+    if (run->failed) {
+        fprintf(stderr, "sealift append: %s; %" PRIu64 " records were appended before\n", run->why,
+                run->acked);
+    }
+    if (run->order->json) {
+        printf("{\"records\": %" PRIu64 ", \"bytes\": %" PRIu64 ", \"first_lsn\": %" PRIu64
+               ", \"last_lsn\": %" PRIu64 ", \"seconds\": %.6f}\n",
+               run->acked, run->bytes, run->first_lsn, run->last_lsn, seconds);
+    } else if (!run->order->quiet && run->acked > 0) {
+        printf("%" PRIu64 " records, LSN %" PRIu64 " to %" PRIu64 ", %.3f s\n", run->acked,
+               run->first_lsn, run->last_lsn, seconds);
+    }
+    return run->failed ? EXIT_REFUSED : EXIT_DONE;
+}
+
+static const struct argp_option options[] = {
+    {"to", OPTION_TO, "ADDRESS", 0, "a member: HOST:PORT or unix:PATH (repeat for more)", 1},
+    {"durability", 'd', "LEVEL", 0, "local, quorum:K or region:N (default: the cluster's)", 1},
+    {"lines", OPTION_LINES, 0, 0, "a record is a line (default)", 2},
+    {"frames", OPTION_FRAMES, 0, 0, "a record follows its length: 4 bytes, little-endian", 2},
+    {"raw", OPTION_RAW, "N", 0, "a record is the next N bytes", 2},
+    {"json", OPTION_JSON, 0, 0, "report as one JSON object", 3},
+    {"quiet", 'q', 0, 0, "no progress, no report", 3},
+    {0}};
+
+static error_t parse(int option, char *argument, struct argp_state *state)
+{
+    struct append_order *order = state->input;
+    struct level level;
+
+    switch (option) {
+    case ARGP_KEY_INIT:
+        state->child_inputs[0] = &order->connect;
+        return 0;
+    case OPTION_TO:
+        connect_add(&order->connect, argument, state);
+        return 0;
+    case 'd':
+        if (level_parse(&level, argument) != OK) {
+            argp_failure(state, EXIT_USAGE, 0, "no durability level '%s'", argument);
+        }
+        order->durability = argument;
+        return 0;
+    case OPTION_LINES:
+        order->kind = SLICE_LINES;
+        return 0;
+    case OPTION_FRAMES:
+        order->kind = SLICE_FRAMES;
+        return 0;
+    case OPTION_RAW:
+        order->kind = SLICE_RAW;
+        order->raw_bytes = strtoul(argument, NULL, 10);
+        if (order->raw_bytes == 0 || order->raw_bytes > SEALIFT_RECORD_BYTES_MAX) {
+            argp_failure(state, EXIT_USAGE, 0, "--raw takes 1 to %d", SEALIFT_RECORD_BYTES_MAX);
+        }
+        return 0;
+    case OPTION_JSON:
+        order->json = true;
+        return 0;
+    case 'q':
+        order->quiet = true;
+        return 0;
+    case ARGP_KEY_ARG:
+        if (order->file_count == FILES_MAX) {
+            argp_failure(state, EXIT_USAGE, 0, "at most %d files", FILES_MAX);
+        }
+        order->files[order->file_count++] = argument;
+        return 0;
+    }
+    return ARGP_ERR_UNKNOWN;
+}
+
+int verb_append(int argc, char **argv)
+{
+    static const struct argp_child children[] = {{&connect_argp, 0, "Who we are:", 10}, {0}};
+    static const struct argp argp = {
+        .options = options,
+        .parser = parse,
+        .args_doc = "[FILE...]",
+        .doc = "Appends records from files or standard input.\vThe exit code is 0 when every "
+               "record was acknowledged at its durability level.",
+        .children = children};
+    static struct append_order order;
+    struct append_run run = {.order = &order};
+    char text[SEALIFT_TEXT_MAX];
+
+    argp_err_exit_status = EXIT_USAGE;
+    argp_parse(&argp, argc, argv, 0, NULL, &order);
+    connect_complete(&order.connect);
+
+    const struct sealift_options sealift_options = connect_options(&order.connect);
+
+    run.begun = run.said = session_now();
+    run.sealift = sealift_open(&sealift_options, text);
+    if (run.sealift == NULL) {
+        fprintf(stderr, "sealift append: %s\n", text);
+        return EXIT_USAGE;
+    }
+    running = run.sealift;
+    signal(SIGINT, on_signal);
+    signal(SIGTERM, on_signal);
+    append_files(&run);
+    if (!run.failed) {
+        drain(&run);
+    }
+    const int result = report(&run);
+
+    running = NULL;
+    sealift_close(run.sealift);
+    return result;
+}

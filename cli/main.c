@@ -1,0 +1,61 @@
+/* `sealift`: the command people type. One table of verbs; each has its own file and help. */
+#include "cli/verbs.h"
+
+#include "base/check.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+struct verb {
+    const char *name;
+    int (*run)(int argc, char **argv);
+    const char *summary;
+};
+
+static const struct verb verbs[] = {
+    {"append", verb_append, "append lines, frames or raw bytes to a WAL"},
+    {"tail", verb_tail, "read records from any member, and follow"},
+    {"status", verb_status, "members: regions, roles, positions, lag, keys"},
+    {"pki", verb_pki, "a private CA and certificates for a deployment"},
+};
+
+static void usage(FILE *to)
+{
+    fprintf(to, "usage: sealift VERB [OPTIONS]\n\n");
+    for (unsigned i = 0; i < COUNT_OF(verbs); i++) {
+        fprintf(to, "  %-8s  %s\n", verbs[i].name, verbs[i].summary);
+    }
+    fprintf(to, "\n'sealift VERB --help' tells the rest.\n");
+}
+
+static void last_words(const char *text)
+{
+    fprintf(stderr, "sealift: a bug stopped this command: %s\n", text);
+}
+
+int main(int argc, char **argv)
+{
+    check_listen(last_words);
+    signal(SIGPIPE, SIG_IGN); /* a reader that went away is an error of write, not a death */
+    if (argc < 2) {
+        usage(stderr);
+        return EXIT_USAGE;
+    }
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0) {
+        usage(stdout);
+        return EXIT_DONE;
+    }
+    if (strcmp(argv[1], "--version") == 0) {
+        puts("sealift 0.1.0");
+        return EXIT_DONE;
+    }
+    for (unsigned i = 0; i < COUNT_OF(verbs); i++) {
+        if (strcmp(argv[1], verbs[i].name) == 0) {
+            return verbs[i].run(argc - 1, argv + 1);
+        }
+    }
+    fprintf(stderr, "sealift: no verb '%s'\n", argv[1]);
+    usage(stderr);
+    return EXIT_USAGE;
+}

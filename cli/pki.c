@@ -1,0 +1,315 @@
+/* `sealift pki`: a private CA and member certificates, in one folder.
+ *
+ *   sealift pki init --dir pki --deployment prod
+ *   sealift pki issue --dir pki --new-lineage --region us-east-1 --role primary --name p1
+ *   sealift pki issue --dir pki --lineage HEX --region eu-west-1 --role replica --name r1
+ *   sealift pki rotate --dir pki --name r1
+ *
+ * Nothing is ever overwritten: rotate makes the new pair first, then renames it over the old. */
+#include "base/check.h"
+#include "base/hex.h"
+#include "cli/verbs.h"
+#include "transport/certificates.h"
+
+#include <argp.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <time.h>
+
+enum {
+    OPTION_DIR = 0x200,
+    OPTION_DEPLOYMENT,
+    OPTION_LINEAGE,
+    OPTION_NEW_LINEAGE,
+    OPTION_REGION,
+    OPTION_ROLE,
+    OPTION_NAME,
+    OPTION_HOST,
+    OPTION_DAYS,
+    PATH_MAX_BYTES = 1024,
+    NAME_BYTES_MAX = 80, /* a member and ".new" */
+    CA_DAYS = 3650,
+    LEAF_DAYS = 365,
+    BACKDATE_SECONDS = 300, /* clocks of regions differ a little */
+};
+
+struct pki_order {
+    const char *action, *dir, *deployment, *lineage, *region, *role, *name;
+    const char *hosts[CERTIFICATE_NAMES_MAX];
+    unsigned host_count;
+    bool new_lineage;
+    int days;
+};
+
+static const struct argp_option options[] = {
+    {"dir", OPTION_DIR, "DIR", 0, "the folder (default: pki)", 1},
+    {"deployment", OPTION_DEPLOYMENT, "NAME", 0, "init: whose CA this is (default: sealift)", 1},
+    {"lineage", OPTION_LINEAGE, "HEX|any", 0, "issue: which WAL; any for clients and services", 2},
+    {"new-lineage", OPTION_NEW_LINEAGE, 0, 0, "issue: draw the lineage of a new WAL", 2},
+    {"region", OPTION_REGION, "REGION", 0, "issue: where it lives", 2},
+    {"role", OPTION_ROLE, "ROLE", 0,
+     "issue: primary, replica, client, reader, operator, keyd or region", 2},
+    {"name", OPTION_NAME, "NAME", 0, "issue, rotate: the member, and its files", 2},
+    {"host", OPTION_HOST, "NAME", 0, "issue: DNS name or IP of an HTTPS server (repeat)", 2},
+    {"days", OPTION_DAYS, "N", 0, "how long it is valid (default: 3650 for a CA, else 365)", 3},
+    {0}};
+
+static error_t parse(int option, char *argument, struct argp_state *state)
+{
+    struct pki_order *order = state->input;
+
+    switch (option) {
+    case OPTION_DIR:
+        order->dir = argument;
+        return 0;
+    case OPTION_DEPLOYMENT:
+        order->deployment = argument;
+        return 0;
+    case OPTION_LINEAGE:
+        order->lineage = argument;
+        return 0;
+    case OPTION_NEW_LINEAGE:
+        order->new_lineage = true;
+        return 0;
+    case OPTION_REGION:
+        order->region = argument;
+        return 0;
+    case OPTION_ROLE:
+        order->role = argument;
+        return 0;
+    case OPTION_NAME:
+        order->name = argument;
+        return 0;
+    case OPTION_HOST:
+        if (order->host_count == CERTIFICATE_NAMES_MAX) {
+            argp_failure(state, EXIT_USAGE, 0, "at most %d hosts", CERTIFICATE_NAMES_MAX);
+        }
+        order->hosts[order->host_count++] = argument;
+        return 0;
+    case OPTION_DAYS:
+        order->days = atoi(argument);
+        if (order->days < 1 || order->days > 36500) {
+            argp_failure(state, EXIT_USAGE, 0, "--days takes 1 to 36500");
+        }
+        return 0;
+    case ARGP_KEY_ARG:
+        if (order->action != NULL) {
+            argp_error(state, "one action at a time");
+        }
+        order->action = argument;
+        return 0;
+    case ARGP_KEY_END:
+        if (order->action == NULL) {
+            argp_error(state, "say init, issue or rotate");
+        }
+        return 0;
+    }
+    return ARGP_ERR_UNKNOWN;
+}
+
+static int refuse(enum status status, const char *what)
+{
+    fprintf(stderr, "sealift pki: %s: %s (%s)\n", what, status_text(status), status_name(status));
+    return status == E_USAGE || status == E_IDENTITY ? EXIT_USAGE : EXIT_REFUSED;
+}
+
+/* dir/name + ending, for a name that is checked to be short. */
+static const char *path_of(char *path, const struct pki_order *order, const char *name,
+                           const char *ending)
+{
+    snprintf(path, PATH_MAX_BYTES, "%.800s/%.100s%s", order->dir, name, ending);
+    return path;
+}
+
+static struct certificate_validity validity(const struct pki_order *order, int days)
+{
+    const int64_t now = time(NULL);
+
+    return (struct certificate_validity){
+        .not_before = now - BACKDATE_SECONDS,
+        .not_after = now + (int64_t)(order->days > 0 ? order->days : days) * 86400};
+}
+
+static int pki_init(const struct pki_order *order)
+{
+    char certificate[PATH_MAX_BYTES], key[PATH_MAX_BYTES];
+    struct certificate ca = {0};
+
+    if (mkdir(order->dir, 0700) != 0 && errno != EEXIST) {
+        fprintf(stderr, "sealift pki: %s: %s\n", order->dir, strerror(errno));
+        return EXIT_REFUSED;
+    }
+    enum status status = certificate_make_ca(&ca, order->deployment, validity(order, CA_DAYS));
+
+    if (status == OK) {
+        status = certificate_write(&ca, path_of(certificate, order, "ca", ".crt"),
+                                   path_of(key, order, "ca", ".key"));
+    }
+    certificate_free(&ca);
+    if (status != OK) {
+        return refuse(status, order->dir);
+    }
+    printf("%s/ca.crt: the CA of deployment %s; keep %s/ca.key off line\n", order->dir,
+           order->deployment, order->dir);
+    return EXIT_DONE;
+}
+
+static enum role role_parse(const char *text)
+{
+    for (enum role role = ROLE_PRIMARY; role < ROLES; role++) {
+        if (text != NULL && strcmp(role_name(role), text) == 0) {
+            return role;
+        }
+    }
+    return ROLE_NONE;
+}
+
+static enum status take_lineage(const struct pki_order *order, struct identity *identity)
+{
+    if (order->new_lineage) {
+        const ssize_t drawn = getrandom(identity->lineage.bytes, sizeof identity->lineage.bytes, 0);
+
+        return drawn == (ssize_t)sizeof identity->lineage.bytes && order->lineage == NULL ? OK
+                                                                                          : E_USAGE;
+    }
+    if (order->lineage == NULL || strcmp(order->lineage, "any") == 0) {
+        identity->any_lineage = true;
+        return identity->role == ROLE_PRIMARY || identity->role == ROLE_REPLICA ? E_USAGE : OK;
+    }
+    return hex_decode(order->lineage, identity->lineage.bytes, sizeof identity->lineage.bytes) == OK
+               ? OK
+               : E_USAGE;
+}
+
+/* The CA's own name says the deployment: its certificate's subject, "O = deployment". */
+static enum status read_ca(const struct pki_order *order, struct certificate *ca, char *deployment)
+{
+    char certificate[PATH_MAX_BYTES], key[PATH_MAX_BYTES];
+
+    TRY(certificate_read(ca, path_of(certificate, order, "ca", ".crt"),
+                         path_of(key, order, "ca", ".key")));
+    return certificate_deployment(ca->x509, deployment);
+}
+
+static enum status issue(const struct pki_order *order, struct certificate_order *wanted,
+                         const char *ending)
+{
+    struct certificate ca = {0}, leaf = {0};
+    char certificate[PATH_MAX_BYTES], key[PATH_MAX_BYTES], name[NAME_BYTES_MAX];
+    enum status status = read_ca(order, &ca, wanted->identity.deployment);
+
+    if (status == OK) {
+        status = certificate_issue(&leaf, &ca, wanted);
+    }
+    if (status == OK) {
+        snprintf(name, sizeof name, "%.64s%s", order->name, ending);
+        status = certificate_write(&leaf, path_of(certificate, order, name, ".crt"),
+                                   path_of(key, order, name, ".key"));
+    }
+    certificate_free(&ca);
+    certificate_free(&leaf);
+    return status;
+}
+
+static int pki_issue(const struct pki_order *order)
+{
+    struct certificate_order wanted = {.identity = {.role = role_parse(order->role)},
+                                       .name_count = order->host_count,
+                                       .validity = validity(order, LEAF_DAYS)};
+    char uri[IDENTITY_URI_MAX];
+
+    if (order->name == NULL || order->region == NULL || wanted.identity.role == ROLE_NONE) {
+        fprintf(stderr, "sealift pki: issue needs --name, --region and --role (primary, replica, "
+                        "client, reader, operator, keyd or region)\n");
+        return EXIT_USAGE;
+    }
+    if (strlen(order->name) >= MEMBER_TEXT_MAX || strlen(order->region) >= REGION_TEXT_MAX) {
+        return refuse(E_TOO_LARGE, "--name or --region");
+    }
+    strcpy(wanted.identity.member, order->name);
+    strcpy(wanted.identity.region, order->region);
+    memcpy(wanted.names, order->hosts, sizeof wanted.names);
+    if (take_lineage(order, &wanted.identity) != OK) {
+        fprintf(stderr, "sealift pki: a primary or replica needs either --new-lineage or --lineage "
+                        "with 32 hex digits; 'any' is for clients and services\n");
+        return EXIT_USAGE;
+    }
+    const enum status status = issue(order, &wanted, "");
+
+    if (status != OK) {
+        return refuse(status, order->name);
+    }
+    printf("%s\n", identity_format(&wanted.identity, uri));
+    return EXIT_DONE;
+}
+
+static enum status replace(const struct pki_order *order, const char *ending)
+{
+    char from[PATH_MAX_BYTES], to[PATH_MAX_BYTES], name[NAME_BYTES_MAX];
+
+    snprintf(name, sizeof name, "%.64s.new", order->name);
+    return rename(path_of(from, order, name, ending), path_of(to, order, order->name, ending)) == 0
+               ? OK
+               : E_IO;
+}
+
+static int pki_rotate(const struct pki_order *order)
+{
+    struct certificate_order wanted = {.validity = validity(order, LEAF_DAYS),
+                                       .name_count = order->host_count};
+    struct certificate old = {0};
+    char path[PATH_MAX_BYTES];
+
+    if (order->name == NULL) {
+        fprintf(stderr, "sealift pki: rotate needs --name\n");
+        return EXIT_USAGE;
+    }
+    if (strlen(order->name) >= MEMBER_TEXT_MAX) {
+        return refuse(E_TOO_LARGE, "--name");
+    }
+    memcpy(wanted.names, order->hosts, sizeof wanted.names);
+    enum status status = certificate_read(&old, path_of(path, order, order->name, ".crt"), NULL);
+
+    if (status == OK) {
+        status = certificate_identity(old.x509, &wanted.identity);
+    }
+    certificate_free(&old);
+    status = status == OK ? issue(order, &wanted, ".new") : status;
+    status = status == OK ? replace(order, ".key") : status;
+    status = status == OK ? replace(order, ".crt") : status;
+    if (status != OK) {
+        return refuse(status, order->name);
+    }
+    printf("%s/%s.crt is new; send its daemon a SIGHUP\n", order->dir, order->name);
+    return EXIT_DONE;
+}
+
+int verb_pki(int argc, char **argv)
+{
+    static const struct argp argp = {
+        .options = options,
+        .parser = parse,
+        .args_doc = "init|issue|rotate",
+        .doc = "Makes a private CA, issues certificates of members, renews them.\vEvery "
+               "certificate names its member in one URI: "
+               "sealift://DEPLOYMENT/LINEAGE/REGION/ROLE/NAME."};
+    struct pki_order order = {.dir = "pki", .deployment = "sealift"};
+
+    argp_err_exit_status = EXIT_USAGE;
+    argp_parse(&argp, argc, argv, 0, NULL, &order);
+    if (strcmp(order.action, "init") == 0) {
+        return pki_init(&order);
+    }
+    if (strcmp(order.action, "issue") == 0) {
+        return pki_issue(&order);
+    }
+    if (strcmp(order.action, "rotate") == 0) {
+        return pki_rotate(&order);
+    }
+    fprintf(stderr, "sealift pki: no action '%s': say init, issue or rotate\n", order.action);
+    return EXIT_USAGE;
+}

@@ -1,0 +1,13 @@
+/* The verbs of `sealift`, one file each. argv[0] is the verb; the result is the exit code: 0 done,
+ * 1 refused or failed (said on stderr, with what to do instead), 2 usage. */
+#ifndef SEALIFT_CLI_VERBS_H
+#define SEALIFT_CLI_VERBS_H
+
+enum { EXIT_DONE = 0, EXIT_REFUSED = 1, EXIT_USAGE = 2 };
+
+int verb_append(int argc, char **argv);
+int verb_tail(int argc, char **argv);
+int verb_status(int argc, char **argv);
+int verb_pki(int argc, char **argv);
+
+#endif
