@@ -138,6 +138,8 @@ static bool next_disagrees(const struct opening *opening)
     return next->prev_end_lsn != place->end_lsn || !digest_equal(&next->prev_chain, &chain);
 }
 
+/* A replica may know of commits that it does not hold yet, so its commit_lsn says nothing of its
+ * disk: what it held when it noted that is in `durable`. */
 static struct recover_evidence evidence_of(const struct member *member)
 {
     const struct opening *opening = member->opening;
@@ -149,7 +151,7 @@ static struct recover_evidence evidence_of(const struct member *member)
         .is_suspect = member->control.suspect,
         .has_watermark = true,
         .durable = epoch_table_clamp(&member->control.epochs, member->control.durable),
-        .commit_lsn = member->control.commit_lsn,
+        .commit_lsn = member->is_writer ? member->control.commit_lsn : 0,
         .is_last = is_last(opening),
         .sealed_here = member->is_writer,
         .first_batch = row->first_batch,

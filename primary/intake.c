@@ -215,7 +215,8 @@ static batch_t batch_of_lsn(const struct wal *wal, lsn_t lsn)
 static struct pending_append known_append(const struct wal *wal, const struct producer *producer,
                                           const struct append *append)
 {
-    const bool is_last = append->first_sequence + append->count - 1 == producer->last_sequence;
+    const bool is_last = append->first_sequence + append->count - 1 == producer->last_sequence
+                         && append->count <= producer->last_lsn;
 
     return (struct pending_append){.first_lsn =
                                        is_last ? producer->last_lsn - append->count + 1 : 0,

@@ -280,6 +280,51 @@ TEST(somebody_who_claimed_a_higher_epoch_ends_this_writer)
     scene_free(&scene);
 }
 
+TEST(a_replica_that_saw_a_higher_epoch_ends_this_writer_and_the_next_goes_above)
+{
+    struct scene scene;
+    static struct greet greet;
+    uint8_t head[512];
+
+    start(&scene, WISH_NO);
+    const struct identity peer = scene_peer(&scene, ROLE_REPLICA, "r1", "eu-west-1");
+    const link_t link = fake_link_up(&scene.world, &peer, false);
+
+    greet = (struct greet){.version = PROTOCOL_VERSION,
+                           .lineage = peer.lineage,
+                           .suite = GREET_SUITE_UNSAID,
+                           .highest_epoch = 9};
+    memcpy(greet.region, peer.region, sizeof greet.region);
+    fake_send(&scene.world, link, MESSAGE_GREET, greet_encode(&greet, head), bytes_none());
+    fake_run(&scene.world);
+    EXPECT(scene.world.halted && scene.world.halt_why == E_FENCED);
+    scene_crash(&scene, false);
+    scene_start(&scene);
+    EXPECT(!scene.world.halted && scene_status(&scene).epoch == 10);
+    scene_free(&scene);
+}
+
+TEST(several_records_in_one_append_get_lsns_in_a_row)
+{
+    struct scene scene;
+    struct appended appended;
+    struct append append = {.request = 4, .producer = 1, .first_sequence = 1, .count = 3};
+    const uint8_t tail[] = {1, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0, 'a', 'b', 'b', 'c', 'c', 'c'};
+
+    start(&scene, WISH_YES);
+    const link_t client = scene_client(&scene);
+
+    for (unsigned i = 0; i < 3; i++) { /* the third is the second again */
+        append.first_sequence = i == 0 ? 1 : 4;
+        EXPECT_STATUS(append_raw(&scene, client, &append, tail, sizeof tail), OK);
+        NEED(scene_appended(&scene, client, &appended));
+        EXPECT(appended.count == 3 && appended.first_lsn == (i == 0 ? 1 : 4));
+    }
+    EXPECT(scene_status(&scene).appended_lsn == 6);
+    EXPECT(scene_status(&scene).appended_records == 6);
+    scene_free(&scene);
+}
+
 TEST(stop_answers_what_was_taken_and_refuses_what_comes)
 {
     struct scene scene;
