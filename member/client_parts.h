@@ -5,17 +5,16 @@
 #include "member/member.h"
 
 /* reader.c: what a client asks */
-void reader_on_read_message(struct member *member, struct client *client,
-                            const struct event *event, struct effects *fx);
+void reader_on_read_message(struct member *member, struct client *client, const struct event *event,
+                            struct effects *fx);
 void reader_on_consumed(struct member *member, struct client *client, const struct event *event,
                         struct effects *fx);
 void reader_stop(struct member *member, struct client *client);
 
 /* REFUSED for the READ, which is over. */
 __attribute__((format(printf, 5, 6))) void reader_refuse(struct member *member,
-                                                         struct client *client,
-                                                         struct effects *fx, enum status why,
-                                                         const char *format, ...);
+                                                         struct client *client, struct effects *fx,
+                                                         enum status why, const char *format, ...);
 
 /* reader_pump.c: what it is given */
 void reader_pump(struct member *member, struct client *client, struct instant now,

@@ -17,7 +17,7 @@
 size_t clients_bytes(uint32_t capacity, uint64_t plain_bytes)
 {
     return arena_need(sizeof(struct client) * capacity, _Alignof(struct client))
-        + arena_need(plain_bytes, 64);
+           + arena_need(plain_bytes, 64);
 }
 
 void clients_init(struct clients *clients, struct arena *arena, uint32_t capacity,
@@ -136,8 +136,8 @@ static enum status check_hello(const struct member *member, const struct hello *
         return E_VERSION;
     }
     return id_is_zero(&hello->lineage) || id_equal(&hello->lineage, own_lineage(member))
-        ? OK
-        : E_LINEAGE;
+               ? OK
+               : E_LINEAGE;
 }
 
 static void on_hello(struct member *member, struct client *client, struct bytes head,
@@ -236,7 +236,7 @@ void clients_on_read(struct member *member, struct read_slot *slot, struct effec
 static bool is_mute(const struct member *member, const struct client *client, struct instant now)
 {
     return !client->welcomed
-        && instant_reached(instant_add(client->came_at, member->settings.greet_max), now);
+           && instant_reached(instant_add(client->came_at, member->settings.greet_max), now);
 }
 
 static void client_pump(struct member *member, struct client *client, struct instant now,

@@ -17,7 +17,7 @@
 struct member;
 
 enum {
-    READING_FLIGHT_MAX = 64,          /* RECORDS messages that were sent and not consumed */
+    READING_FLIGHT_MAX = 64, /* RECORDS messages that were sent and not consumed */
     READING_WINDOW_DEFAULT = 4 << 20, /* where a READ does not say */
 };
 
@@ -30,16 +30,16 @@ struct reading { /* one READ under way */
     bool active;
     bool follow;
     uint64_t request;
-    lsn_t next;         /* the next LSN to send */
+    lsn_t next; /* the next LSN to send */
     lsn_t consumed;
     uint64_t window_bytes;
     uint64_t flight_bytes; /* sent and not consumed, to the message */
     uint64_t blocked_bytes; /* what the next batch needs in flight, where that was too much */
     struct ring flight_ring;
     struct reading_flight flight[READING_FLIGHT_MAX];
-    batch_t batch;      /* the next to look at; 0: not found yet */
-    struct walk walk;   /* where it is on the disk */
-    segment_t keyed;    /* whose key `sealer` holds; SEGMENT_NONE */
+    batch_t batch; /* the next to look at; 0: not found yet */
+    struct walk walk; /* where it is on the disk */
+    segment_t keyed; /* whose key `sealer` holds; SEGMENT_NONE */
     struct batch_sealer sealer;
     struct read_slot *read;
 };
@@ -56,8 +56,8 @@ struct clients {
     uint32_t capacity;
     uint32_t count;
     struct client *list;
-    uint32_t first;       /* whose turn it is to be served first */
-    uint8_t *plain;       /* plaintext that this step's RECORDS point into */
+    uint32_t first; /* whose turn it is to be served first */
+    uint8_t *plain; /* plaintext that this step's RECORDS point into */
     uint64_t plain_bytes; /* at least one batch of the largest size */
     uint64_t plain_used;
 };
@@ -82,7 +82,7 @@ void clients_forget_places(struct member *member);
 void clients_pump(struct member *member, struct instant now, struct effects *fx);
 
 __attribute__((format(printf, 5, 6))) void clients_refuse(struct effects *fx, link_t link,
-                                                           uint64_t request, enum status why,
-                                                           const char *format, ...);
+                                                          uint64_t request, enum status why,
+                                                          const char *format, ...);
 
 #endif

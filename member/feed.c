@@ -34,15 +34,16 @@ void feed_move(struct feed *feed, enum feed_state next, struct instant now)
 size_t feeds_bytes(uint32_t capacity)
 {
     return arena_need(sizeof(struct feed) * capacity, _Alignof(struct feed))
-        + capacity
-        * (arena_need(sizeof(struct feed_flight) * FEED_FLIGHT_MAX, _Alignof(struct feed_flight))
-           + arena_need(GREET_BYTES_MAX, 1));
+           + capacity
+                 * (arena_need(sizeof(struct feed_flight) * FEED_FLIGHT_MAX,
+                               _Alignof(struct feed_flight))
+                    + arena_need(GREET_BYTES_MAX, 1));
 }
 
 void feeds_init(struct feeds *feeds, struct arena *arena, uint32_t capacity)
 {
-    *feeds = (struct feeds){.capacity = capacity,
-                            .list = ARENA_ARRAY(arena, struct feed, capacity)};
+    *feeds =
+        (struct feeds){.capacity = capacity, .list = ARENA_ARRAY(arena, struct feed, capacity)};
     for (uint32_t i = 0; i < capacity; i++) {
         feeds->list[i].flight = ARENA_ARRAY(arena, struct feed_flight, FEED_FLIGHT_MAX);
         feeds->list[i].greet = arena_take(arena, GREET_BYTES_MAX, 1);
@@ -177,8 +178,7 @@ void feeds_on_link_up(struct member *member, const struct event *event, struct e
                 (unsigned long long)feed->link, feed->peer.member, feed->peer.region);
 }
 
-static void on_bye(struct member *member, struct feed *feed, struct bytes head,
-                   struct effects *fx)
+static void on_bye(struct member *member, struct feed *feed, struct bytes head, struct effects *fx)
 {
     struct bye message;
 
@@ -217,8 +217,7 @@ void feeds_on_message(struct member *member, struct feed *feed, const struct eve
 void feeds_on_link_down(struct member *member, struct feed *feed)
 {
     trace_event(&member->settings.trace, "feed_down link=%llu member=%s acked=%llu",
-                (unsigned long long)feed->link, feed->peer.member,
-                (unsigned long long)feed->acked);
+                (unsigned long long)feed->link, feed->peer.member, (unsigned long long)feed->acked);
     feed_end(member, feed);
 }
 
@@ -304,8 +303,8 @@ struct instant feeds_deadline(const struct member *member)
         deadline = instant_min(deadline, feed_limit(member, feed));
         if (feed->state == FEED_STREAMING) {
             deadline = instant_min(deadline, feed->announce_at);
-            deadline = instant_min(
-                deadline, instant_add(feed->said_at, member->settings.heartbeat_gap));
+            deadline =
+                instant_min(deadline, instant_add(feed->said_at, member->settings.heartbeat_gap));
         }
     }
     return deadline;

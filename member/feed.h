@@ -29,7 +29,7 @@ enum feed_state {
 };
 
 enum {
-    FEED_FLIGHT_MAX = 1024,     /* batches in flight to one replica */
+    FEED_FLIGHT_MAX = 1024, /* batches in flight to one replica */
     GREET_BYTES_MAX = 64 << 10, /* the head of a GREET (docs/PROTOCOL.md) */
 };
 
@@ -49,26 +49,26 @@ struct feed {
     char key_arn[KEY_ARN_TEXT_MAX];
     struct id missing[GREET_DEKS_MAX]; /* DEKs that it does not hold; one KEYS message for each */
     uint32_t missing_count, handed_count;
-    bool wrap_asked;            /* the next of them is at the key service of its region */
-    bool proved;                /* its proof was right */
-    uint8_t *greet;             /* our GREET's head as it was sent, GREET_BYTES_MAX */
+    bool wrap_asked; /* the next of them is at the key service of its region */
+    bool proved; /* its proof was right */
+    uint8_t *greet; /* our GREET's head as it was sent, GREET_BYTES_MAX */
     uint32_t greet_bytes;
-    struct digest greets;       /* SHA-256(its GREET || ours), framing included */
+    struct digest greets; /* SHA-256(its GREET || ours), framing included */
     struct id proof_dek;
-    struct instant started_at;  /* of the present state, for its limit */
+    struct instant started_at; /* of the present state, for its limit */
     struct instant heard_at, said_at;
 
     batch_t sent, acked;
     epoch_t acked_epoch;
     lsn_t acked_lsn;
-    bool votes;                 /* set by a primary: its acks count towards the level */
-    segment_t sent_segment;     /* the last whose header was sent; SEGMENT_NONE */
+    bool votes; /* set by a primary: its acks count towards the level */
+    segment_t sent_segment; /* the last whose header was sent; SEGMENT_NONE */
     uint64_t flight_bytes;
     struct ring flight_ring;
     struct feed_flight *flight; /* FEED_FLIGHT_MAX */
-    uint32_t blocked_bytes;     /* what its next batch needs in flight, where that was too much */
-    struct walk walk;           /* where its next batch is on the disk */
-    struct read_slot *read;     /* the disk read that it waits for */
+    uint32_t blocked_bytes; /* what its next batch needs in flight, where that was too much */
+    struct walk walk; /* where its next batch is on the disk */
+    struct read_slot *read; /* the disk read that it waits for */
     lsn_t announced_lsn;
     struct instant announce_at; /* INSTANT_NEVER: nothing to announce */
 };
@@ -77,7 +77,7 @@ struct feeds {
     uint32_t capacity;
     struct feed *list;
     struct instant now; /* of the last pump: close enough for "said" and "sent" */
-    uint32_t first;     /* whose turn it is to be served first */
+    uint32_t first; /* whose turn it is to be served first */
 };
 
 size_t feeds_bytes(uint32_t capacity);

@@ -34,8 +34,8 @@ void feed_read_header(struct member *member, struct feed *feed, segment_t segmen
     const struct index_row *row = index_find(&member->wal.index, segment);
 
     CHECK(row != NULL);
-    feed->read = walk_ask_header(&feed->walk, row, &member->reads, fx, asker_of(feed),
-                                 read_limit(member));
+    feed->read =
+        walk_ask_header(&feed->walk, row, &member->reads, fx, asker_of(feed), read_limit(member));
 }
 
 static void refuse_damaged(struct member *member, struct feed *feed, const struct read_slot *slot,

@@ -56,7 +56,7 @@ static struct refusal check_setting(const struct member *member, const struct gr
 {
     const struct digest none = {0};
     const enum wish wish = greet->suite == GREET_SUITE_UNSAID ? WISH_UNSAID
-        : greet->suite == SUITE_NONE                          ? WISH_NO
+                           : greet->suite == SUITE_NONE       ? WISH_NO
                                                               : WISH_YES;
     const struct verdict verdict = rule_replica_setting(member->descriptor.suite, wish);
 
@@ -106,7 +106,7 @@ static bool is_lost(const struct member *member, const struct greet *greet)
 
     memcpy(theirs.entries, greet->epochs, greet->epoch_count * sizeof *greet->epochs);
     return epoch_table_compare(&member->control.epochs, &theirs, greet->position).kind
-        == DIVERGENCE_LOST;
+           == DIVERGENCE_LOST;
 }
 
 static bool holds(const struct greet *greet, const struct id *dek)
@@ -119,8 +119,7 @@ static bool holds(const struct greet *greet, const struct id *dek)
     return false;
 }
 
-static void find_missing(const struct member *member, struct feed *feed,
-                         const struct greet *greet)
+static void find_missing(const struct member *member, struct feed *feed, const struct greet *greet)
 {
     for (uint32_t i = 0; i < member->deks.count; i++) {
         if (!holds(greet, &member->deks.list[i].id)) {
@@ -129,8 +128,7 @@ static void find_missing(const struct member *member, struct feed *feed,
     }
 }
 
-static void go_on(struct member *member, struct feed *feed, struct instant now,
-                  struct effects *fx)
+static void go_on(struct member *member, struct feed *feed, struct instant now, struct effects *fx)
 {
     if (member->descriptor.suite == SUITE_NONE) {
         feed_move(feed, FEED_WAITING, now); /* certificate and descriptor digest have decided */
@@ -149,8 +147,8 @@ void feed_on_greet(struct member *member, struct feed *feed, const struct event 
 {
     const struct bytes head = event->message.message.head;
     const enum status status = head.size > GREET_BYTES_MAX
-        ? E_TOO_LARGE
-        : greet_decode(member->greet, head, &member->scratch);
+                                   ? E_TOO_LARGE
+                                   : greet_decode(member->greet, head, &member->scratch);
     const struct greet *greet = member->greet;
 
     if (status != OK) {

@@ -30,7 +30,7 @@ static void send_envelope(struct feed *feed, const struct envelope *envelope, st
 static bool is_of_own_cluster(const struct member *member, const struct feed *feed)
 {
     return strcmp(feed->peer.region, member->settings.self.region) == 0
-        && (feed->cluster[0] == '\0' || strcmp(feed->cluster, member->keyring->cluster) == 0);
+           && (feed->cluster[0] == '\0' || strcmp(feed->cluster, member->keyring->cluster) == 0);
 }
 
 static void ask_to_wrap(const struct member *member, struct feed *feed, const struct dek *dek,
@@ -54,8 +54,7 @@ static void ask_to_wrap(const struct member *member, struct feed *feed, const st
 
 void feed_keys_pump(struct member *member, struct feed *feed, struct effects *fx)
 {
-    while (feed->handed_count < feed->missing_count && !feed->wrap_asked
-           && effects_have_room(fx)) {
+    while (feed->handed_count < feed->missing_count && !feed->wrap_asked && effects_have_room(fx)) {
         const struct dek *dek = deks_find(&member->deks, &feed->missing[feed->handed_count]);
 
         CHECK(dek != NULL);
@@ -159,13 +158,11 @@ void feed_on_proof(struct member *member, struct feed *feed, const struct event 
                    struct effects *fx)
 {
     struct proof proof;
-    const enum status status =
-        proof_decode(&proof, event->message.message.head, &member->scratch);
+    const enum status status = proof_decode(&proof, event->message.message.head, &member->scratch);
     const struct digest expected = proof_of(member, feed, TLS_CLIENT);
 
     if (status != OK || !greeting_proof_is_right(&expected, &proof.mac)) {
-        feed_refuse(member, feed, fx, status != OK ? status : E_PROOF, "%s.",
-                    status_text(E_PROOF));
+        feed_refuse(member, feed, fx, status != OK ? status : E_PROOF, "%s.", status_text(E_PROOF));
         return;
     }
     feed->proved = true;

@@ -18,8 +18,8 @@ static bool is_of_our_history(const struct epoch_table *table, struct position a
     const struct epoch_entry *entry = epoch_table_find(table, at.epoch);
 
     return at.batch == 0
-        || (entry != NULL && at.batch + 1 >= entry->start_batch
-            && at.batch <= epoch_table_end(table, at.epoch));
+           || (entry != NULL && at.batch + 1 >= entry->start_batch
+               && at.batch <= epoch_table_end(table, at.epoch));
 }
 
 static struct resume_place check_resume(const struct member *member, const struct resume *resume)
@@ -40,9 +40,10 @@ static struct resume_place check_resume(const struct member *member, const struc
         const bool from_start = batch == 0 && index->count > 0 && index->rows[0].segment == 0;
 
         return batch != 0 ? (struct resume_place){E_PROTOCOL, "Batches without a segment."}
-            : from_start || index->count == 0
-            ? (struct resume_place){OK, ""}
-            : (struct resume_place){E_LOST, "The beginning of the WAL is not here any more."};
+               : from_start || index->count == 0
+                   ? (struct resume_place){OK, ""}
+                   : (struct resume_place){E_LOST,
+                                           "The beginning of the WAL is not here any more."};
     }
     if (index->count > 0 && resume->segment < index->rows[0].segment) {
         return (struct resume_place){E_LOST, "That segment is not here any more."};
@@ -52,10 +53,9 @@ static struct resume_place check_resume(const struct member *member, const struc
                                                   "try again."};
     }
     /* Its newest segment must be the one that the batch is in, or an empty one right after. */
-    return row->first_batch <= batch + 1
-            && batch < index_end_batch(index, row, BATCH_OPEN_END)
-        ? (struct resume_place){OK, ""}
-        : (struct resume_place){E_PROTOCOL, "That batch is not in that segment."};
+    return row->first_batch <= batch + 1 && batch < index_end_batch(index, row, BATCH_OPEN_END)
+               ? (struct resume_place){OK, ""}
+               : (struct resume_place){E_PROTOCOL, "That batch is not in that segment."};
 }
 
 /* The LSN of a resumed position, where it is known without reading; 0 where not. */
@@ -124,8 +124,7 @@ void feed_on_ack(struct member *member, struct feed *feed, const struct event *e
         feed_refuse(member, feed, fx, status, "The ACK is refused: %s.", status_text(status));
     } else if (ack.epoch > member->control.highest_epoch) {
         feed_fenced(member, feed, ack.epoch, fx);
-    } else if (ack.batch > feed->sent || ack.batch < feed->acked
-               || ack.epoch < feed->acked_epoch) {
+    } else if (ack.batch > feed->sent || ack.batch < feed->acked || ack.epoch < feed->acked_epoch) {
         feed_refuse(member, feed, fx, E_PROTOCOL,
                     "An ACK of batch %llu where %llu was sent and %llu acked.",
                     (unsigned long long)ack.batch, (unsigned long long)feed->sent,

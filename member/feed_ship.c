@@ -16,7 +16,7 @@ bool feed_has_room(const struct member *member, const struct feed *feed, uint32_
         return false;
     }
     return feed->flight_bytes == 0
-        || feed->flight_bytes + bytes <= member->settings.feed_window_bytes;
+           || feed->flight_bytes + bytes <= member->settings.feed_window_bytes;
 }
 
 void feed_send_segment(struct member *member, struct feed *feed, segment_t segment,

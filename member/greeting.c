@@ -88,8 +88,8 @@ struct digest greeting_proof(const struct dek *dek, enum tls_side side, const ui
     memcpy(text + 6, exporter, 32);
     memcpy(text + 38, greets->bytes, 32);
     dek_use_derive(&dek->secret, DEK_USE_HELLO, &dek->lineage, &dek->id, &hello);
-    const struct digest mac = digest_hmac(bytes_of(hello.bytes, sizeof hello.bytes),
-                                          bytes_of(text, sizeof text));
+    const struct digest mac =
+        digest_hmac(bytes_of(hello.bytes, sizeof hello.bytes), bytes_of(text, sizeof text));
 
     secret_wipe(&hello);
     return mac;

@@ -80,12 +80,11 @@ static void begin(const struct member *member, struct reading *reading,
     walk_nowhere(&reading->walk);
 }
 
-void reader_on_read_message(struct member *member, struct client *client,
-                            const struct event *event, struct effects *fx)
+void reader_on_read_message(struct member *member, struct client *client, const struct event *event,
+                            struct effects *fx)
 {
     struct read_message read;
-    enum status status =
-        read_message_decode(&read, event->message.message.head, &member->scratch);
+    enum status status = read_message_decode(&read, event->message.message.head, &member->scratch);
 
     if (status != OK) {
         clients_refuse(fx, client->link, 0, status, "The READ is refused: %s.",

@@ -70,8 +70,8 @@ static void send_records(struct member *member, struct client *client,
                                     .visible_lsn = member->visible_lsn};
     const uint64_t offset = sum_of(data->lengths, 0, slice.skip);
     const uint64_t size = sum_of(data->lengths, slice.skip, slice.count);
-    const struct bytes head
-        = records_encode(&records, effects_scratch(fx, records_bytes(&records)));
+    const struct bytes head =
+        records_encode(&records, effects_scratch(fx, records_bytes(&records)));
 
     effects_send_tail(fx, client->link, MESSAGE_RECORDS, head,
                       bytes_part(data->lengths, 4 * (size_t)slice.skip, 4 * (size_t)slice.count),
@@ -85,7 +85,8 @@ static void send_records(struct member *member, struct client *client,
 bool reader_may_fly(const struct reading *reading, uint64_t bytes)
 {
     return !ring_is_full(&reading->flight_ring)
-        && (reading->flight_bytes == 0 || reading->flight_bytes + bytes <= reading->window_bytes);
+           && (reading->flight_bytes == 0
+               || reading->flight_bytes + bytes <= reading->window_bytes);
 }
 
 static bool has_room(const struct member *member, struct reading *reading,
@@ -95,7 +96,7 @@ static bool has_room(const struct member *member, struct reading *reading,
 
     reading->blocked_bytes = header->plain_bytes;
     return reader_may_fly(reading, header->plain_bytes)
-        && clients->plain_used + header->batch_bytes <= clients->plain_bytes;
+           && clients->plain_used + header->batch_bytes <= clients->plain_bytes;
 }
 
 enum reader_sent reader_send_batch(struct member *member, struct client *client,
@@ -116,7 +117,7 @@ enum reader_sent reader_send_batch(struct member *member, struct client *client,
     if (header->first_lsn > reading->next
         || batch_open(&reading->sealer, header, sealed, plain) != OK
         || batch_data_decode(&data, bytes_of(plain, header->plain_bytes), header->record_count)
-            != OK) {
+               != OK) {
         return READER_BAD;
     }
     reading->blocked_bytes = 0;

@@ -44,8 +44,7 @@ static batch_t find_in_window(const struct wal *wal, lsn_t lsn)
     }
     const struct window_batch *found = window_find(&wal->window, low);
 
-    if (found == NULL
-        || batch_header_decode(&header, bytes_of(found->data, found->bytes)) != OK) {
+    if (found == NULL || batch_header_decode(&header, bytes_of(found->data, found->bytes)) != OK) {
         return 0;
     }
     return header.first_lsn <= lsn ? low : 0;
@@ -75,10 +74,10 @@ static void ask_disk(struct member *member, struct client *client, bool with_hea
     struct reading *reading = &client->reading;
 
     walk_place(&reading->walk, &member->wal.index, reading->batch);
-    reading->read = with_header
-        ? walk_ask_header(&reading->walk, row, &member->reads, fx, asker_of(client),
-                          member->wal.durable)
-        : walk_ask(&reading->walk, &member->reads, fx, asker_of(client), member->wal.durable);
+    reading->read = with_header ? walk_ask_header(&reading->walk, row, &member->reads, fx,
+                                                  asker_of(client), member->wal.durable)
+                                : walk_ask(&reading->walk, &member->reads, fx, asker_of(client),
+                                           member->wal.durable);
 }
 
 /* True when the key of the row's segment is at hand; else it has been asked for, or refused. */
@@ -94,8 +93,7 @@ static bool has_key(struct member *member, struct client *client, const struct i
         ask_disk(member, client, true, row, fx);
         return false;
     }
-    const enum status status =
-        reader_key(member, client, bytes_of(raw, SEGMENT_HEADER_BYTES));
+    const enum status status = reader_key(member, client, bytes_of(raw, SEGMENT_HEADER_BYTES));
 
     if (status != OK) {
         refuse_damaged(member, client, status, fx);
@@ -144,8 +142,8 @@ static bool send_next(struct member *member, struct client *client, struct effec
     const enum status status = batch_header_decode(&header, sealed);
 
     CHECK(status == OK);
-    const bool on = went_on(member, client, reader_send_batch(member, client, &header, sealed, fx),
-                            fx);
+    const bool on =
+        went_on(member, client, reader_send_batch(member, client, &header, sealed, fx), fx);
 
     if (on) {
         walk_know(&reading->walk, found->segment, found->offset + found->bytes, found->batch + 1);

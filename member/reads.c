@@ -8,8 +8,8 @@
 size_t reads_bytes(uint32_t count, uint64_t usual_bytes, uint64_t large_bytes)
 {
     return arena_need(sizeof(struct read_slot) * count, _Alignof(struct read_slot))
-        + (count - 1) * arena_need(usual_bytes, ARENA_ALIGN_MAX)
-        + arena_need(large_bytes, ARENA_ALIGN_MAX);
+           + (count - 1) * arena_need(usual_bytes, ARENA_ALIGN_MAX)
+           + arena_need(large_bytes, ARENA_ALIGN_MAX);
 }
 
 void reads_init(struct reads *reads, struct arena *arena, uint32_t count, uint64_t usual_bytes,

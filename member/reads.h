@@ -14,7 +14,7 @@ enum read_owner { READ_OPENING, READ_FEED, READ_READER, READ_NODE /* the node's 
 struct read_slot {
     bool used;
     bool answered;
-    bool leaving;   /* freed in this step: a SEND may still point into it */
+    bool leaving; /* freed in this step: a SEND may still point into it */
     bool forgotten; /* its owner has gone: dropped when the answer comes */
     enum read_owner owner;
     uint64_t value; /* the owner's own: a link */
@@ -27,8 +27,8 @@ struct read_slot {
 };
 
 struct reads {
-    uint32_t count;         /* slots; the last is the large one */
-    bool wanting;           /* somebody asked in vain */
+    uint32_t count; /* slots; the last is the large one */
+    bool wanting; /* somebody asked in vain */
     struct read_slot *slots;
 };
 

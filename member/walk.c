@@ -47,8 +47,8 @@ struct read_slot *walk_ask(struct walk *walk, struct reads *reads, struct effect
 }
 
 struct read_slot *walk_ask_header(struct walk *walk, const struct index_row *row,
-                                  struct reads *reads, struct effects *fx,
-                                  struct read_asker asker, batch_t limit)
+                                  struct reads *reads, struct effects *fx, struct read_asker asker,
+                                  batch_t limit)
 {
     walk_know(walk, row->segment, SEGMENT_HEADER_BYTES, row->first_batch);
     walk->limit = limit;
@@ -62,8 +62,8 @@ struct bytes walk_header(const struct index *index, const struct read_slot *slot
     struct segment_header header;
 
     CHECK(slot->offset == 0);
-    if (row == NULL || segment_header_decode(&header, raw) != OK
-        || header.segment != row->segment || header.first_batch != row->first_batch
+    if (row == NULL || segment_header_decode(&header, raw) != OK || header.segment != row->segment
+        || header.first_batch != row->first_batch
         || memcmp(header.commitment.bytes, row->crc_seed, sizeof row->crc_seed) != 0) {
         return bytes_none();
     }

@@ -18,16 +18,16 @@ struct read_asker {
 
 struct walk {
     segment_t segment; /* SEGMENT_NONE: nowhere */
-    uint64_t offset;   /* of `batch` */
+    uint64_t offset; /* of `batch` */
     batch_t batch;
-    batch_t limit;     /* beyond it the bytes of the read under way mean nothing */
-    uint64_t need;     /* at least so many bytes must be read, for a batch larger than usual */
+    batch_t limit; /* beyond it the bytes of the read under way mean nothing */
+    uint64_t need; /* at least so many bytes must be read, for a batch larger than usual */
 };
 
 enum walk_found {
     WALK_BATCH, /* one batch, which parsed */
-    WALK_MORE,  /* the read, the segment or the limit ends here */
-    WALK_BAD,   /* what should be there is not: E_DAMAGED */
+    WALK_MORE, /* the read, the segment or the limit ends here */
+    WALK_BAD, /* what should be there is not: E_DAMAGED */
 };
 
 void walk_nowhere(struct walk *walk);
@@ -44,8 +44,8 @@ void walk_know(struct walk *walk, segment_t segment, uint64_t offset, batch_t ba
 struct read_slot *walk_ask(struct walk *walk, struct reads *reads, struct effects *fx,
                            struct read_asker asker, batch_t limit);
 struct read_slot *walk_ask_header(struct walk *walk, const struct index_row *row,
-                                  struct reads *reads, struct effects *fx,
-                                  struct read_asker asker, batch_t limit);
+                                  struct reads *reads, struct effects *fx, struct read_asker asker,
+                                  batch_t limit);
 
 /* The raw header in a read that was asked for with it; empty, where it is not what the index
  * says. */

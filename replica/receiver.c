@@ -24,8 +24,8 @@ enum {
 static const unsigned allowed_moves[RECEIVER_STATES] = {
     [RECEIVER_IDLE] = MOVE_TO(DIALING),
     [RECEIVER_DIALING] = MOVE_TO(GREETING) | MOVE_TO(IDLE),
-    [RECEIVER_GREETING] = MOVE_TO(KEYS) | MOVE_TO(STORING) | MOVE_TO(PROVING) | MOVE_TO(CUTTING)
-        | MOVE_TO(IDLE),
+    [RECEIVER_GREETING] =
+        MOVE_TO(KEYS) | MOVE_TO(STORING) | MOVE_TO(PROVING) | MOVE_TO(CUTTING) | MOVE_TO(IDLE),
     [RECEIVER_KEYS] = MOVE_TO(UNWRAPPING) | MOVE_TO(IDLE),
     [RECEIVER_UNWRAPPING] = MOVE_TO(STORING) | MOVE_TO(IDLE),
     [RECEIVER_STORING] = MOVE_TO(PROVING) | MOVE_TO(CUTTING) | MOVE_TO(IDLE),
@@ -44,7 +44,7 @@ void receiver_move(struct receiver *receiver, enum receiver_state next, struct i
 size_t receiver_bytes(void)
 {
     return arena_need(GREET_BYTES_MAX, 1)
-        + arena_need(sizeof(struct epoch_table), _Alignof(struct epoch_table));
+           + arena_need(sizeof(struct epoch_table), _Alignof(struct epoch_table));
 }
 
 /* As AWS draws its resource ids: "cluster-" and 26 of A-Z, 2-7. */
@@ -75,8 +75,7 @@ void receiver_init(struct replica *replica, struct arena *arena)
 static void leave(struct replica *replica, struct instant now)
 {
     struct receiver *receiver = &replica->receiver;
-    const unsigned doublings =
-        receiver->tries < DOUBLINGS_MAX ? receiver->tries : DOUBLINGS_MAX;
+    const unsigned doublings = receiver->tries < DOUBLINGS_MAX ? receiver->tries : DOUBLINGS_MAX;
 
     receiver->link = 0;
     receiver->deferred = false;
@@ -170,7 +169,7 @@ void receiver_on_link_down(struct replica *replica, const struct event *event)
 static bool is_final(const struct receiver *receiver, enum status why)
 {
     return !receiver->joined
-        && (why == E_RULE || (status_blame(why) == BLAME_KEYS && why != E_KEY_UNREACHABLE));
+           && (why == E_RULE || (status_blame(why) == BLAME_KEYS && why != E_KEY_UNREACHABLE));
 }
 
 static void on_bye(struct replica *replica, const struct event *event, struct effects *fx)
@@ -262,9 +261,9 @@ static bool may_dial(const struct replica *replica, struct instant now)
     const struct receiver *receiver = &replica->receiver;
     const struct member *member = &replica->member;
 
-    return receiver->state == RECEIVER_IDLE && !member->stopping
-        && receiver->cut.phase == CUT_NONE && instant_reached(receiver->dial_at, now)
-        && writes_are_done(&member->writes) && saves_are_durable(&member->saves);
+    return receiver->state == RECEIVER_IDLE && !member->stopping && receiver->cut.phase == CUT_NONE
+           && instant_reached(receiver->dial_at, now) && writes_are_done(&member->writes)
+           && saves_are_durable(&member->saves);
 }
 
 void receiver_pump(struct replica *replica, struct instant now, struct effects *fx)

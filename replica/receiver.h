@@ -21,9 +21,9 @@ enum receiver_state {
     RECEIVER_IDLE,
     RECEIVER_DIALING,
     RECEIVER_GREETING,
-    RECEIVER_KEYS,      /* envelopes are on their way */
+    RECEIVER_KEYS, /* envelopes are on their way */
     RECEIVER_UNWRAPPING,
-    RECEIVER_STORING,   /* small files are on their way to the disk */
+    RECEIVER_STORING, /* small files are on their way to the disk */
     RECEIVER_PROVING,
     RECEIVER_CUTTING,
     RECEIVER_STREAMING,
@@ -32,16 +32,16 @@ enum receiver_state {
 
 enum cut_phase {
     CUT_NONE,
-    CUT_FIND,    /* reading the segment that stays in part */
-    CUT_MARK,    /* what was proved durable is lowered, so that what goes is not missed */
-    CUT_ASIDE,   /* the suffix goes to quarantine, newest first */
+    CUT_FIND, /* reading the segment that stays in part */
+    CUT_MARK, /* what was proved durable is lowered, so that what goes is not missed */
+    CUT_ASIDE, /* the suffix goes to quarantine, newest first */
     CUT_CONTROL, /* the new epoch table becomes durable */
 };
 
 struct cut {
     enum cut_phase phase;
-    batch_t keep;            /* the last batch that stays; 0: none */
-    segment_t segment;       /* that it is in; SEGMENT_NONE where none stays */
+    batch_t keep; /* the last batch that stays; 0: none */
+    segment_t segment; /* that it is in; SEGMENT_NONE where none stays */
     struct walk walk;
     struct read_slot *read;
     uint64_t control_token;
@@ -68,18 +68,18 @@ struct receiver {
     struct instant started_at; /* of the present state */
     struct instant heard_at, said_at;
 
-    bool joined;                      /* this folder belongs to a cluster, or is about to */
-    char cluster[CLUSTER_TEXT_MAX];   /* named, drawn, or "" to join the upstream's */
-    uint8_t *greet;                   /* our GREET's head as it was sent, GREET_BYTES_MAX */
+    bool joined; /* this folder belongs to a cluster, or is about to */
+    char cluster[CLUSTER_TEXT_MAX]; /* named, drawn, or "" to join the upstream's */
+    uint8_t *greet; /* our GREET's head as it was sent, GREET_BYTES_MAX */
     uint32_t greet_bytes;
     struct digest greets;
-    struct id proof_dek;              /* the last in the upstream's GREET */
+    struct id proof_dek; /* the last in the upstream's GREET */
     struct id wanted[GREET_DEKS_MAX]; /* DEKs of the upstream that are not held here */
     uint32_t wanted_count;
-    struct epoch_table *theirs;       /* the upstream's epochs, from its GREET */
+    struct epoch_table *theirs; /* the upstream's epochs, from its GREET */
     struct cut cut;
 
-    bool deferred;        /* a message waits for a WRITTEN */
+    bool deferred; /* a message waits for a WRITTEN */
     uint64_t epoch_token; /* the change of control that must be durable before the next ACK */
     batch_t acked;
     bool must_ack;

@@ -27,7 +27,7 @@ static bool ends_with_surplus(const struct member *member, const struct epoch_ta
     const struct index_row *last = index_last(&member->wal.index);
 
     return last != NULL && last->first_batch > member->wal.durable
-        && epoch_table_end(theirs, last->epoch) < last->first_batch;
+           && epoch_table_end(theirs, last->epoch) < last->first_batch;
 }
 
 static void begin(struct receiver *receiver, const struct member *member, batch_t keep,
@@ -36,9 +36,8 @@ static void begin(struct receiver *receiver, const struct member *member, batch_
     struct cut *cut = &receiver->cut;
     const struct index_row *row = keep == 0 ? NULL : index_of_batch(&member->wal.index, keep);
 
-    *cut = (struct cut){.phase = CUT_FIND,
-                        .keep = keep,
-                        .segment = row == NULL ? SEGMENT_NONE : row->segment};
+    *cut = (struct cut){
+        .phase = CUT_FIND, .keep = keep, .segment = row == NULL ? SEGMENT_NONE : row->segment};
     walk_nowhere(&cut->walk);
     trace_event(&member->settings.trace, "cut keep=%llu durable=%llu commit=%llu",
                 (unsigned long long)keep, (unsigned long long)member->wal.durable,
@@ -103,8 +102,8 @@ static void begin_mark(struct replica *replica, struct effects *fx)
     struct member *member = &replica->member;
     struct cut *cut = &replica->receiver.cut;
     struct control *control = &member->control;
-    const lsn_t held = member->commit_lsn < member->wal.durable_lsn ? member->commit_lsn
-                                                                    : member->wal.durable_lsn;
+    const lsn_t held =
+        member->commit_lsn < member->wal.durable_lsn ? member->commit_lsn : member->wal.durable_lsn;
 
     if (cut->end_lsn < held) {
         halt_committed(replica, fx);

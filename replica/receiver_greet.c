@@ -76,10 +76,10 @@ static struct verdict check_rules(const struct replica *replica, const struct gr
     const struct verdict setting =
         rule_replica_setting((enum suite)greet->suite, settings->encrypted);
 
-    return !setting.allowed ? setting
-                            : rule_replica_key((enum suite)greet->suite, greet->region,
-                                               greet->key_arn, settings->self.region,
-                                               own_key(replica));
+    return !setting.allowed
+               ? setting
+               : rule_replica_key((enum suite)greet->suite, greet->region, greet->key_arn,
+                                  settings->self.region, own_key(replica));
 }
 
 static enum status check_descriptor(const struct member *member, bool joined,
@@ -181,9 +181,8 @@ void receiver_on_greet(struct replica *replica, const struct event *event, struc
     struct member *member = &replica->member;
     const struct bytes head = event->message.message.head;
     struct greet *greet = member->greet;
-    enum status status = head.size > GREET_BYTES_MAX
-        ? E_TOO_LARGE
-        : greet_decode(greet, head, &member->scratch);
+    enum status status =
+        head.size > GREET_BYTES_MAX ? E_TOO_LARGE : greet_decode(greet, head, &member->scratch);
 
     if (status == OK) {
         status = check_greet(replica, greet);
@@ -198,8 +197,8 @@ void receiver_on_greet(struct replica *replica, const struct event *event, struc
     if (!verdict.allowed) {
         const enum status why =
             greet->suite != SUITE_NONE && own_key(replica)[0] == '\0' && verdict.rule[2] == '4'
-            ? E_KEY_NOT_NAMED
-            : E_RULE;
+                ? E_KEY_NOT_NAMED
+                : E_RULE;
 
         receiver_refuse(replica, event->now, fx, why, "%s: %s", verdict.name, verdict.text);
         member_halt(member, fx, why, "%s: %s", verdict.name, verdict.text);

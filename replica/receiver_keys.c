@@ -84,8 +84,8 @@ static bool is_the_key(const struct member *member, const struct envelope *envel
     const bool exact = strncmp(named, "arn:", 4) == 0 && strstr(named, ":key/") != NULL;
 
     return envelope->key_arn[0] != '\0'
-        && (known[0] == '\0' || strcmp(known, envelope->key_arn) == 0)
-        && (!exact || strcmp(named, envelope->key_arn) == 0);
+           && (known[0] == '\0' || strcmp(known, envelope->key_arn) == 0)
+           && (!exact || strcmp(named, envelope->key_arn) == 0);
 }
 
 static enum status take_envelope(struct replica *replica, const struct envelope *envelope)

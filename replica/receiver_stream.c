@@ -76,9 +76,8 @@ static void note_upstream(struct replica *replica, lsn_t lsn)
 
 /* Whether an epoch's first header is what it says, before the epoch is believed: only the WAL's own
  * writer can seal it. */
-static enum status check_new_epoch(const struct member *member,
-                                   const struct segment_header *header, struct bytes raw,
-                                   const struct dek *dek)
+static enum status check_new_epoch(const struct member *member, const struct segment_header *header,
+                                   struct bytes raw, const struct dek *dek)
 {
     const struct wal *wal = &member->wal;
     const segment_t next = wal->segment == SEGMENT_NONE ? 0 : wal->segment + 1;
@@ -207,8 +206,7 @@ void receiver_on_commit(struct replica *replica, const struct event *event, stru
 {
     struct member *member = &replica->member;
     struct commit commit;
-    enum status status =
-        commit_decode(&commit, event->message.message.head, &member->scratch);
+    enum status status = commit_decode(&commit, event->message.message.head, &member->scratch);
 
     if (status == OK && commit.epoch < member->control.highest_epoch) {
         status = E_STALE_EPOCH;
@@ -254,8 +252,7 @@ void receiver_stream_pump(struct replica *replica, struct instant now, struct ef
 {
     struct receiver *receiver = &replica->receiver;
     const struct member *member = &replica->member;
-    const struct instant heartbeat =
-        instant_add(receiver->said_at, member->settings.heartbeat_gap);
+    const struct instant heartbeat = instant_add(receiver->said_at, member->settings.heartbeat_gap);
     const bool epoch_is_durable = member->saves.control.durable >= receiver->epoch_token;
     const bool has_news = receiver->must_ack || member->wal.durable > receiver->acked;
 

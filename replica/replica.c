@@ -26,7 +26,7 @@ static const struct replica *const_replica_of(const struct node *node)
 size_t replica_memory_bytes(const struct replica_settings *settings)
 {
     return arena_need(sizeof(struct replica), _Alignof(struct replica)) + receiver_bytes()
-        + member_bytes(&settings->member);
+           + member_bytes(&settings->member);
 }
 
 /* The folder is a member of its WAL: its positions are known. */

@@ -1,0 +1,164 @@
+/* A replica and its upstream, both real, in fake worlds: what is sealed once arrives byte for byte,
+ * from the window and from the disk, in every region and at every distance behind. */
+#include "tests/support/fake_pair.h"
+#include "tests/support/test.h"
+
+static const char tokyo_key[] = "arn:aws:kms:ap-northeast-1:111122223333:key/0000";
+
+static void expect_in_step(struct pair *pair, unsigned number)
+{
+    struct member_status one, other;
+
+    pair_status(pair, 0, &one);
+    pair_status(pair, number, &other);
+    EXPECT(one.durable_batch == other.durable_batch && one.durable_lsn == other.durable_lsn);
+    EXPECT(other.visible_lsn == one.committed_lsn);
+    EXPECT(strcmp(other.state, "streaming") == 0);
+    EXPECT(pair_disks_are_equal(pair, 0, number));
+}
+
+static void follow(bool encrypted, const char *region, const char *key)
+{
+    struct pair pair;
+
+    pair_init(&pair, encrypted, 3);
+    const unsigned replica = pair_add_replica(&pair, 0, region, key);
+
+    pair_start(&pair, 0);
+    pair_start(&pair, replica);
+    pair_run(&pair);
+    for (unsigned i = 0; i < 30; i++) {
+        pair_append(&pair, 1 + i % 7, 500);
+    }
+    pair_advance(&pair, SPAN_MS(50));
+    expect_in_step(&pair, replica);
+    EXPECT(pair.carried[MESSAGE_BYE] == 0);
+    EXPECT(pair.carried[MESSAGE_PROOF] == (encrypted ? 2u : 0u));
+    EXPECT(pair.carried[MESSAGE_KEYS] == (encrypted ? 1u : 0u));
+    EXPECT(pair_read(&pair, replica, 1, 500) == pair.sequence);
+    EXPECT(pair_read(&pair, replica, 40, 500) == pair.sequence - 39);
+    pair_free(&pair);
+}
+
+TEST(the_same_bytes_in_the_same_region)
+{
+    follow(true, "us-east-1", "");
+}
+
+TEST(the_same_bytes_under_another_regions_key)
+{
+    follow(true, "ap-northeast-1", tokyo_key);
+}
+
+TEST(the_same_bytes_where_nothing_is_encrypted)
+{
+    follow(false, "us-east-1", "");
+    follow(false, "ap-northeast-1", "");
+}
+
+/* Far beyond the window: 256 KiB there, several MiB on the disk. */
+TEST(a_replica_that_was_cut_off_catches_up_from_the_disk)
+{
+    struct pair pair;
+
+    pair_init(&pair, true, 5);
+    const unsigned replica = pair_add_replica(&pair, 0, "ap-northeast-1", tokyo_key);
+
+    pair_start(&pair, 0);
+    pair_start(&pair, replica);
+    pair_append(&pair, 3, 1000);
+    pair_cut(&pair, replica);
+    for (unsigned i = 0; i < 300; i++) {
+        pair_append(&pair, 5, 1000);
+    }
+    pair_heal(&pair, replica);
+    pair_advance(&pair, SPAN_S(30));
+    expect_in_step(&pair, replica);
+    EXPECT(pair_read(&pair, replica, 1, 1000) == 1503);
+    EXPECT(pair_read(&pair, 0, 700, 1000) == 1503 - 699);
+    pair_free(&pair);
+}
+
+TEST(a_late_joiner_gets_everything)
+{
+    struct pair pair;
+
+    pair_init(&pair, true, 6);
+    const unsigned replica = pair_add_replica(&pair, 0, "us-east-1", "");
+
+    pair_start(&pair, 0);
+    for (unsigned i = 0; i < 100; i++) {
+        pair_append(&pair, 9, 700);
+    }
+    pair_start(&pair, replica);
+    pair_advance(&pair, SPAN_S(1));
+    expect_in_step(&pair, replica);
+    pair_free(&pair);
+}
+
+TEST(a_batch_larger_than_a_read_arrives_from_the_disk)
+{
+    struct pair pair;
+
+    pair_init(&pair, true, 7);
+    const unsigned replica = pair_add_replica(&pair, 0, "us-east-1", "");
+
+    pair_start(&pair, 0);
+    pair_append(&pair, 2, 60000);
+    for (unsigned i = 0; i < 10; i++) {
+        pair_append(&pair, 1, 60000);
+    }
+    pair_start(&pair, replica);
+    pair_advance(&pair, SPAN_S(1));
+    expect_in_step(&pair, replica);
+    EXPECT(pair_read(&pair, replica, 1, 60000) == 12);
+    EXPECT(pair_read(&pair, 0, 1, 60000) == 12);
+    pair_free(&pair);
+}
+
+TEST(a_crash_at_either_end_loses_nothing_and_the_disks_stay_equal)
+{
+    struct pair pair;
+
+    pair_init(&pair, true, 8);
+    const unsigned replica = pair_add_replica(&pair, 0, "ap-northeast-1", tokyo_key);
+
+    pair_start(&pair, 0);
+    pair_start(&pair, replica);
+    for (unsigned round = 0; round < 6; round++) {
+        for (unsigned i = 0; i < 20; i++) {
+            pair_append(&pair, 4, 900);
+        }
+        const unsigned victim = round % 2 == 0 ? replica : 0;
+
+        pair_crash(&pair, victim);
+        pair_start(&pair, victim);
+        pair_advance(&pair, SPAN_S(20));
+    }
+    pair_append(&pair, 1, 900);
+    pair_advance(&pair, SPAN_S(1));
+    expect_in_step(&pair, replica);
+    EXPECT(pair_read(&pair, replica, 1, 900) == pair.sequence);
+    pair_free(&pair);
+}
+
+TEST(a_replica_feeds_a_replica)
+{
+    struct pair pair;
+
+    pair_init(&pair, true, 9);
+    const unsigned middle = pair_add_replica(&pair, 0, "ap-northeast-1", tokyo_key);
+    const unsigned last = pair_add_replica(&pair, middle, "ap-northeast-1", "");
+
+    pair_start(&pair, 0);
+    pair_start(&pair, middle);
+    pair_run(&pair);
+    pair_start(&pair, last);
+    for (unsigned i = 0; i < 50; i++) {
+        pair_append(&pair, 4, 900);
+    }
+    pair_advance(&pair, SPAN_S(20));
+    expect_in_step(&pair, middle);
+    expect_in_step(&pair, last);
+    pair_free(&pair);
+}
