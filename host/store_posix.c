@@ -296,7 +296,9 @@ static enum status take_inventory(struct store_posix *store, char *why)
     if (status != OK) {
         return explain(store, status, "cannot list its files", why);
     }
-    qsort(store->segments, store->inventory.segment_count, sizeof *store->segments, by_number);
+    if (store->segments != NULL) {
+        qsort(store->segments, store->inventory.segment_count, sizeof *store->segments, by_number);
+    }
     store->inventory.segments = store->segments;
     return load_files(store, why);
 }

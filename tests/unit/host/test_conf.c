@@ -23,9 +23,9 @@ struct rig {
 
 static enum status gather(struct rig *rig, const char *text)
 {
-    char program[] = "p";
-    char flag[] = "--conf";
-    char last[] = "--listen=x:1";
+    static char program[] = "p"; /* the arguments outlive this call */
+    static char flag[] = "--conf";
+    static char last[] = "--listen=x:1";
     char *argv[] = {program, flag, rig->path, last, NULL};
 
     NEED(folder_make(rig->folder) != NULL);
