@@ -35,18 +35,10 @@ struct link_loop *link_loop_new(struct event_base *base)
     struct link_loop *loop = allocate_zeroed(sizeof *loop);
 
     loop->base = base;
+    TAILQ_INIT(&loop->all);
     TAILQ_INIT(&loop->unflushed);
     CHECK(event_assign(&loop->flush_soon, base, -1, 0, on_flush_soon, loop) == 0);
     return loop;
-}
-
-void link_loop_free(struct link_loop *loop)
-{
-    if (loop != NULL) {
-        CHECK(TAILQ_EMPTY(&loop->unflushed));
-        event_del(&loop->flush_soon);
-        free(loop);
-    }
 }
 
 struct event_base *link_loop_base(const struct link_loop *loop)
@@ -93,6 +85,7 @@ static void link_free(struct link *link)
 {
     struct link_census *census = link->census;
 
+    TAILQ_REMOVE(&link->loop->all, link, all);
     dialing_free(link->dialing);
     if (link->is_unflushed) {
         TAILQ_REMOVE(&link->loop->unflushed, link, unflushed);
@@ -115,6 +108,24 @@ static void link_free(struct link *link)
             free(census);
         }
     }
+}
+
+void link_loop_free(struct link_loop *loop)
+{
+    if (loop == NULL) {
+        return;
+    }
+    while (!TAILQ_EMPTY(&loop->all)) {
+        CHECK(TAILQ_FIRST(&loop->all)->closed);
+        link_free(TAILQ_FIRST(&loop->all));
+    }
+    event_del(&loop->flush_soon);
+    free(loop);
+}
+
+bool link_loop_is_empty(const struct link_loop *loop)
+{
+    return TAILQ_EMPTY(&loop->all);
 }
 
 static void census_shaken(struct link *link)
@@ -200,6 +211,7 @@ struct link *link_new(struct link_loop *loop, const struct link_settings *settin
     link->file = -1;
     CHECK(event_assign(&link->timer, loop->base, -1, 0, on_timer, link) == 0);
     CHECK(event_assign(&link->later, loop->base, -1, 0, on_later, link) == 0);
+    TAILQ_INSERT_TAIL(&loop->all, link, all);
     timer_set(link, link->settings.handshake_max);
     return link;
 }

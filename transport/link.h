@@ -39,7 +39,11 @@ enum {
 /* What the links of one loop share: one receive buffer. */
 struct link_loop;
 struct link_loop *link_loop_new(struct event_base *base);
-void link_loop_free(struct link_loop *loop); /* after its links */
+/* Closed links that still flush or wait for the other side's end are cut; the caller has closed
+ * all others. */
+void link_loop_free(struct link_loop *loop);
+/* Whether no link is left, closed ones that still say goodbye among them. */
+bool link_loop_is_empty(const struct link_loop *loop);
 struct event_base *link_loop_base(const struct link_loop *loop);
 
 /* Lets what link_send has gathered leave now. Happens by itself before the loop waits again;

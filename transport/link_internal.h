@@ -15,6 +15,7 @@ TAILQ_HEAD(link_list, link);
 
 struct link_loop {
     struct event_base *base;
+    struct link_list all;
     struct link_list unflushed;
     struct loop_event flush_soon;
     uint8_t scratch[LINK_READ_BYTES];
@@ -52,6 +53,7 @@ struct link {
     struct loop_event writable;
     struct loop_event timer;
     struct loop_event later;
+    TAILQ_ENTRY(link) all;
     TAILQ_ENTRY(link) unflushed;
     bool is_unflushed;
     bool has_events;
