@@ -277,16 +277,16 @@ static void set_timer(struct host *host)
     CHECK(event_add(host->timer, &delay) == 0);
 }
 
+/* Closed links leave what they have, say goodbye and hear the other side's. */
 static void say_goodbye(struct host *host)
 {
     const struct timeval turn = {0, GOODBYE_TURN_US};
 
-    for (int i = 0; i < GOODBYE_TURNS && host_links_have_output(host); i++) {
+    host_links_close(host);
+    for (int i = 0; i < GOODBYE_TURNS && !link_loop_is_empty(host->links); i++) {
         event_base_loopexit(host->base, &turn);
         event_base_dispatch(host->base);
     }
-    host_links_close(host);
-    event_base_loop(host->base, EVLOOP_NONBLOCK);
 }
 
 /* Writes that the last steps asked for are kicked after one more look around: sends go first. */

@@ -285,18 +285,6 @@ void host_links_reload(struct host *host)
                 (long long)tls_identity_expires_at(fresh));
 }
 
-bool host_links_have_output(const struct host *host)
-{
-    for (unsigned i = 0; i < HOST_LINKS_MAX; i++) {
-        const struct host_end *end = host->ends[i];
-
-        if (end != NULL && end->kind == END_UP && link_output_bytes(end->link) > 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
 void host_links_close(struct host *host)
 {
     for (unsigned i = 0; i < HOST_LISTEN_MAX; i++) {

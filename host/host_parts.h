@@ -75,7 +75,6 @@ void host_links_defer(struct host *host, link_t number);
 void host_links_resume(struct host *host, link_t number);
 void host_links_resume_late(struct host *host);
 void host_links_reload(struct host *host);
-bool host_links_have_output(const struct host *host);
 void host_links_close(struct host *host);
 
 /* host_effects.c */
