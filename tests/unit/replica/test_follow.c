@@ -3,6 +3,8 @@
 #include "tests/support/fake_pair.h"
 #include "tests/support/test.h"
 
+#include <stdio.h>
+
 static const char tokyo_key[] = "arn:aws:kms:ap-northeast-1:111122223333:key/0000";
 
 static void expect_in_step(struct pair *pair, unsigned number)
@@ -48,6 +50,73 @@ TEST(the_same_bytes_in_the_same_region)
 TEST(the_same_bytes_under_another_regions_key)
 {
     follow(true, "ap-northeast-1", tokyo_key);
+}
+
+TEST(another_cluster_of_the_same_region_gets_an_envelope_of_its_own)
+{
+    struct member_status status;
+    struct pair pair;
+
+    pair_init(&pair, true, 4);
+    const unsigned replica = pair_add_replica(&pair, 0, "us-east-1", "");
+
+    snprintf(pair.members[replica].replica.member.cluster, CLUSTER_TEXT_MAX, "cluster-OTHER");
+    pair_start(&pair, 0);
+    pair_start(&pair, replica);
+    pair_append(&pair, 4, 100);
+    pair_advance(&pair, SPAN_S(1));
+    expect_in_step(&pair, replica);
+    pair_status(&pair, replica, &status);
+    EXPECT(strcmp(status.cluster, "cluster-OTHER") == 0);
+    pair_crash(&pair, replica);
+    pair_start(&pair, replica); /* it opens under its own context */
+    pair_advance(&pair, SPAN_S(1));
+    expect_in_step(&pair, replica);
+    pair_free(&pair);
+}
+
+TEST(a_cluster_in_another_region_draws_its_own_id)
+{
+    struct member_status here, there;
+    struct pair pair;
+
+    pair_init(&pair, true, 4);
+    const unsigned replica = pair_add_replica(&pair, 0, "ap-northeast-1", tokyo_key);
+
+    pair_start(&pair, 0);
+    pair_start(&pair, replica);
+    pair_advance(&pair, SPAN_S(1));
+    pair_status(&pair, 0, &here);
+    pair_status(&pair, replica, &there);
+    EXPECT(strlen(there.cluster) == 34 && strncmp(there.cluster, "cluster-", 8) == 0);
+    EXPECT(strcmp(here.cluster, there.cluster) != 0);
+    EXPECT(strcmp(there.key_arn, tokyo_key) == 0 && id_equal(&here.dek, &there.dek));
+    pair_free(&pair);
+}
+
+TEST(stop_says_goodbye_and_what_is_known_is_kept)
+{
+    struct member_status status;
+    struct pair pair;
+
+    pair_init(&pair, true, 4);
+    const unsigned replica = pair_add_replica(&pair, 0, "us-east-1", "");
+    struct fake_world *world = &pair.members[replica].world;
+
+    pair_start(&pair, 0);
+    pair_start(&pair, replica);
+    pair_append(&pair, 4, 100);
+    pair_advance(&pair, SPAN_S(1));
+    fake_stop(world);
+    EXPECT(world->halted && world->halt_why == OK);
+    pair_run(&pair);
+    EXPECT(pair.carried[MESSAGE_BYE] == 1);
+    pair_crash(&pair, replica);
+    pair_start(&pair, replica);
+    fake_run(world); /* before any word of the upstream's */
+    pair_status(&pair, replica, &status);
+    EXPECT(status.visible_lsn == 4 && status.committed_lsn == 4);
+    pair_free(&pair);
 }
 
 TEST(the_same_bytes_where_nothing_is_encrypted)
