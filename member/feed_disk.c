@@ -125,6 +125,24 @@ static const char *feed_state_name(enum feed_state state)
     UNREACHABLE();
 }
 
+/* What it does not have yet: to the byte within the window, to about a segment behind it. */
+static uint64_t lag_bytes(const struct member *member, const struct feed *feed)
+{
+    const struct wal *wal = &member->wal;
+    const struct window_batch *next = window_find(&wal->window, feed->sent + 1);
+    const struct index_row *row = index_of_batch(&wal->index, feed->sent + 1);
+
+    if (feed->state != FEED_STREAMING || feed->sent >= wal->sealed) {
+        return feed->flight_bytes;
+    }
+    if (next != NULL) {
+        return feed->flight_bytes + (wal->window.tail - next->begin);
+    }
+    const uint64_t whole = row == NULL ? 0 : wal->segment - row->segment;
+
+    return feed->flight_bytes + whole * member->settings.segment_bytes + wal->offset;
+}
+
 void feed_status_of(const struct member *member, const struct feed *feed, struct instant now,
                     struct feed_status *status)
 {
@@ -138,12 +156,11 @@ void feed_status_of(const struct member *member, const struct feed *feed, struct
     status->sent_batch = feed->sent;
     status->acked_batch = feed->acked;
     status->acked_lsn = feed->acked_lsn;
-    status->lag_bytes = feed->flight_bytes;
+    status->lag_bytes = lag_bytes(member, feed);
     if (in_flight) {
         const struct feed_flight *oldest =
             &feed->flight[ring_slot(&feed->flight_ring, feed->flight_ring.head)];
 
         status->lag_us = instant_since(oldest->sent_at, now).ns / 1000;
     }
-    (void)member;
 }
