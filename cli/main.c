@@ -18,6 +18,7 @@ static const struct verb verbs[] = {
     {"tail", verb_tail, "read records from any member, and follow"},
     {"status", verb_status, "members: regions, roles, positions, lag, keys"},
     {"pki", verb_pki, "a private CA and certificates for a deployment"},
+    {"demo", verb_demo, "three regions on this machine, every promise shown"},
 };
 
 static void usage(FILE *to)

@@ -1,16 +1,14 @@
 /* `sealift status`: asks every address for STATUS, and shows the answers side by side. */
 #include "base/check.h"
-#include "cli/connect.h"
-#include "cli/status_form.h"
+#include "cli/ask_status.h"
 #include "cli/verbs.h"
-#include "client/session.h"
 
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { OPTION_JSON = 0x200, MEMBERS_MAX = 64, ASK_MS = 5000 };
+enum { OPTION_JSON = 0x200, MEMBERS_MAX = 64 };
 
 struct status_order {
     struct connect connect;
@@ -19,64 +17,12 @@ struct status_order {
     bool json, watch;
 };
 
-struct asking {
-    struct session *session;
-    struct status_answer *answer;
-    bool done;
-};
-
 static volatile sig_atomic_t stopped;
 
 static void on_signal(int signal)
 {
     (void)signal;
     stopped = 1;
-}
-
-static void on_welcomed(void *context)
-{
-    struct asking *asking = context;
-
-    session_send(asking->session, MESSAGE_STATUS, bytes_none(), bytes_none(), bytes_none());
-}
-
-static void on_message(void *context, const struct message *message)
-{
-    struct asking *asking = context;
-    struct status_answer *answer = asking->answer;
-
-    if (message->type != MESSAGE_STATUS_IS
-        || member_status_decode(&answer->status, message->head, &asking->session->scratch) != OK) {
-        snprintf(answer->why, sizeof answer->why, "%.200s: its answer has not the form of a status",
-                 answer->address);
-    } else {
-        answer->answered = true;
-    }
-    asking->done = true;
-}
-
-static void ask(const struct connect *connect, struct status_answer *answer)
-{
-    static const struct session_events events = {on_welcomed, on_message};
-    const struct session_settings settings = {
-        .addresses = {answer->address},
-        .files = {connect->ca, connect->certificate, connect->key},
-        .give_up = SPAN_MS(1)}; /* one try: a member that is down is an answer too */
-    const struct instant end = instant_add(session_now(), SPAN_MS(ASK_MS));
-    struct asking asking = {.answer = answer};
-
-    answer->answered = false;
-    if (session_open(&asking.session, &settings, &events, &asking, answer->why) != OK) {
-        return;
-    }
-    while (!asking.done && !asking.session->failed && !instant_reached(end, session_now())) {
-        session_wait(asking.session, ASK_MS);
-    }
-    if (!asking.done) {
-        snprintf(answer->why, sizeof answer->why, "%s",
-                 asking.session->failed ? asking.session->text : "no answer in time");
-    }
-    session_close(asking.session);
 }
 
 static void print_json(const struct status_answer *answers, unsigned count)
@@ -102,7 +48,7 @@ static bool ask_all(const struct status_order *order, struct status_answer *answ
 
         answer->previous_us = answer->status.up_us;
         answer->previous_bytes = status_moved_bytes(&answer->status);
-        ask(&order->connect, answer);
+        status_ask(&order->connect, answer);
         all &= answer->answered;
     }
     return all;

@@ -9,5 +9,6 @@ int verb_append(int argc, char **argv);
 int verb_tail(int argc, char **argv);
 int verb_status(int argc, char **argv);
 int verb_pki(int argc, char **argv);
+int verb_demo(int argc, char **argv);
 
 #endif

@@ -1,0 +1,514 @@
+/* Certificates, key services, the relay, the primary, the replicas; each is waited for. */
+#include "cli/demo_world.h"
+
+#include "base/check.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <ftw.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { START_MS_MAX = 30000 };
+
+static const char *const region_names[DEMO_REGIONS] = {"us-east-1", "eu-west-1", "ap-southeast-2"};
+
+void demo_sleep_ms(unsigned ms)
+{
+    nanosleep(&(struct timespec){.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L}, NULL);
+}
+
+const char *demo_path(const struct demo_world *world, char *path, const char *below)
+{
+    snprintf(path, CHILD_PATH_MAX, "%s/%s", world->dir, below);
+    return path;
+}
+
+void demo_log_path(const struct demo_world *world, char *path, const char *name)
+{
+    snprintf(path, CHILD_PATH_MAX, "%s/log/%s.log", world->dir, name);
+}
+
+int demo_run(const struct demo_world *world, const char *name, const char *const *arguments)
+{
+    char log[CHILD_PATH_MAX];
+
+    demo_log_path(world, log, name);
+    return child_run(log, arguments);
+}
+
+static bool fail(const char *what, const char *why)
+{
+    fprintf(stderr, "sealift demo: %s: %s\n", what, why);
+    return false;
+}
+
+/* Ports that were free a moment ago; whoever takes one meanwhile makes the demo fail, loudly. */
+static unsigned free_port(void)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof address;
+    const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    CHECK(fd >= 0 && bind(fd, (struct sockaddr *)&address, size) == 0);
+    CHECK(getsockname(fd, (struct sockaddr *)&address, &size) == 0);
+    close(fd);
+    return ntohs(address.sin_port);
+}
+
+static bool port_answers(unsigned port)
+{
+    const struct sockaddr_in address = {.sin_family = AF_INET,
+                                        .sin_port = htons((uint16_t)port),
+                                        .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    const bool answers =
+        fd >= 0 && connect(fd, (const struct sockaddr *)&address, sizeof address) == 0;
+
+    if (fd >= 0) {
+        close(fd);
+    }
+    return answers;
+}
+
+static bool wait_for_port(struct child *child, unsigned port)
+{
+    for (int waited = 0; waited < START_MS_MAX; waited += 50) {
+        if (port_answers(port)) {
+            return true;
+        }
+        if (!child_is_running(child)) {
+            break;
+        }
+        demo_sleep_ms(50);
+    }
+    child_show_log(child);
+    return fail(child->name, "did not start");
+}
+
+/* ---- folder, certificates ---- */
+
+static bool find_programs(struct demo_world *world)
+{
+    char path[DEMO_PATH_MAX];
+    const ssize_t size = readlink("/proc/self/exe", path, sizeof path - 1);
+
+    if (size <= 0 || (size_t)size >= sizeof path - 1) {
+        return fail("/proc/self/exe", strerror(errno));
+    }
+    path[size] = '\0';
+    *strrchr(path, '/') = '\0';
+    strcpy(world->programs, path);
+    return true;
+}
+
+static bool make_folder(struct demo_world *world, const char *keep)
+{
+    char path[CHILD_PATH_MAX];
+
+    if (keep != NULL) {
+        world->kept = true;
+        snprintf(world->dir, sizeof world->dir, "%s", keep);
+        if (mkdir(keep, 0700) != 0) {
+            return fail(keep,
+                        errno == EEXIST ? "exists: give a folder that does not" : strerror(errno));
+        }
+    } else {
+        const char *tmp = getenv("TMPDIR");
+
+        snprintf(world->dir, sizeof world->dir, "%.400s/sealift-demo.XXXXXX",
+                 tmp != NULL ? tmp : "/var/tmp");
+        if (mkdtemp(world->dir) == NULL) {
+            return fail(world->dir, strerror(errno));
+        }
+    }
+    return mkdir(demo_path(world, path, "log"), 0700) == 0 ? true : fail(path, strerror(errno));
+}
+
+struct wanted_certificate {
+    const char *name, *region, *role;
+    bool any_lineage, serves;
+};
+
+static bool issue(struct demo_world *world, const struct wanted_certificate *wanted)
+{
+    char program[CHILD_PATH_MAX], pki[CHILD_PATH_MAX];
+
+    snprintf(program, sizeof program, "%s/sealift", world->programs);
+    const char *arguments[] = {program,
+                               "pki",
+                               "issue",
+                               "--dir",
+                               demo_path(world, pki, "pki"),
+                               "--name",
+                               wanted->name,
+                               "--region",
+                               wanted->region,
+                               "--role",
+                               wanted->role,
+                               "--lineage",
+                               wanted->any_lineage ? "any" : world->lineage,
+                               "--host",
+                               "127.0.0.1",
+                               "--host",
+                               "localhost",
+                               NULL};
+
+    if (!wanted->serves) {
+        arguments[13] = NULL;
+    }
+    return demo_run(world, "pki", arguments) == 0 ? true : fail(wanted->name, "no certificate");
+}
+
+static bool draw_lineage(struct demo_world *world)
+{
+    unsigned char bytes[16];
+    FILE *random = fopen("/dev/urandom", "r");
+
+    if (random == NULL || fread(bytes, 1, sizeof bytes, random) != sizeof bytes) {
+        return fail("/dev/urandom", "cannot be read");
+    }
+    fclose(random);
+    for (unsigned i = 0; i < sizeof bytes; i++) {
+        snprintf(world->lineage + 2 * (size_t)i, 3, "%02x", bytes[i]);
+    }
+    return true;
+}
+
+static bool make_certificates(struct demo_world *world)
+{
+    static const struct wanted_certificate wanted[] = {
+        {"primary", "us-east-1", "primary", false, false},
+        {"replica-us", "us-east-1", "replica", false, false},
+        {"replica-eu", "eu-west-1", "replica", false, false},
+        {"replica-ap", "ap-southeast-2", "replica", false, false},
+        {"replica-odd", "eu-west-1", "replica", false, false},
+        {"kms-us-east-1", "us-east-1", "keyd", true, true},
+        {"kms-eu-west-1", "eu-west-1", "keyd", true, true},
+        {"kms-ap-southeast-2", "ap-southeast-2", "keyd", true, true},
+        {"client", "us-east-1", "client", true, false},
+    };
+    char program[CHILD_PATH_MAX], pki[CHILD_PATH_MAX];
+
+    snprintf(program, sizeof program, "%s/sealift", world->programs);
+    const char *init[] = {program,        "pki",  "init", "--dir", demo_path(world, pki, "pki"),
+                          "--deployment", "demo", NULL};
+
+    if (!draw_lineage(world) || demo_run(world, "pki", init) != 0) {
+        return fail("pki", "no CA");
+    }
+    for (unsigned i = 0; i < COUNT_OF(wanted); i++) {
+        if (!issue(world, &wanted[i])) {
+            return false;
+        }
+    }
+    world->connect.ca = demo_path(world, world->connect.ca_path, "pki/ca.crt");
+    world->connect.certificate =
+        demo_path(world, world->connect.certificate_path, "pki/client.crt");
+    world->connect.key = demo_path(world, world->connect.key_path, "pki/client.key");
+    return true;
+}
+
+/* ---- key services ---- */
+
+static bool start_keyd(struct demo_world *world, struct demo_region *region)
+{
+    char program[CHILD_PATH_MAX], data[CHILD_PATH_MAX], listen[64], certificate[CHILD_PATH_MAX];
+    char key[CHILD_PATH_MAX], log[CHILD_PATH_MAX], name[CHILD_NAME_MAX], root[CHILD_PATH_MAX];
+    char credentials[CHILD_PATH_MAX];
+
+    snprintf(name, sizeof name, "kms-%s", region->name);
+    snprintf(program, sizeof program, "%s/sealift-keyd", world->programs);
+    snprintf(data, sizeof data, "%s/%s-kms", world->dir, region->name);
+    snprintf(root, sizeof root, "%s/%s-kms.root", world->dir, region->name);
+    snprintf(listen, sizeof listen, "127.0.0.1:%u", region->kms_port);
+    snprintf(certificate, sizeof certificate, "%s/pki/%s.crt", world->dir, name);
+    snprintf(key, sizeof key, "%s/pki/%s.key", world->dir, name);
+    demo_path(world, credentials, "credentials");
+    demo_log_path(world, log, name);
+    const char *arguments[] = {
+        program, "--data",        data,        "--region", region->name, "--listen",
+        listen,  "--cert",        certificate, "--key",    key,          "--root-key-file",
+        root,    "--credentials", credentials, "--create", NULL};
+
+    return child_start(&region->keyd, name, log, arguments)
+           && wait_for_port(&region->keyd, region->kms_port);
+}
+
+static bool line_value(const char *line, const char *key, char *value, size_t room)
+{
+    const char *equals = strchr(line, '=');
+
+    if (strncmp(line, key, strlen(key)) != 0 || equals == NULL) {
+        return false;
+    }
+    equals += strspn(equals, "= \t");
+    snprintf(value, room, "%.*s", (int)strcspn(equals, "\r\n"), equals);
+    return true;
+}
+
+/* The pair that the key services made: members take it from the environment. */
+static bool take_credentials(const struct demo_world *world)
+{
+    char path[CHILD_PATH_MAX], line[512], id[256] = "", secret[256] = "";
+    FILE *file = fopen(demo_path(world, path, "credentials"), "r");
+
+    if (file == NULL) {
+        return fail(path, strerror(errno));
+    }
+    while (fgets(line, sizeof line, file) != NULL) {
+        (void)(line_value(line, "access_key_id", id, sizeof id)
+               || line_value(line, "secret_access_key", secret, sizeof secret));
+    }
+    fclose(file);
+    if (id[0] == '\0' || secret[0] == '\0') {
+        return fail(path, "holds no access key");
+    }
+    return setenv("AWS_ACCESS_KEY_ID", id, 1) == 0
+           && setenv("AWS_SECRET_ACCESS_KEY", secret, 1) == 0;
+}
+
+/* ---- the ocean ---- */
+
+static bool share_file(const struct demo_world *world, char *path, const char *name)
+{
+    snprintf(path, CHILD_PATH_MAX, "%s/../../share/%s", world->programs, name);
+    if (access(path, R_OK) != 0) {
+        snprintf(path, CHILD_PATH_MAX, "%s/../share/sealift/%s", world->programs, name);
+    }
+    return access(path, R_OK) == 0 ? true : fail(name, "not found beside the programs");
+}
+
+static bool start_wan(struct demo_world *world)
+{
+    char program[CHILD_PATH_MAX], map[CHILD_PATH_MAX], control[CHILD_PATH_MAX];
+    char log[CHILD_PATH_MAX], routes[DEMO_MEMBERS][160];
+    const char *arguments[CHILD_ARGUMENTS_MAX];
+    unsigned count = 0, last_port = 0;
+
+    if (!share_file(world, map, "wan/aws-2017.map")) {
+        return false;
+    }
+    snprintf(program, sizeof program, "%s/sealift", world->programs);
+    snprintf(control, sizeof control, "unix:%s/wan.control", world->dir);
+    demo_log_path(world, log, "wan");
+    const char *const fixed[] = {program, "wan", "--map", map, "--control", control};
+
+    for (unsigned i = 0; i < COUNT_OF(fixed); i++) {
+        arguments[count++] = fixed[i];
+    }
+    for (unsigned i = 0; i < DEMO_MEMBERS; i++) {
+        const struct demo_member *member = &world->members[i];
+
+        if (member->relay_port != 0) {
+            snprintf(routes[i], sizeof routes[i], "%s,%s,127.0.0.1:%u,127.0.0.1:%u",
+                     region_names[member->region], region_names[0], member->relay_port,
+                     world->members[0].port);
+            arguments[count++] = "--route";
+            arguments[count++] = routes[i];
+            last_port = member->relay_port;
+        }
+    }
+    arguments[count] = NULL;
+    return child_start(&world->wan, "wan", log, arguments) && wait_for_port(&world->wan, last_port);
+}
+
+bool demo_wan(struct demo_world *world, const char *verb, const char *from, const char *to)
+{
+    char program[CHILD_PATH_MAX], control[CHILD_PATH_MAX];
+
+    snprintf(program, sizeof program, "%s/sealift", world->programs);
+    snprintf(control, sizeof control, "unix:%s/wan.control", world->dir);
+    const char *arguments[] = {program, "wan", "--control", control, verb, from, to, NULL};
+
+    return demo_run(world, "wan-control", arguments) == 0;
+}
+
+/* ---- members ---- */
+
+struct member_words {
+    char program[CHILD_PATH_MAX], listen[64], upstream[64], ca[CHILD_PATH_MAX];
+    char certificate[CHILD_PATH_MAX], key[CHILD_PATH_MAX], coordinator[CHILD_PATH_MAX];
+    char services[DEMO_REGIONS][128];
+};
+
+static void word_member(const struct demo_world *world, const struct demo_member *member,
+                        struct member_words *words)
+{
+    snprintf(words->program, sizeof words->program, "%s/sealift-%s", world->programs,
+             member->is_primary ? "primary" : "replica");
+    snprintf(words->listen, sizeof words->listen, "127.0.0.1:%u", member->port);
+    snprintf(words->upstream, sizeof words->upstream, "127.0.0.1:%u",
+             member->relay_port != 0 ? member->relay_port : world->members[0].port);
+    snprintf(words->ca, sizeof words->ca, "%s/pki/ca.crt", world->dir);
+    snprintf(words->certificate, sizeof words->certificate, "%s/pki/%s.crt", world->dir,
+             member->name);
+    snprintf(words->key, sizeof words->key, "%s/pki/%s.key", world->dir, member->name);
+    snprintf(words->coordinator, sizeof words->coordinator, "file:%s/coordinator", world->dir);
+    for (unsigned i = 0; i < DEMO_REGIONS; i++) {
+        snprintf(words->services[i], sizeof words->services[i], "%s=https://127.0.0.1:%u",
+                 region_names[i], world->regions[i].kms_port);
+    }
+}
+
+bool demo_start_member(struct demo_world *world, struct demo_member *member)
+{
+    struct member_words words;
+    char log[CHILD_PATH_MAX];
+
+    word_member(world, member, &words);
+    demo_log_path(world, log, member->name);
+    const char *arguments[CHILD_ARGUMENTS_MAX] = {
+        words.program,     "--data",          member->data,
+        "--listen",        words.listen,      "--ca",
+        words.ca,          "--cert",          words.certificate,
+        "--key",           words.key,         "--key-service",
+        words.services[0], "--key-service",   words.services[1],
+        "--key-service",   words.services[2], "--key-service-ca",
+        words.ca};
+    unsigned count = 19;
+
+    if (member->is_primary) {
+        static const char *const first[] = {"--create", "--storage-encrypted", "--durability",
+                                            "region:1", "--coordinator"};
+
+        for (unsigned i = 0; i < COUNT_OF(first); i++) {
+            arguments[count++] = first[i];
+        }
+        arguments[count++] = words.coordinator;
+    } else {
+        arguments[count++] = "--upstream";
+        arguments[count++] = words.upstream;
+        if (member->region != 0) {
+            arguments[count++] = "--kms-key-id";
+            arguments[count++] = "alias/aws/rds";
+        }
+    }
+    if (mkdir(member->data, 0700) != 0 && errno != EEXIST) {
+        return fail(member->data, strerror(errno));
+    }
+    return child_start(&member->process, member->name, log, arguments)
+           && wait_for_port(&member->process, member->port);
+}
+
+static void plan_members(struct demo_world *world)
+{
+    static const struct {
+        const char *name;
+        unsigned region;
+    } plan[DEMO_MEMBERS] = {
+        {"primary", 0}, {"replica-us", 0}, {"replica-eu", 1}, {"replica-ap", 2}};
+
+    for (unsigned i = 0; i < DEMO_REGIONS; i++) {
+        world->regions[i].name = region_names[i];
+        world->regions[i].kms_port = free_port();
+    }
+    for (unsigned i = 0; i < DEMO_MEMBERS; i++) {
+        struct demo_member *member = &world->members[i];
+
+        member->name = plan[i].name;
+        member->region = plan[i].region;
+        member->is_primary = i == 0;
+        member->port = free_port();
+        member->relay_port = member->region != 0 ? free_port() : 0;
+        snprintf(member->data, sizeof member->data, "%.300s/%s-%s", world->dir,
+                 region_names[member->region], member->name);
+        snprintf(member->answer.address, sizeof member->answer.address, "127.0.0.1:%u",
+                 member->port);
+    }
+}
+
+bool demo_ask(struct demo_world *world)
+{
+    bool all = true;
+
+    for (unsigned i = 0; i < DEMO_MEMBERS; i++) {
+        struct status_answer *answer = &world->members[i].answer;
+
+        answer->previous_us = answer->status.up_us;
+        answer->previous_bytes = status_moved_bytes(&answer->status);
+        status_ask(&world->connect, answer);
+        all &= answer->answered;
+    }
+    return all;
+}
+
+static bool in_step(const struct demo_world *world)
+{
+    const struct member_status *primary = &world->members[0].answer.status;
+
+    for (unsigned i = 1; i < DEMO_MEMBERS; i++) {
+        const struct member_status *replica = &world->members[i].answer.status;
+
+        if (replica->epoch != primary->epoch || replica->durable_batch != primary->sealed_batch) {
+            return false;
+        }
+    }
+    return primary->sealed_batch > 0 && primary->durable_batch == primary->sealed_batch;
+}
+
+bool demo_wait_in_step(struct demo_world *world, int timeout_ms)
+{
+    for (int waited = 0; waited < timeout_ms; waited += 100) {
+        if (demo_ask(world) && in_step(world)) {
+            return true;
+        }
+        demo_sleep_ms(100);
+    }
+    return false;
+}
+
+bool demo_world_open(struct demo_world *world, const char *keep)
+{
+    if (!find_programs(world) || !make_folder(world, keep) || !make_certificates(world)) {
+        return false;
+    }
+    plan_members(world);
+    for (unsigned i = 0; i < DEMO_REGIONS; i++) {
+        if (!start_keyd(world, &world->regions[i])) {
+            return false;
+        }
+    }
+    if (!take_credentials(world) || !start_wan(world)) {
+        return false;
+    }
+    for (unsigned i = 0; i < DEMO_MEMBERS; i++) {
+        if (!demo_start_member(world, &world->members[i])) {
+            return false;
+        }
+    }
+    return demo_wait_in_step(world, START_MS_MAX) ? true : fail("replicas", "did not join in time");
+}
+
+void demo_world_stop_members(struct demo_world *world)
+{
+    for (unsigned i = 0; i < DEMO_MEMBERS; i++) {
+        child_stop(&world->members[i].process);
+    }
+}
+
+static int remove_one(const char *path, const struct stat *about, int kind, struct FTW *where)
+{
+    (void)about;
+    (void)kind;
+    (void)where;
+    return remove(path);
+}
+
+void demo_world_close(struct demo_world *world)
+{
+    demo_world_stop_members(world);
+    child_stop(&world->wan);
+    for (unsigned i = 0; i < DEMO_REGIONS; i++) {
+        child_stop(&world->regions[i].keyd);
+    }
+    if (!world->kept && world->dir[0] != '\0') {
+        nftw(world->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    }
+}
