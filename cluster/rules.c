@@ -122,13 +122,13 @@ static struct verdict replica_key_there(const char *upstream_region, const char 
         return allow(); /* a key id or alias: its own region's key service alone can know it */
     }
     if (!rule_arn_region(key_arn, said)) {
-        return refuse("R14", combination,
+        return refuse("R14", not_accessible,
                       "%.120s is not the ARN of a KMS key: name a key of %.31s by its ARN "
                       "(arn:aws:kms:%.31s:ACCOUNT:key/ID), key id or alias.",
                       key_arn, region, region);
     }
     if (strcmp(said, region) != 0) {
-        return refuse("R14", combination,
+        return refuse("R14", not_accessible,
                       "The KMS key %.120s is of region %.31s, but the replica is in %.31s: name a "
                       "key of %.31s.",
                       key_arn, said, region, region);
