@@ -125,8 +125,8 @@ TEST(a_refusal_of_long_texts_still_ends_with_what_to_do)
     EXPECT(refused(rule_replica_key(SUITE_AES_256_GCM, region, longest, region, east_key), "R13",
                    combination, "or none."));
     memcpy(longest, "arn:aws:kms:us-east-1:", 22);
-    EXPECT(refused(replica(SUITE_AES_256_GCM, region, longest), "R14", combination,
+    EXPECT(refused(replica(SUITE_AES_256_GCM, region, longest), "R14", not_accessible,
                    "name a key of rrr"));
     memcpy(longest, "arn:aws:xxx", 11);
-    EXPECT(refused(replica(SUITE_AES_256_GCM, region, longest), "R14", combination, "alias."));
+    EXPECT(refused(replica(SUITE_AES_256_GCM, region, longest), "R14", not_accessible, "alias."));
 }
