@@ -151,6 +151,9 @@ static void link_tick(struct link *link)
     } else if (waiting && link->tick.waiting && link->tick.bytes_out == link->counters.bytes_out) {
         link_break(link, E_SLOW, "what was sent is not taken");
     }
+    if (link->tick.bytes_out == link->counters.bytes_out) {
+        outbox_trim(channel_outbox(link->channel));
+    }
     link->tick.started = started;
     link->tick.waiting = waiting;
     link->tick.received = received;

@@ -1,7 +1,7 @@
 /* A singly linked list of blocks; put fills the last, drop empties the first.
  *
- * The block that becomes empty is kept as the spare, so that a link which sends and drains in turn
- * allocates nothing; a second one is given back. Nothing can go wrong but memory. */
+ * A block that becomes empty is kept as a spare, last in first out while it is in cache, so that a
+ * link which sends and drains in turn allocates nothing. Nothing can go wrong but memory. */
 #include "transport/outbox.h"
 
 #include "transport/allocate.h"
@@ -15,13 +15,15 @@ struct outbox_block {
 
 static struct outbox_block *block_take(struct outbox *outbox)
 {
-    struct outbox_block *block = outbox->spare;
+    struct outbox_block *block = outbox->spares;
 
     if (block == NULL) {
         block = malloc(sizeof *block);
         CHECK(block != NULL);
+    } else {
+        outbox->spares = block->next;
+        outbox->spare_count--;
     }
-    outbox->spare = NULL;
     block->next = NULL;
     block->begin = 0;
     block->end = 0;
@@ -82,8 +84,10 @@ static void outbox_drop_block(struct outbox *outbox)
     if (outbox->first == NULL) {
         outbox->last = NULL;
     }
-    if (outbox->spare == NULL) {
-        outbox->spare = block;
+    if (outbox->spare_count < OUTBOX_SPARES_MAX) {
+        block->next = outbox->spares;
+        outbox->spares = block;
+        outbox->spare_count++;
     } else {
         free(block);
     }
@@ -106,11 +110,22 @@ void outbox_drop(struct outbox *outbox, size_t size)
     }
 }
 
+void outbox_trim(struct outbox *outbox)
+{
+    while (outbox->spares != NULL) {
+        struct outbox_block *block = outbox->spares;
+
+        outbox->spares = block->next;
+        free(block);
+    }
+    outbox->spare_count = 0;
+}
+
 void outbox_free(struct outbox *outbox)
 {
     while (outbox->first != NULL) {
         outbox_drop_block(outbox);
     }
-    free(outbox->spare);
+    outbox_trim(outbox);
     *outbox = (struct outbox){0};
 }
