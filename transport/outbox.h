@@ -1,7 +1,8 @@
 /* Bytes that wait for a socket, in the order in which they were put.
  *
  * A list of blocks: nothing is ever moved, memory is what waits (rounded up to a block) and up
- * to OUTBOX_SPARES_MAX blocks that were used lately. The owner checks outbox_bytes against its own limit before it puts more. */
+ * to OUTBOX_SPARES_MAX blocks that were used lately. The owner checks outbox_bytes against its
+ * own limit before it puts more. */
 #ifndef SEALIFT_TRANSPORT_OUTBOX_H
 #define SEALIFT_TRANSPORT_OUTBOX_H
 

@@ -1,4 +1,5 @@
-/* A deployment's certificates for a test: a CA in memory, members' files in a folder that goes away.
+/* A deployment's certificates for a test: a CA in memory, members' files in a folder that goes
+ * away.
  *
  * Static functions, so that only tests that link transport pay for it. */
 #ifndef SEALIFT_TESTS_SUPPORT_PKI_H

@@ -1,6 +1,6 @@
 /* Two ends of a TLS conversation in memory, ours or a stranger's, and a pump between them. */
-#ifndef SEALIFT_TESTS_TRANSPORT_TLS_PAIR_H
-#define SEALIFT_TESTS_TRANSPORT_TLS_PAIR_H
+#ifndef SEALIFT_TESTS_UNIT_TRANSPORT_TLS_PAIR_H
+#define SEALIFT_TESTS_UNIT_TRANSPORT_TLS_PAIR_H
 
 #include "tests/support/pki.h"
 #include "transport/tls_engine.h"
