@@ -180,7 +180,7 @@ static const char *reason_of(unsigned status)
         return "Service Unavailable";
     case 505:
         return "HTTP Version Not Supported";
-    default:
+    default: /* number: an HTTP status */
         return "Status";
     }
 }

@@ -63,8 +63,10 @@ static bool parse_request_line(struct http_parser *parser, char *data, size_t be
     if (bytes_equal(version, bytes_text("HTTP/1.1"))) {
         parser->keep_alive = true;
     } else if (!bytes_equal(version, bytes_text("HTTP/1.0"))) {
-        return refuse(parser,
-                      version.size == 8 && memcmp(version.data, "HTTP/", 5) == 0 ? 505 : 400);
+        return refuse(parser, version.size == 8
+                                      && bytes_equal(bytes_part(version, 0, 5), bytes_text("HTTP/"))
+                                  ? 505
+                                  : 400);
     }
     *first = '\0';
     *second = '\0';
@@ -285,7 +287,7 @@ static bool advance_chunk_end(struct http_parser *parser, uint8_t *data, size_t 
     if (*size - body_end(parser) < 2) {
         return false;
     }
-    if (memcmp(data + body_end(parser), "\r\n", 2) != 0) {
+    if (!bytes_equal(bytes_of(data + body_end(parser), 2), bytes_text("\r\n"))) {
         return refuse(parser, 400);
     }
     cut_out(parser, data, size, 2);
