@@ -1,0 +1,125 @@
+#!/usr/bin/env bash
+# Each thing that must be refused is refused by name, with a message that helps, and changes no byte.
+source "$(dirname "$0")/lib.sh"
+need_tools python3 od openssl sha256sum
+
+tree() { (cd "$1" && find . -type f ! -name lock ! -path './spare/*' -exec sha256sum {} + | sort); }
+
+# unchanged FOLDER WHAT TEXT COMMAND...: refused, and the folder is as before.
+unchanged()
+{
+    local folder=$1 before
+    shift
+    before=$(tree "$folder")
+    refused "$@"
+    [ "$before" = "$(tree "$folder")" ] || bad "$1" "changed $folder"
+}
+
+pki_init
+issue p1 us-east-1 primary
+issue r1 us-east-1 replica
+issue r2 eu-west-1 replica
+start_keyd us-east-1
+start_keyd eu-west-1
+plan p1 r1 r2 x
+
+primary() { "$bin/sealift-primary" $(member_words "$1") --coordinator "file:$work/coordinator" "${@:2}"; }
+replica() { "$bin/sealift-replica" $(member_words "$1") --upstream "127.0.0.1:${port[p1]}" "${@:2}"; }
+
+refused "an empty folder without --create" "--create" primary p1
+refused "a key without encryption (R1)" InvalidParameterCombination \
+    primary p1 --create --no-storage-encrypted --kms-key-id alias/aws/rds
+refused "a coordinator inside the data folder" coordinator \
+    "$bin/sealift-primary" $(member_words p1) --create --coordinator "file:$work/data-p1/coordinator"
+refused "an option that is not there" "unrecognized option" primary p1 --no-such-option
+refused "a certificate that is not there" "none.crt" "$bin/sealift-primary" --data "$work/data-p1" \
+    --listen 127.0.0.1:0 --ca "$work/pki/ca.crt" --cert "$work/none.crt" --key "$work/none.key" \
+    --coordinator "file:$work/coordinator" --create
+refused "a replica's certificate on a primary" role "$bin/sealift-primary" --data "$work/data-p1" \
+    --listen 127.0.0.1:0 $(tls_of r1) --coordinator "file:$work/coordinator" --create
+
+start_primary p1 --create --storage-encrypted
+append_to p1 -q <<<"one record"
+refused "a folder in use" E_LOCKED primary p1
+refused "a port in use" "${port[p1]}" \
+    "$bin/sealift-replica" --data "$work/data-r1" --listen "127.0.0.1:${port[p1]}" $(tls_of r1) \
+    $(key_services) --upstream "127.0.0.1:${port[p1]}"
+refused "an unencrypted replica of an encrypted cluster (R12)" InvalidParameterCombination \
+    replica r1 --no-storage-encrypted
+refused "another key in the cluster's own region (R13)" InvalidParameterCombination \
+    replica r1 --kms-key-id arn:aws:kms:us-east-1:000000000000:key/00000000-0000-0000-0000-000000000000
+refused "no key in another region (R14)" KMSKeyNotAccessibleFault replica r2
+refused "a key of another region (R14)" KMSKeyNotAccessibleFault \
+    replica r2 --kms-key-id "$(status p1 KmsKeyId)"
+refused "a key that is not there (R14)" KMSKeyNotAccessibleFault \
+    replica r2 --kms-key-id arn:aws:kms:eu-west-1:000000000000:key/00000000-0000-0000-0000-000000000000
+refused "an oversized record" E_RECORD_TOO_LARGE append_to p1 --frames <(printf "\1\0\200\0")
+refused "a frame of no bytes" E_EMPTY append_to p1 --frames <(printf '\0\0\0\0')
+refused "a frame that ends early" E_TRUNCATED append_to p1 --frames <(printf '\5\0\0\0abc')
+refused "an append to nobody" E_UNREACHABLE timeout 50 \
+    "$bin/sealift" append --pki "$work/pki" --to "127.0.0.1:$(free_port)" <<<"x"
+
+# other people's certificates
+"$bin/sealift" pki init --dir "$work/pki2" --deployment test >/dev/null
+"$bin/sealift" pki issue --dir "$work/pki2" --name client --region us-east-1 --role client --lineage any >/dev/null
+refused "a client of another CA" "E_" "$bin/sealift" append --ca "$work/pki2/ca.crt" \
+    --cert "$work/pki2/client.crt" --key "$work/pki2/client.key" --to "127.0.0.1:${port[p1]}" <<<"x"
+saved=$lineage
+lineage=00112233445566778899aabbccddeeff
+issue other us-east-1 replica
+lineage=$saved
+plan other
+refused "a replica of another lineage" E_ replica other
+
+# s_client gets no byte of the WAL
+greeting()
+{
+    timeout 5 openssl s_client -connect "127.0.0.1:${port[p1]}" -quiet -alpn sealift/1 "$@" </dev/null 2>/dev/null | wc -c
+}
+is "TLS 1.2 gets no byte" "$(greeting -tls1_2 -cert "$work/pki/client.crt" -key "$work/pki/client.key")" 0
+is "AES-128 gets no byte" "$(greeting -tls1_3 -ciphersuites TLS_AES_128_GCM_SHA256 -cert "$work/pki/client.crt" -key "$work/pki/client.key")" 0
+is "no certificate gets no byte" "$(greeting -tls1_3)" 0
+is "another CA's certificate gets no byte" "$(greeting -tls1_3 -cert "$work/pki2/client.crt" -key "$work/pki2/client.key")" 0
+is "no ALPN gets no byte" "$(timeout 5 openssl s_client -connect "127.0.0.1:${port[p1]}" -quiet -tls1_3 \
+    -cert "$work/pki/client.crt" -key "$work/pki/client.key" </dev/null 2>/dev/null | wc -c)" 0
+
+# nonsense does not hurt
+head -c 100000 /dev/urandom | timeout 5 openssl s_client -connect "127.0.0.1:${port[p1]}" -quiet -alpn sealift/1 \
+    -tls1_3 -cert "$work/pki/client.crt" -key "$work/pki/client.key" >/dev/null 2>&1 || true
+head -c 100000 /dev/urandom >"/dev/tcp/127.0.0.1/${port[p1]}" 2>/dev/null || true
+append_to p1 -q <<<"still there" && ok "the primary outlives nonsense"
+
+stop p1 || bad "the primary stops"
+data=$work/data-p1
+unchanged "$data" "turning encryption off (R3)" InvalidParameterCombination primary p1 --no-storage-encrypted
+unchanged "$data" "another key (R4)" InvalidParameterCombination \
+    primary p1 --kms-key-id arn:aws:kms:us-east-1:000000000000:key/00000000-0000-0000-0000-000000000000
+cp -a "$data" "$work/saved"
+python3 - "$data/descriptor" <<'PY'
+import sys, zlib
+# Byte 16 is the suite (docs/FORMAT.md); a careful forger mends the checksum as well.
+path = sys.argv[1]
+data = bytearray(open(path, 'rb').read())
+data[16] = 0
+open(path, 'wb').write(data)
+PY
+refused "an edited at-rest flag is found (R3)" "descriptor" primary p1
+rm -rf "$data" && cp -a "$work/saved" "$data"
+segment=$(ls "$data"/wal/*.seg | tail -1)
+cp "$segment" "$segment.good"
+printf 'x' | dd of="$segment" bs=1 seek=5000 conv=notrunc status=none
+refused "a flipped byte in a durable batch" "E_" primary p1
+mv "$segment.good" "$segment"
+
+cp -a "$data" "$work/data-x"
+issue x us-east-1 primary
+refused "a copied folder" E_COPIED_FOLDER "$bin/sealift-primary" --data "$work/data-x" \
+    --listen 127.0.0.1:0 $(tls_of p1) $(key_services) --coordinator "file:$work/coordinator"
+
+kill9 kms-us-east-1
+refused "a key service that is down at start is named" E_KEY_UNREACHABLE timeout 55 \
+    "$bin/sealift-primary" $(member_words p1) --coordinator "file:$work/coordinator"
+start_keyd us-east-1
+start_primary p1
+is "after all that nothing is lost" "$(tail_from p1)" "$(printf 'one record\nstill there')"
+conclude
