@@ -1,0 +1,102 @@
+/* sealift-replica: holds a copy of a WAL in its region, byte for byte, and serves readers.
+ *
+ * Reads the settings, fills in the node's, and leaves the rest to host/daemon.h. What only a
+ * replica has: its upstreams. */
+#include "host/daemon.h"
+#include "replica/replica.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum own_key { KEY_UPSTREAM = 0x2000 };
+
+struct input {
+    struct options options;
+    struct replica_settings settings;
+};
+
+static const struct argp_option own_table[] = {
+    {"upstream", KEY_UPSTREAM, "HOST:PORT", 0,
+     "The primary, or a replica that feeds this one (repeatable: tried in turn)", 0},
+    {NULL, 0, NULL, 0, NULL, 0},
+};
+
+static void add_upstream(struct replica_settings *settings, const char *address,
+                         const struct argp_state *state)
+{
+    if (settings->upstream_count == REPLICA_UPSTREAMS_MAX) {
+        argp_error(state, "--upstream: at most %d", REPLICA_UPSTREAMS_MAX);
+        return;
+    }
+    if (address[0] == '\0' || strlen(address) >= ADDRESS_TEXT_MAX
+        || strncmp(address, "unix:", 5) == 0) {
+        argp_error(state, "--upstream %s: must be HOST:PORT", address);
+    }
+    snprintf(settings->upstreams[settings->upstream_count++], ADDRESS_TEXT_MAX, "%s", address);
+}
+
+static error_t parse_own(int key, char *text, struct argp_state *state)
+{
+    struct input *input = state->input;
+
+    switch (key) {
+    case ARGP_KEY_INIT:
+        state->child_inputs[0] = &input->options;
+        return 0;
+    case KEY_UPSTREAM:
+        add_upstream(&input->settings, text, state);
+        return 0;
+    case ARGP_KEY_ARG:
+        argp_error(state, "%s: this program takes options only", text);
+        return 0;
+    case ARGP_KEY_END:
+        if (input->settings.upstream_count == 0) {
+            argp_error(state, "--upstream is missing");
+        }
+        return 0;
+    default: /* number: keys of argp */
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static const struct argp_child children[] = {{&options_argp, 0, NULL, 0}, {NULL, 0, NULL, 0}};
+static const struct argp own = {
+    own_table, parse_own,
+    NULL,      "Holds a copy of a write-ahead log in its region and serves readers.",
+    children,  NULL,
+    NULL};
+
+static size_t memory_bytes(const void *settings)
+{
+    return replica_memory_bytes(settings);
+}
+
+static struct node *create(const void *settings, struct arena *arena)
+{
+    return replica_create(settings, arena);
+}
+
+int main(int argc, char **argv)
+{
+    static struct input input;
+    static struct conf conf;
+
+    replica_settings_default(&input.settings);
+    options_parse(&own, own_table, &conf, argc, argv, &input);
+    options_apply(&input.options, &input.settings.member);
+
+    const struct daemon daemon = {.options = &input.options,
+                                  .program = "sealift-replica",
+                                  .role = ROLE_REPLICA,
+                                  .create_folder = true,
+                                  .member = &input.settings.member,
+                                  .settings = &input.settings,
+                                  .memory_bytes = memory_bytes,
+                                  .create = create,
+                                  .destroy = replica_destroy,
+                                  .status = replica_status};
+    const int code = daemon_run(&daemon);
+
+    conf_free(&conf);
+    return code;
+}
