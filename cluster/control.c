@@ -3,7 +3,7 @@
  *
  *   offset 16  generation:u64 lineage[16] folder[16] highest_epoch:u64
  *              durable_epoch:u64 durable_batch:u64 commit_lsn:u64 suspect:u32 (0 or 1)
- *         100  epoch_count:u32 (0 to 1024), then for each, ascending, 24 bytes:
+ *          92  epoch_count:u32 (0 to 1024), then for each, ascending, 24 bytes:
  *              epoch:u64 start_batch:u64 start_lsn:u64
  *              zeros up to the CRC in the last 4 bytes
  *
@@ -18,7 +18,7 @@ static const char control_magic[] = "SEALCTRL";
 
 enum {
     CONTROL_VERSION = 1,
-    CONTROL_FIXED_BYTES = 104,
+    CONTROL_FIXED_BYTES = 96,
     CONTROL_EPOCH_BYTES = 24,
 };
 _Static_assert(CONTROL_FIXED_BYTES + EPOCH_TABLE_MAX * CONTROL_EPOCH_BYTES + STAMP_TRAILER_BYTES

@@ -2,7 +2,8 @@
  *
  *     make_vectors good DIR    what is checked in as tests/vectors/good (folders are made)
  *     make_vectors bad DIR     one folder a bad one: the files that differ, and `case`:
- *                              "FOLDER STATUS-WITH-KEYS STATUS-WITHOUT", then lost files, one a line
+ *                              "FOLDER STATUS-WITH-KEYS STATUS-WITHOUT", then lost files, each a
+ *                              line of its own
  */
 #include "base/hex.h"
 #include "tests/vectors/bad.h"
