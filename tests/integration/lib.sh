@@ -125,7 +125,7 @@ tls_of() { echo --ca "$work/pki/ca.crt" --cert "$work/pki/$1.crt" --key "$work/p
 
 # ---- key services ----
 
-declare -A kms_port
+declare -A kms_port=()
 start_keyd()
 {
     local region=$1
@@ -153,7 +153,7 @@ key_services()
 
 # ---- members ----
 
-declare -A port
+declare -A port=()
 member_words()
 {
     local name=$1
