@@ -193,10 +193,6 @@ void options_check(const struct options *options, const struct argp_state *state
     if (options->segment_bytes % 4096 != 0) {
         argp_error(state, "--segment-bytes must be a multiple of 4096");
     }
-    if (options->encrypted == WISH_NO && options->key != NULL) {
-        argp_error(state, "--no-storage-encrypted contradicts --kms-key-id: a cluster that is not "
-                          "encrypted has no key");
-    }
 }
 
 void options_parse(const struct argp *own, const struct argp_option *own_table, struct conf *conf,

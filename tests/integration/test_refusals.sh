@@ -23,8 +23,8 @@ start_keyd us-east-1
 start_keyd eu-west-1
 plan p1 r1 r2 x
 
-primary() { "$bin/sealift-primary" $(member_words "$1") --coordinator "file:$work/coordinator" "${@:2}"; }
-replica() { "$bin/sealift-replica" $(member_words "$1") --upstream "127.0.0.1:${port[p1]}" "${@:2}"; }
+primary() { timeout 60 "$bin/sealift-primary" $(member_words "$1") --coordinator "file:$work/coordinator" "${@:2}"; }
+replica() { timeout 60 "$bin/sealift-replica" $(member_words "$1") --upstream "127.0.0.1:${port[p1]}" "${@:2}"; }
 
 refused "an empty folder without --create" "--create" primary p1
 refused "a key without encryption (R1)" InvalidParameterCombination \
@@ -104,7 +104,7 @@ data[16] = 0
 open(path, 'wb').write(data)
 PY
 refused "an edited at-rest flag is found (R3)" "descriptor" primary p1
-rm -rf "$data" && cp -a "$work/saved" "$data"
+cp "$work/saved/descriptor" "$data/descriptor" # in place: the folder itself must stay the same
 segment=$(ls "$data"/wal/*.seg | tail -1)
 cp "$segment" "$segment.good"
 printf 'x' | dd of="$segment" bs=1 seek=5000 conv=notrunc status=none

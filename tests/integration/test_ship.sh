@@ -52,7 +52,7 @@ for name in r2 r1 p1; do
     case $name in
         p1) start_primary p1 --storage-encrypted ;;
         r1) start_replica r1 p1 ;;
-        r2) start_replica r2 p1 --kms-key-id alias/aws/rds ;;
+        r2) start_replica r2 p1 ;;
     esac
     wait $appending && ok "5,000 lines are acknowledged while $name is killed" \
         || bad "5,000 lines are acknowledged while $name is killed"
