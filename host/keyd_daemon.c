@@ -1,0 +1,200 @@
+/* Opens what the key service needs, from the outside in, and closes it in the reverse order.
+ *
+ * lock the process down; give jansson its arena; open the catalog; read the root key; create the
+ * node in one block of memory; open the world; run. The root key is wiped here once the node has
+ * its own copy.
+ *
+ * A root key is never made for a catalog that holds keys: it could not open them, and would hide
+ * that the right one is missing. */
+#include "host/keyd_daemon.h"
+
+#include "base/check.h"
+#include "host/clock.h"
+#include "host/entropy.h"
+#include "host/lockdown.h"
+#include "host/trace_lines.h"
+#include "keys/json_arena.h"
+
+#include <stdio.h>
+#include <sys/stat.h>
+
+struct running {
+    const struct keyd_options *options;
+    struct keyd_settings settings;
+    struct secret root;
+    char root_path[PATH_MAX];
+    char credentials_path[PATH_MAX];
+    void *memory;
+    size_t memory_bytes;
+    struct keyd *keyd;
+    char why[KEYD_WHY_MAX];
+};
+
+static enum status choose_path(struct running *running, const char *given, const char *name,
+                               char path[PATH_MAX])
+{
+    const int size = given != NULL
+                         ? snprintf(path, PATH_MAX, "%s", given)
+                         : snprintf(path, PATH_MAX, "%s/%s", running->options->data, name);
+
+    if (size < PATH_MAX) {
+        return OK;
+    }
+    snprintf(running->why, sizeof running->why, "the path of %s is too long (E_USAGE)", name);
+    return E_USAGE;
+}
+
+static enum status prepare(struct running *running)
+{
+    const struct entropy entropy = host_entropy();
+    size_t seed = 0;
+
+    umask(077);
+    TRY(lockdown_process(running->settings.trace, &running->settings.memory_locked, running->why));
+    while (seed == 0) {
+        entropy_fill(&entropy, &seed, sizeof seed);
+    }
+    json_arena_install(seed);
+    TRY(choose_path(running, running->options->root_key, "root.key", running->root_path));
+    return choose_path(running, running->options->credentials, "credentials",
+                       running->credentials_path);
+}
+
+static enum status catalog_is_empty(struct running *running, bool *empty)
+{
+    struct catalog_rows rows;
+    const enum status status = catalog_load(running->settings.catalog, &rows);
+
+    *empty = rows.count == 0;
+    catalog_rows_free(&rows);
+    if (status != OK) {
+        snprintf(running->why, sizeof running->why, "%s: cannot read catalog.db: %s (%s)",
+                 running->options->data, catalog_error(running->settings.catalog),
+                 status_name(status));
+    }
+    return status;
+}
+
+static enum status create_root_key(struct running *running)
+{
+    const struct entropy entropy = host_entropy();
+    bool empty;
+
+    if (secret_file_exists(running->root_path)) {
+        return OK;
+    }
+    TRY(catalog_is_empty(running, &empty));
+    if (!empty) {
+        snprintf(running->why, sizeof running->why,
+                 "%s: the root key is missing, and the keys in %s were sealed under it "
+                 "(E_MISSING)",
+                 running->root_path, running->options->data);
+        return E_MISSING;
+    }
+    TRY(root_key_create(running->root_path, &entropy, running->why));
+    printf("root key: %s\n", running->root_path);
+    return OK;
+}
+
+static enum status create_credentials(struct running *running)
+{
+    const struct entropy entropy = host_entropy();
+
+    if (secret_file_exists(running->credentials_path)) {
+        return OK;
+    }
+    TRY(credentials_create(running->credentials_path, running->options->account, &entropy,
+                           running->why));
+    printf("credentials: %s\n", running->credentials_path);
+    return OK;
+}
+
+static enum status open_data(struct running *running)
+{
+    const bool create = running->options->create;
+
+    TRY(catalog_open(&running->settings.catalog, running->options->data, create, running->why));
+    if (create) {
+        TRY(create_root_key(running));
+        TRY(create_credentials(running));
+        fflush(stdout);
+    }
+    return root_key_load(running->root_path, &running->root, running->why);
+}
+
+static enum status create_node(struct running *running)
+{
+    struct kms_settings settings;
+
+    kms_settings_default(&settings);
+    settings.links_max = KEYD_REQUESTS_MAX;
+    snprintf(settings.region, sizeof settings.region, "%s", running->options->region);
+    settings.entropy = host_entropy();
+    settings.trace = running->settings.trace;
+    running->memory_bytes = kms_memory_bytes(&settings);
+    running->memory = lockdown_memory(running->memory_bytes);
+    if (running->memory == NULL) {
+        snprintf(running->why, sizeof running->why, "no memory: %zu MiB are needed (E_USAGE)",
+                 running->memory_bytes >> 20);
+        return E_USAGE;
+    }
+
+    struct arena arena = arena_of(running->memory, running->memory_bytes);
+
+    running->settings.node = kms_create(&settings, &running->root, &arena);
+    secret_wipe(&running->root);
+    return OK;
+}
+
+static enum status open_world(struct running *running)
+{
+    struct keyd_settings *settings = &running->settings;
+
+    settings->credentials = running->credentials_path;
+    settings->region = running->options->region;
+    settings->listen = running->options->listen;
+    settings->tls = running->options->tls;
+    settings->metrics = running->options->metrics;
+    return keyd_open(&running->keyd, settings, running->why);
+}
+
+static enum status open_all(struct running *running)
+{
+    TRY(prepare(running));
+    TRY(open_data(running));
+    TRY(create_node(running));
+    return open_world(running);
+}
+
+static void close_all(struct running *running)
+{
+    if (running->keyd != NULL) {
+        keyd_close(running->keyd);
+    }
+    if (running->settings.node != NULL) {
+        kms_destroy(running->settings.node);
+    }
+    if (running->memory != NULL) {
+        lockdown_free(running->memory, running->memory_bytes);
+    }
+    if (running->settings.catalog != NULL) {
+        catalog_close(running->settings.catalog);
+    }
+    secret_wipe(&running->root);
+}
+
+int keyd_daemon_run(const struct keyd_options *options, const char *program)
+{
+    static struct running running; /* some ten KiB of texts; there is one daemon a process */
+    int code = KEYD_EXIT_REFUSED;
+
+    running = (struct running){.options = options, .settings.trace = host_trace()};
+    check_listen(host_last_words);
+    if (open_all(&running) == OK) {
+        code = keyd_run(running.keyd);
+    } else {
+        fprintf(stderr, "%s: %s\n", program, running.why);
+    }
+    close_all(&running);
+    return code;
+}

@@ -1,0 +1,159 @@
+/* sealift-keyd: one region's key service, which speaks the AWS KMS API.
+ *
+ *   sealift-keyd --create --data keys --region us-east-1 --listen 127.0.0.1:7201 --cert k.crt ...
+ *
+ * Options, and nothing else: host/keyd_daemon.h says what comes of them. */
+#include "host/conf.h"
+#include "host/keyd_daemon.h"
+#include "keys/arn.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { EXIT_USAGE = 2 };
+
+enum option_key {
+    KEY_DATA = 0x1000,
+    KEY_REGION,
+    KEY_ACCOUNT,
+    KEY_LISTEN,
+    KEY_CERT,
+    KEY_KEY,
+    KEY_CREATE,
+    KEY_ROOT,
+    KEY_CREDENTIALS,
+    KEY_METRICS,
+    KEY_CONF,
+};
+
+static const struct argp_option options_table[] = {
+    {"data", KEY_DATA, "DIR", 0, "Data folder: catalog.db with keys, aliases and the audit", 0},
+    {"region", KEY_REGION, "REGION", 0, "Whose keys these are; requests must be signed for it", 0},
+    {"account", KEY_ACCOUNT, "NUMBER", 0,
+     "Account of the credentials that --create makes (12 digits, default 000000000000)", 0},
+    {"listen", KEY_LISTEN, "HOST:PORT", 0, "Where HTTPS requests come in", 0},
+    {"cert", KEY_CERT, "FILE", 0, "Certificate of the HTTPS server (PEM)", 0},
+    {"key", KEY_KEY, "FILE", 0, "The private key of that certificate", 0},
+    {"create", KEY_CREATE, NULL, 0, "Make data folder, root key and credentials if missing", 0},
+    {"root-key-file", KEY_ROOT, "FILE", 0,
+     "64 hexadecimal digits that seal all keys (default: root.key in the data folder; keep a copy "
+     "elsewhere)",
+     0},
+    {"credentials", KEY_CREDENTIALS, "FILE", 0,
+     "Who may sign requests (default: credentials in the data folder)", 0},
+    {"metrics", KEY_METRICS, "HOST:PORT", 0, "Serve /metrics (loopback only)", 0},
+    {"conf", KEY_CONF, "FILE", 0, "Settings file: lines of OPTION = VALUE", 0},
+    {NULL, 0, NULL, 0, NULL, 0},
+};
+
+static bool region_is_valid(const char *text)
+{
+    const size_t size = strlen(text);
+
+    return size > 0 && size < REGION_TEXT_MAX
+           && strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789-") == size;
+}
+
+static void check(const struct keyd_options *options, const struct argp_state *state)
+{
+    const struct {
+        const char *name, *value;
+    } needed[] = {{"data", options->data},
+                  {"region", options->region},
+                  {"listen", options->listen},
+                  {"cert", options->tls.certificate},
+                  {"key", options->tls.key}};
+
+    for (unsigned i = 0; i < sizeof needed / sizeof needed[0]; i++) {
+        if (needed[i].value == NULL || needed[i].value[0] == '\0') {
+            argp_error(state, "--%s is missing", needed[i].name);
+        }
+    }
+    if (!region_is_valid(options->region)) {
+        argp_error(state, "--region %s: must be 1 to %d of [a-z0-9-]", options->region,
+                   REGION_TEXT_MAX - 1);
+    }
+    if (!account_is_valid(options->account)) {
+        argp_error(state, "--account %s: must have 12 digits", options->account);
+    }
+    if (strlen(options->data) >= PATH_MAX / 2) {
+        argp_error(state, "--data: the path is too long");
+    }
+}
+
+static error_t parse_option(int key, char *text, struct argp_state *state)
+{
+    struct keyd_options *options = state->input;
+
+    switch (key) {
+    case KEY_DATA:
+        options->data = text;
+        return 0;
+    case KEY_REGION:
+        options->region = text;
+        return 0;
+    case KEY_ACCOUNT:
+        options->account = text;
+        return 0;
+    case KEY_LISTEN:
+        options->listen = text;
+        return 0;
+    case KEY_CERT:
+        options->tls.certificate = text;
+        return 0;
+    case KEY_KEY:
+        options->tls.key = text;
+        return 0;
+    case KEY_CREATE:
+        options->create = true;
+        return 0;
+    case KEY_ROOT:
+        options->root_key = text;
+        return 0;
+    case KEY_CREDENTIALS:
+        options->credentials = text;
+        return 0;
+    case KEY_METRICS:
+        options->metrics = text;
+        return 0;
+    case KEY_CONF:
+        return 0; /* read already */
+    case ARGP_KEY_ARG:
+        argp_error(state, "%s: this program takes options only", text);
+        return 0;
+    case ARGP_KEY_END:
+        check(options, state);
+        return 0;
+    default: /* number: keys of argp */
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+int main(int argc, char **argv)
+{
+    static const struct argp parser = {
+        options_table,
+        parse_option,
+        NULL,
+        "A region's key service: KMS keys, their uses and who used them, over the AWS KMS API.",
+        NULL,
+        NULL,
+        NULL};
+    static const struct argp_option *const known[] = {options_table, NULL};
+    static struct conf conf;
+    struct keyd_options options = {.account = "000000000000"};
+    char why[CONF_WHY_MAX];
+
+    argp_err_exit_status = EXIT_USAGE;
+    if (conf_gather(&conf, argc, argv, known, why) != OK) {
+        fprintf(stderr, "%s: %s\n", argv[0], why);
+        return EXIT_USAGE;
+    }
+    argp_parse(&parser, conf.count, conf.arguments, 0, NULL, &options);
+
+    const int code = keyd_daemon_run(&options, argv[0]);
+
+    conf_free(&conf);
+    return code;
+}
