@@ -273,6 +273,7 @@ int keyd_run(struct keyd *keyd)
         commit_saves(keyd);
         keyd_end_links(keyd);
     }
+    keyd_refuse_rest(keyd);
     event_base_loopexit(keyd->base, &goodbye);
     event_base_dispatch(keyd->base);
     return keyd->halted && keyd->halted_why == OK ? KEYD_EXIT_STOPPED : KEYD_EXIT_REFUSED;
@@ -289,7 +290,6 @@ void keyd_close(struct keyd *keyd)
 {
     http_server_close(keyd->https);
     http_server_close(keyd->metrics);
-    keyd_drop_requests(keyd);
     free_event(keyd->timer);
     free_event(keyd->sigterm);
     free_event(keyd->sigint);

@@ -88,7 +88,7 @@ void keyd_end_links(struct keyd *keyd);
 void keyd_send(struct keyd *keyd, const struct effect_send *send);
 void keyd_hang_up(struct keyd *keyd, link_t link);
 void keyd_resume(struct keyd *keyd, link_t link);
-void keyd_drop_requests(struct keyd *keyd);
+void keyd_refuse_rest(struct keyd *keyd); /* the node has halted */
 
 /* keyd_signed.c: KEYD_REFUSALS where the signature is a caller's; `caller` gets account, principal
  * and access key. */

@@ -251,12 +251,15 @@ void keyd_resume(struct keyd *keyd, link_t link)
     queue_push(&keyd->inbox, place_of(link));
 }
 
-void keyd_drop_requests(struct keyd *keyd)
+void keyd_refuse_rest(struct keyd *keyd)
 {
+    keyd->ended_count = 0; /* nobody is told any more */
     for (unsigned place = 0; place < KEYD_REQUESTS_MAX; place++) {
-        if (keyd->requests[place].link != 0) {
-            keyd->ended_count = 0; /* nobody is told any more */
-            end_request(keyd, &keyd->requests[place]);
+        struct keyd_request *request = &keyd->requests[place];
+
+        if (request->link != 0) {
+            refuse(keyd, request->token, KEYD_STOPPING);
+            end_request(keyd, request);
         }
     }
 }
