@@ -44,7 +44,7 @@ struct keyd;
 NODISCARD enum status keyd_open(struct keyd **keyd, const struct keyd_settings *settings,
                                 char *why);
 
-/* START, and then whatever happens, until HALT. Returns the exit code; why it halted was printed. */
+/* START, and then whatever happens, until HALT. Returns the exit code; the reason was printed. */
 int keyd_run(struct keyd *keyd);
 
 /* Node and catalog are the caller's. */

@@ -62,9 +62,11 @@ start_keyd()
         >>"$work/log" 2>&1 &
     pid=$!
     for _ in $(seq 100); do
-        port=$(sed -n 's/.* listen .*port=\([0-9]*\).*/\1/p' "$work/log")
-        metrics=$(sed -n 's/.* metrics .*port=\([0-9]*\).*/\1/p' "$work/log")
-        if grep -q kms_started "$work/log"; then return; fi
+        if grep -q kms_started "$work/log"; then
+            port=$(sed -n 's/.* listen .*port=\([0-9]*\).*/\1/p' "$work/log")
+            metrics=$(sed -n 's/.* metrics .*port=\([0-9]*\).*/\1/p' "$work/log")
+            return
+        fi
         kill -0 "$pid" 2>/dev/null || break
         sleep 0.1
     done
