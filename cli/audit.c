@@ -234,10 +234,10 @@ static enum status check_tail(struct audit *audit)
     if (!audit->has_control) {
         return OK;
     }
-    if (control->durable.epoch > row_of(audit)->epoch) {
-        return E_MISSING;
+    if (epoch_table_clamp(&control->epochs, control->durable) <= scan->place.batch) {
+        return OK;
     }
-    return epoch_table_clamp(&control->epochs, control->durable) > scan->place.batch ? bad : OK;
+    return control->durable.epoch > row_of(audit)->epoch ? E_MISSING : bad;
 }
 
 static void note_place(struct audit *audit, struct digest_stream *stream)

@@ -378,8 +378,8 @@ def read_segment(header, following, control, digests):
     else:
         need(not has_later_batch(header, place), why)
         if control:
-            need(control["durable"][0] <= header["epoch"], "E_MISSING")
-            need(durable_mark(control) <= place["batch"], why)
+            gone = control["durable"][0] > header["epoch"]
+            need(durable_mark(control) <= place["batch"], "E_MISSING" if gone else why)
     return records
 
 

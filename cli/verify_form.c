@@ -1,0 +1,249 @@
+/* One report in two forms; damage is said on stderr in either. */
+#include "cli/verify_form.h"
+
+#include "base/hex.h"
+
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdio.h>
+
+static const char *tail_name(enum scan_tail tail)
+{
+    switch (tail) {
+    case SCAN_TAIL_END:
+        return "end";
+    case SCAN_TAIL_CLEAN:
+        return "clean";
+    case SCAN_TAIL_TORN:
+        return "torn";
+    case SCAN_TAIL_LATER:
+        break;
+    }
+    return "later";
+}
+
+static const char *tail_sentence(enum scan_tail tail)
+{
+    switch (tail) {
+    case SCAN_TAIL_END:
+        return "nothing lies behind the last batch";
+    case SCAN_TAIL_CLEAN:
+        return "clean: what lies behind the last batch was never part of this WAL";
+    case SCAN_TAIL_TORN:
+        return "torn: a crash cut a batch off that nobody was told is durable";
+    case SCAN_TAIL_LATER:
+        break;
+    }
+    return "a batch is damaged and later ones are there";
+}
+
+static const struct audit_row *last_row(const struct audit *audit)
+{
+    return audit->row_count == 0 ? NULL : &audit->rows[audit->row_count - 1];
+}
+
+static uint64_t count_digested(const struct audit *audit)
+{
+    uint64_t count = 0;
+
+    for (uint32_t i = 0; i < audit->row_count; i++) {
+        count += audit->rows[i].digested;
+    }
+    return count;
+}
+
+static double rate_mb(const struct verify_report *report)
+{
+    return report->seconds > 0 ? (double)report->audit->valid_bytes / 1e6 / report->seconds : 0;
+}
+
+void verify_say_damage(const char *path, const struct audit_damage *damage)
+{
+    fprintf(stderr, "sealift verify: %s: %s: %s", path, status_name(damage->why), damage->what);
+    if (strcmp(damage->what, "file") == 0 || strcmp(damage->what, "header") == 0) {
+        fprintf(stderr, " of segment %" PRIu64, damage->segment);
+    } else if (strcmp(damage->what, "batch") == 0) {
+        fprintf(stderr, " of segment %" PRIu64 " at offset %" PRIu64 " (batch %" PRIu64 ")",
+                damage->segment, damage->offset, damage->batch);
+    }
+    fprintf(stderr, ": %s. Nothing behind it was judged. ", status_text(damage->why));
+    if (status_blame(damage->why) == BLAME_KEYS) {
+        fprintf(stderr, "Bring the keyring that belongs to this folder.\n");
+    } else {
+        fprintf(stderr, "Keep the folder as it is, and seed this member anew from another.\n");
+    }
+}
+
+void verify_say_difference(const char *path, const char *other, enum status status,
+                           const struct comparison *comparison)
+{
+    if (status == E_LINEAGE || status == E_DESCRIPTOR) {
+        fprintf(stderr, "sealift verify: %s and %s are of two WALs: %s: %s\n", path, other,
+                status_name(status), status_text(status));
+        return;
+    }
+    fprintf(stderr,
+            "sealift verify: %s and %s differ in segment %" PRIu64 " from offset %" PRIu64
+            " on: %s. Each is whole by itself: they are two histories; keep the one whose epoch "
+            "the coordinator knows.\n",
+            path, other, comparison->segment, comparison->offset, status_name(status));
+}
+
+/* ---- text ---- */
+
+static void print_keys(const struct verify_report *report)
+{
+    const struct keyring *keyring = report->keyring;
+    char dek[33];
+
+    if (report->audit->descriptor.suite == SUITE_NONE) {
+        printf("  key       none: not encrypted at rest; its seals find accidents only\n");
+        return;
+    }
+    for (uint32_t i = 0; report->has_keyring && i < keyring->count; i++) {
+        hex_encode(bytes_of(keyring->envelopes[i].dek.bytes, 16), dek);
+        printf("  key       %s %s DEK %s\n", keyring->envelopes[i].key_arn,
+               report->keys_opened ? "opens" : "wraps", dek);
+    }
+    printf("  seals     %s\n", report->audit->opens_seals
+                                   ? "every one was opened"
+                                   : "not opened: rot, gaps and splices are found without a key, "
+                                     "forgery is not");
+}
+
+static void print_counts(const struct verify_report *report)
+{
+    const struct audit *audit = report->audit;
+    const struct audit_row *last = last_row(audit);
+    char chain[65];
+
+    printf("  segments  %" PRIu32 ", %" PRIu64 " of them digested\n", audit->row_count,
+           count_digested(audit));
+    printf("  batches   %" PRIu64, audit->batch_count);
+    if (audit->surplus_count > 0) {
+        printf(", and %" PRIu64 " surplus: sealed before a crash, never acknowledged",
+               audit->surplus_count);
+    }
+    printf("\n  records   %" PRIu64 "\n", audit->record_count);
+    if (last != NULL) {
+        hex_encode(bytes_of(last->chain.bytes, sizeof last->chain.bytes), chain);
+        printf("  ends      epoch %" PRIu64 ", segment %" PRIu64 ", batch %" PRIu64 ", LSN %" PRIu64
+               "\n",
+               last->epoch, last->segment, last->last_batch, last->end_lsn);
+        printf("  chain     %s\n  tail      %s\n", chain, tail_sentence(audit->tail));
+    }
+    printf("  read      %.1f MB in %.2f s, %.0f MB/s\n", (double)audit->valid_bytes / 1e6,
+           report->seconds, rate_mb(report));
+}
+
+static void print_comparison(const struct comparison *comparison)
+{
+    const batch_t own = comparison->own_last, other = comparison->other_last;
+
+    printf("  the same  %" PRIu64 " bytes in %" PRIu64 " segments", comparison->bytes,
+           comparison->segments);
+    if (own != other) {
+        printf("; the other folder is %" PRIu64 " batches %s",
+               own > other ? own - other : other - own, own > other ? "behind" : "ahead");
+    }
+    printf("\n");
+}
+
+void verify_print_text(const struct verify_report *report, bool whole)
+{
+    char lineage[33];
+
+    printf("%s: %s\n", report->folder->path,
+           whole              ? "whole"
+           : report->compared ? "whole, and different"
+                              : "DAMAGED");
+    hex_encode(bytes_of(report->audit->descriptor.lineage.bytes, 16), lineage);
+    printf("  lineage   %s\n", lineage);
+    print_keys(report);
+    print_counts(report);
+    if (report->compared && whole) {
+        print_comparison(&report->comparison);
+    }
+}
+
+/* ---- JSON ---- */
+
+static json_t *number(uint64_t value)
+{
+    return json_integer((json_int_t)value);
+}
+
+static json_t *hex(const uint8_t *bytes, size_t size)
+{
+    char text[65];
+
+    return json_string(hex_encode(bytes_of(bytes, size), text));
+}
+
+static json_t *keys_to_json(const struct verify_report *report)
+{
+    json_t *keys = json_array();
+
+    for (uint32_t i = 0; report->has_keyring && i < report->keyring->count; i++) {
+        const struct envelope *envelope = &report->keyring->envelopes[i];
+
+        json_array_append_new(keys, json_pack("{s:o, s:s, s:b}", "dek",
+                                              hex(envelope->dek.bytes, 16), "KmsKeyId",
+                                              envelope->key_arn, "opened", report->keys_opened));
+    }
+    return keys;
+}
+
+static json_t *damage_to_json(const struct audit_damage *damage)
+{
+    if (damage->why == OK) {
+        return json_null();
+    }
+    return json_pack("{s:s, s:s, s:s, s:o, s:o, s:o}", "status", status_name(damage->why), "text",
+                     status_text(damage->why), "what", damage->what, "segment",
+                     number(damage->segment), "offset", number(damage->offset), "batch",
+                     number(damage->batch));
+}
+
+static void add_place(json_t *object, const struct audit *audit)
+{
+    const struct audit_row *last = last_row(audit);
+
+    if (last == NULL) {
+        return;
+    }
+    json_object_set_new(object, "epoch", number(last->epoch));
+    json_object_set_new(object, "segment", number(last->segment));
+    json_object_set_new(object, "batch", number(last->last_batch));
+    json_object_set_new(object, "lsn", number(last->end_lsn));
+    json_object_set_new(object, "chain", hex(last->chain.bytes, sizeof last->chain.bytes));
+    json_object_set_new(object, "tail", json_string(tail_name(audit->tail)));
+}
+
+void verify_print_json(const struct verify_report *report, bool whole)
+{
+    const struct audit *audit = report->audit;
+    json_t *object = json_pack(
+        "{s:s, s:b, s:o, s:b, s:o, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:f, s:f, s:o}", "folder",
+        report->folder->path, "whole", whole, "lineage", hex(audit->descriptor.lineage.bytes, 16),
+        "StorageEncrypted", audit->descriptor.suite != SUITE_NONE, "keys", keys_to_json(report),
+        "seals_opened", audit->opens_seals, "segments", number(audit->row_count), "digested",
+        number(count_digested(audit)), "batches", number(audit->batch_count), "surplus_batches",
+        number(audit->surplus_count), "records", number(audit->record_count), "bytes",
+        number(audit->valid_bytes), "seconds", report->seconds, "mb_per_second", rate_mb(report),
+        "damage", damage_to_json(&audit->damage));
+
+    add_place(object, audit);
+    if (report->compared) {
+        const struct comparison *comparison = &report->comparison;
+
+        json_object_set_new(
+            object, "compared",
+            json_pack("{s:o, s:o, s:o, s:o}", "segments", number(comparison->segments), "bytes",
+                      number(comparison->bytes), "batch", number(comparison->own_last),
+                      "other_batch", number(comparison->other_last)));
+    }
+    json_dumpf(object, stdout, JSON_COMPACT);
+    putchar('\n');
+    json_decref(object);
+}
