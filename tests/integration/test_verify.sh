@@ -67,6 +67,30 @@ for file in descriptor keyring control; do
 done
 refused "inspecting what is no file of ours" E_MALFORMED sealift inspect "$work/pki/ca.crt"
 
+# A second reader, written from docs/FORMAT.md alone, reads what real daemons wrote.
+reader=tests/vectors/second_reader.py
+timeout 120 python3 $reader read "$work/data-r1" - >"$work/log/second-reader" 2>&1 \
+    && ok "the second reader finds r1 whole" || bad "the second reader finds r1 whole"
+lineage=$(od -An -tx1 -N16 /dev/urandom | tr -d ' \n')
+issue p2 us-east-1 primary
+plan p2
+start_primary p2 --create --no-storage-encrypted --segment-bytes 1M \
+    --coordinator "file:$work/coordinator-2"
+wait_status p2 role primary
+seq 1 300 | append_to p2 -q || bad "300 lines are appended"
+stop p2 || bad "p2 stops"
+start_primary p2 --coordinator "file:$work/coordinator-2" # a second epoch
+wait_status p2 role primary
+seq 301 500 | append_to p2 -q || bad "200 more lines are appended"
+stop p2 || bad "p2 stops"
+python3 $reader read "$work/data-p2" - | awk '{print $1, $4, $5}' >"$work/second-read"
+python3 -c "
+import hashlib
+for i in range(1, 501):
+    print(i, len(str(i)), hashlib.sha256(str(i).encode()).hexdigest())" >"$work/expected"
+cmp -s "$work/second-read" "$work/expected" && ok "the second reader reads every record of p2" \
+    || bad "the second reader reads every record of p2" "$(wc -l <"$work/second-read") records"
+
 cp -r "$work/data-r1" "$work/copy"
 change "$work/copy/$first" 12400
 refused "a changed byte, with its place" "segment 0 at offset 12288" \

@@ -228,7 +228,7 @@ def read_batch(header, data):
     need(size == (64 + plain + 24 + 4095) // 4096 * 4096 and number > 0 and lsn > 0, "E_MALFORMED")
     need(count >= 1 and plain >= 20 + 5 * count if kind == 1 else count == 0, "E_MALFORMED")
     need(len(data) >= size, "E_TRUNCATED")
-    raw = data[:size]
+    raw = bytes(data[:size])
     summed, again = struct.unpack("<II", raw[-8:])
     need(again == size, "E_MALFORMED")
     need(summed == crc(header["commitment"][:4] + raw[:-8]), "E_CHECKSUM")
@@ -295,7 +295,7 @@ def read_content(header, batch, plain, place):
 
 
 def next_batch(header, data, place, starts_epoch):
-    batch = read_batch(header, data[place["offset"]:])
+    batch = read_batch(header, memoryview(data)[place["offset"]:])
     follows = batch["number"] == place["batch"] + 1 and batch["first_lsn"] == place["end_lsn"] + 1
     need(follows, "E_GAP")
     need(batch["prev_tag"] == place["tag"], "E_CHAIN")
@@ -337,9 +337,10 @@ def check_headers(headers, descriptor, control, deks):
 
 
 def has_later_batch(header, place):
+    rest = memoryview(header["file"])  # slices of it are not copies
     for at in range(place["offset"], len(header["file"]), 4096):
         try:
-            batch = read_batch(header, header["file"][at:])
+            batch = read_batch(header, rest[at:])
             if batch["number"] > place["batch"] + 1 and batch["first_lsn"] > place["end_lsn"]:
                 if header["key"]:
                     open_batch(header, batch)
