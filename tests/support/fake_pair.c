@@ -264,11 +264,10 @@ static bool carry_link(struct pair *pair, unsigned number)
     if (link == 0) {
         return false;
     }
-    const bool moved =
-        carry(pair, number, link, caller->peer, peer_link)
-        | (caller->link == link && carry(pair, caller->peer, peer_link, number, link));
+    const bool there = carry(pair, number, link, caller->peer, peer_link);
+    const bool back = caller->link == link && carry(pair, caller->peer, peer_link, number, link);
 
-    if (moved || caller->link != link) {
+    if (there || back || caller->link != link) {
         return true;
     }
     const bool by_caller = caller->world.links[link].hung_up;
