@@ -101,6 +101,7 @@ static enum status open_world(struct running *running)
     const struct options *options = daemon->options;
     struct host_settings *settings = &running->settings;
 
+    settings->program = daemon->program;
     settings->tls = options->tls;
     memcpy(settings->listen, options->listen, sizeof settings->listen);
     settings->listen_count = options->listen_count;

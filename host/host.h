@@ -26,6 +26,7 @@ enum {
 
 struct host_settings {
     struct node *node;
+    const char *program; /* stands before the node's last sentence */
     struct trace trace;
     struct tls_files tls; /* all NULL: UNIX sockets only */
     const char *listen[HOST_LISTEN_MAX];

@@ -31,9 +31,11 @@ static void perform_halt(struct host *host, const struct effect_halt *halt)
 {
     host->halted = true;
     host->halted_why = halt->why;
-    if (halt->why != OK || halt->text[0] != '\0') {
-        fprintf(stderr, "%s%s%s\n", halt->text, halt->why != OK ? " " : "",
-                halt->why != OK ? status_name(halt->why) : "");
+    if (halt->why != OK) {
+        fprintf(stderr, "%s: %s (%s)\n", host->settings.program, halt->text,
+                status_name(halt->why));
+    } else if (halt->text[0] != '\0') {
+        fprintf(stderr, "%s: %s\n", host->settings.program, halt->text);
     }
     event_base_loopbreak(host->base);
 }

@@ -260,6 +260,26 @@ void spares_release(struct spares *spares, const struct spare *spare)
     pthread_mutex_unlock(&spares->mutex);
 }
 
+bool spares_give_up_one(struct spares *spares)
+{
+    char name[SPARE_NAME_MAX];
+
+    pthread_mutex_lock(&spares->mutex);
+
+    const int slot = find_slot(spares, SPARE_READY);
+
+    if (slot >= 0) {
+        spares->states[slot] = SPARE_TAKEN;
+    }
+    pthread_mutex_unlock(&spares->mutex);
+    if (slot < 0) {
+        return false;
+    }
+    slot_name(slot, name);
+    trace_event(&spares->trace, "spare.given_up name=%s text=\"the disk is full\"", name);
+    return unlinkat(spares->folder, name, 0) == 0;
+}
+
 unsigned spares_count(struct spares *spares)
 {
     unsigned count = 0;

@@ -55,6 +55,10 @@ NODISCARD enum status spares_take(struct spares *spares, struct spare *spare);
 /* The file has been renamed away (or is not wanted: then it is removed by the caller). */
 void spares_release(struct spares *spares, const struct spare *spare);
 
+/* Where the disk is full a small file must still be replaced: one ready spare is removed, and its
+ * slot stays empty until the next start. False where there is none. */
+bool spares_give_up_one(struct spares *spares);
+
 unsigned spares_count(struct spares *spares);
 
 #endif

@@ -150,12 +150,26 @@ static enum status sync_segment(struct store_posix *store, const char *name)
     return file_sync_folder(store->wal);
 }
 
+/* Nothing is in doubt where the new file could not be written: the old one stands. So a full disk
+ * takes a spare first, and the member only then. */
+static enum status replace_file(struct store_posix *store, const char *name, struct bytes data)
+{
+    const enum status status = file_replace(store->folder, name, data);
+    const int error = errno;
+
+    if (status == E_DISK_FULL && spares_give_up_one(&store->spares)) {
+        return file_replace(store->folder, name, data);
+    }
+    errno = error;
+    return status;
+}
+
 static enum status perform(struct store_posix *store, const struct store_write *write,
                            const char *name)
 {
     switch (write->op) {
     case STORE_REPLACE:
-        return file_replace(store->folder, name, write->data);
+        return replace_file(store, name, write->data);
     case STORE_CREATE:
         return create_segment(store, write, name);
     case STORE_APPEND:

@@ -313,6 +313,55 @@ TEST(sync_makes_an_earlier_segment_durable_or_says_that_it_is_not_there)
     folder_remove(path);
 }
 
+/* Until not a byte is left. */
+static void fill_disk(const char *folder)
+{
+    char path[PATH_MAX];
+
+    path_in(path, folder, "junk");
+
+    const int fd = open(path, O_WRONLY | O_CREAT | O_APPEND, 0600);
+
+    while (write(fd, blocks, 4096) > 0) {
+    }
+    close(fd);
+}
+
+static int on_a_filled_disk(const char *path)
+{
+    const struct store_write control = {
+        .op = STORE_REPLACE, .file = STORE_CONTROL, .data = bytes_of(blocks, sizeof blocks)};
+    char why[STORE_WHY_MAX];
+    struct store_posix store;
+
+    if (unshare(CLONE_NEWNS) != 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0
+        || mount("none", path, "tmpfs", 0, "size=1200k") != 0) {
+        return 77;
+    }
+    fill();
+    if (open_at(&store, path, why) != OK || spares_start_maker(&store.spares) != OK) {
+        return 1;
+    }
+    for (int i = 0; i < 500 && spares_count(&store.spares) < SPARES_READY; i++) {
+        usleep(10000);
+    }
+    fill_disk(path);
+    if (store_put(&store, &control) != OK || store_put(&store, &control) != OK
+        || spares_count(&store.spares) != 1) {
+        return 2;
+    }
+    fill_disk(path);
+    if (create(&store, 0) != OK || append(&store, 0, 4096, bytes_of(blocks, 4096)) != OK
+        || store_settle(&store) != OK) {
+        return 3;
+    }
+    if (create(&store, 1) != E_DISK_FULL || store_put(&store, &control) != E_DISK_FULL) {
+        return 4;
+    }
+    store_close(&store);
+    return 0;
+}
+
 /* In a child with mounts of its own; 77 where the machine does not allow that. */
 static int on_a_small_disk(const char *path)
 {
@@ -338,7 +387,7 @@ static int on_a_small_disk(const char *path)
     return open_at(&store, path, why) == E_READ_ONLY && strstr(why, path) != NULL ? 0 : 4;
 }
 
-TEST(a_full_disk_and_a_read_only_one_have_their_own_names)
+static void in_a_child(int (*run)(const char *path))
 {
     char path[FOLDER_MAX];
     int ended = -1;
@@ -348,7 +397,7 @@ TEST(a_full_disk_and_a_read_only_one_have_their_own_names)
     const pid_t child = fork();
 
     if (child == 0) {
-        _exit(on_a_small_disk(path));
+        _exit(run(path));
     }
     waitpid(child, &ended, 0);
     EXPECT(WIFEXITED(ended) && (WEXITSTATUS(ended) == 0 || WEXITSTATUS(ended) == 77));
@@ -356,4 +405,14 @@ TEST(a_full_disk_and_a_read_only_one_have_their_own_names)
         puts("    (not tried: this process may not mount)");
     }
     folder_remove(path);
+}
+
+TEST(a_full_disk_and_a_read_only_one_have_their_own_names)
+{
+    in_a_child(on_a_small_disk);
+}
+
+TEST(a_full_disk_takes_the_spares_before_it_takes_a_commit)
+{
+    in_a_child(on_a_filled_disk);
 }
