@@ -154,10 +154,15 @@ struct parameter {
 
 static int bytes_compare(struct bytes a, struct bytes b)
 {
-    const size_t size = a.size < b.size ? a.size : b.size;
-    const int order = size == 0 ? 0 : memcmp(a.data, b.data, size);
+    size_t i = 0;
 
-    return order != 0 ? order : (a.size > b.size) - (a.size < b.size);
+    while (i < a.size && i < b.size && a.data[i] == b.data[i]) {
+        i++;
+    }
+    if (i < a.size && i < b.size) {
+        return a.data[i] - b.data[i];
+    }
+    return (a.size > b.size) - (a.size < b.size);
 }
 
 static int parameter_compare(const void *left, const void *right)
