@@ -422,7 +422,8 @@ static int raw_connect(void)
     struct address parsed;
     struct addrinfo *list;
 
-    NEED(address_parse(&parsed, address) == OK && address_numeric(&parsed, false, &list) == OK);
+    NEED(address_parse(&parsed, address) == OK);
+    NEED(address_numeric(&parsed, false, &list) == OK);
     const int file = socket(AF_INET, SOCK_STREAM, 0);
 
     NEED(connect(file, list->ai_addr, list->ai_addrlen) == 0);
