@@ -117,20 +117,13 @@ static bool open_descriptor(struct member *member, struct bytes file, struct eff
     return true;
 }
 
-static bool refuse_alias(struct member *member, struct effects *fx)
+/* Which key an alias names can only its key service tell: unwrap.h asks. */
+static bool names_by_alias(const struct member *member)
 {
     const char *named = member->settings.key;
-    const char *arn = member->keyring->key_arn;
 
-    if (strncmp(named, "alias/", 6) != 0 && strstr(named, ":alias/") == NULL) {
-        return false;
-    }
-    opening_refuse(
-        member, fx, E_RULE,
-        "InvalidParameterCombination: This cluster's KMS key is %.120s; whether %.80s is "
-        "that key cannot be told here: name the key by its ARN, or leave it out (R4).",
-        arn[0] != '\0' ? arn : "none", named);
-    return true;
+    return member->descriptor.suite != SUITE_NONE
+           && (strncmp(named, "alias/", 6) == 0 || strstr(named, ":alias/") != NULL);
 }
 
 static bool check_keyring(struct member *member, struct effects *fx)
@@ -175,8 +168,11 @@ static bool open_keyring(struct member *member, struct bytes file, struct effect
         refuse_file(member, fx, "keyring", status);
         return false;
     }
-    if (!check_keyring(member, fx) || refuse_alias(member, fx)) {
+    if (!check_keyring(member, fx)) {
         return false;
+    }
+    if (names_by_alias(member)) {
+        return true;
     }
     const struct verdict verdict = rule_open_key(member->keyring->key_arn, member->settings.key);
 
@@ -240,6 +236,7 @@ static void begin_keys(struct member *member, struct instant now, struct effects
     if (member->descriptor.suite == SUITE_NONE) {
         deks_put_zero(&member->deks, &member->descriptor.lineage);
     }
+    member->unwrap.naming = names_by_alias(member);
     unwrap_begin(member, now, instant_add(now, member->settings.keys_wait_max), fx);
 }
 
@@ -277,7 +274,9 @@ static void keys_pump(struct member *member, struct effects *fx)
 {
     struct unwrap *unwrap = &member->unwrap;
 
-    if (unwrap->state == UNWRAP_FAILED) {
+    if (unwrap->state == UNWRAP_FAILED && unwrap->why == E_RULE) {
+        opening_refuse(member, fx, E_RULE, "%s", unwrap->text);
+    } else if (unwrap->state == UNWRAP_FAILED) {
         opening_refuse(
             member, fx, unwrap->why,
             "The data key of this cluster cannot be opened (%s), %s. Nothing was changed; "

@@ -20,7 +20,18 @@ static const struct envelope *envelope_of(const struct member *member)
     return &member->keyring->envelopes[member->unwrap.envelope];
 }
 
-static void ask(struct member *member, struct effects *fx)
+static void ask_name(struct member *member, struct effects *fx)
+{
+    struct keys_request request = {.op = KEYS_DESCRIBE};
+
+    memcpy(request.region, member->settings.self.region, sizeof request.region);
+    memcpy(request.key, member->settings.key, sizeof request.key);
+    member->unwrap.state = UNWRAP_ASKED;
+    member->unwrap.attempt++;
+    effects_ask_keys(fx, ticket_of(TICKET_UNWRAP, member->unwrap.attempt), &request);
+}
+
+static void ask_unwrap(struct member *member, struct effects *fx)
 {
     const struct envelope *envelope = envelope_of(member);
     struct keys_request request = {.op = KEYS_UNWRAP,
@@ -34,10 +45,24 @@ static void ask(struct member *member, struct effects *fx)
     effects_ask_keys(fx, ticket_of(TICKET_UNWRAP, member->unwrap.attempt), &request);
 }
 
+static void ask(struct member *member, struct effects *fx)
+{
+    if (member->unwrap.naming) {
+        ask_name(member, fx);
+    } else {
+        ask_unwrap(member, fx);
+    }
+}
+
 static void ask_for_next(struct member *member, struct effects *fx)
 {
     struct unwrap *unwrap = &member->unwrap;
 
+    unwrap->tries = 0;
+    if (unwrap->naming) {
+        ask(member, fx);
+        return;
+    }
     while (unwrap->envelope < member->keyring->count
            && deks_find(&member->deks, &envelope_of(member)->dek) != NULL) {
         unwrap->envelope++;
@@ -46,8 +71,13 @@ static void ask_for_next(struct member *member, struct effects *fx)
         unwrap->state = UNWRAP_DONE;
         return;
     }
-    unwrap->tries = 0;
     ask(member, fx);
+}
+
+/* What we asked about: for sentences. */
+static const char *asked_key(const struct member *member)
+{
+    return member->unwrap.naming ? member->settings.key : envelope_of(member)->key_arn;
 }
 
 static void fail(struct member *member, enum status why, const char *text)
@@ -57,10 +87,10 @@ static void fail(struct member *member, enum status why, const char *text)
     unwrap->state = UNWRAP_FAILED;
     unwrap->why = why;
     snprintf(unwrap->text, sizeof unwrap->text, "key %.90s in %s: %.100s",
-             envelope_of(member)->key_arn, member->settings.self.region,
+             asked_key(member), member->settings.self.region,
              text[0] != '\0' ? text : status_text(why));
     trace_event(&member->settings.trace, "unwrap_failed why=%s key=%s region=%s", status_name(why),
-                envelope_of(member)->key_arn, member->settings.self.region);
+                asked_key(member), member->settings.self.region);
 }
 
 void unwrap_begin(struct member *member, struct instant now, struct instant give_up,
@@ -89,7 +119,21 @@ static void wait_and_retry(struct member *member, const char *why, struct instan
     unwrap->state = UNWRAP_WAITING;
     unwrap->retry_at = instant_min(instant_add(now, gap), unwrap->give_up);
     trace_event(&member->settings.trace, "unwrap_retry tries=%u key=%s region=%s", unwrap->tries,
-                envelope_of(member)->key_arn, member->settings.self.region);
+                asked_key(member), member->settings.self.region);
+}
+
+static void on_named(struct member *member, const char *arn, struct effects *fx)
+{
+    struct unwrap *unwrap = &member->unwrap;
+    const struct verdict verdict = rule_open_key(member->keyring->key_arn, arn);
+
+    if (!verdict.allowed) {
+        fail(member, E_RULE, "");
+        snprintf(unwrap->text, sizeof unwrap->text, "%s: %s", verdict.name, verdict.text);
+        return;
+    }
+    unwrap->naming = false;
+    ask_for_next(member, fx);
 }
 
 void unwrap_on_keys(struct member *member, const struct event *event, struct effects *fx)
@@ -106,6 +150,10 @@ void unwrap_on_keys(struct member *member, const struct event *event, struct eff
     }
     if (keys->status != OK) {
         fail(member, keys->status, keys->answer.why);
+        return;
+    }
+    if (unwrap->naming) {
+        on_named(member, keys->answer.key_arn, fx);
         return;
     }
     const enum status status = deks_put(&member->deks, envelope_of(member), keys->answer.plain);

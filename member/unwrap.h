@@ -1,5 +1,8 @@
 /* Have the key service of our own region open the envelopes of the keyring.
  *
+ * Where `naming` is set, first of all ask it which key settings.key names (an alias can be told by
+ * nobody else) and hold that against the cluster's own (R4).
+ *
  * One after the other: ASK_KEYS, check, into `deks`. A key service that does not answer is asked
  * again, with growing gaps, until `give_up`; a refusal is final. Used at start and when an upstream
  * hands over envelopes. */
@@ -7,6 +10,7 @@
 #define SEALIFT_MEMBER_UNWRAP_H
 
 #include "base/instant.h"
+#include "cluster/rules.h"
 #include "node/effects.h"
 
 struct member;
@@ -21,7 +25,8 @@ struct unwrap {
     struct instant retry_at; /* while WAITING */
     struct instant give_up;
     enum status why;         /* FAILED */
-    char text[256];          /* FAILED: the key service's own sentence, and which key and region */
+    bool naming;             /* the next question is which key settings.key names */
+    char text[VERDICT_TEXT_MAX + 64]; /* FAILED: a sentence, with key and region */
 };
 
 /* Starts with the first envelope whose DEK is not held; DONE at once where there is none. */

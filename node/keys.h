@@ -18,6 +18,7 @@ enum keys_op {
     KEYS_GENERATE, /* GenerateDataKey: a new DEK, in plain and wrapped */
     KEYS_UNWRAP,   /* Decrypt: blob -> DEK */
     KEYS_WRAP,     /* Encrypt: DEK -> blob, on the key service of `region` */
+    KEYS_DESCRIBE, /* DescribeKey: which key does this identifier name? Only key_arn is answered */
     KEYS_OPS
 };
 

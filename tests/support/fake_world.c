@@ -312,9 +312,13 @@ static void tell_keys(struct fake_world *world, const struct fake_answer *answer
                  .answer = {.why = world->keys_status == OK ? "" : "it says no"}}};
     uint8_t blob[256], plain[DEK_BYTES];
     size_t size = 0;
+    bool other = false;
 
     memcpy(plain, answer->plain, sizeof plain);
-    if (event.keys.status == OK && answer->request.op == KEYS_UNWRAP) {
+    if (answer->request.op == KEYS_DESCRIBE) {
+        /* Any name is the one key's, but for one. */
+        other = strstr(answer->request.key, "other") != NULL;
+    } else if (event.keys.status == OK && answer->request.op == KEYS_UNWRAP) {
         event.keys.status = unwrap(answer, plain);
     } else if (event.keys.status == OK) {
         if (answer->request.op == KEYS_GENERATE) {
@@ -323,7 +327,7 @@ static void tell_keys(struct fake_world *world, const struct fake_answer *answer
         size = wrap(answer, plain, blob);
     }
     snprintf(event.keys.answer.key_arn, sizeof event.keys.answer.key_arn,
-             "arn:aws:kms:%s:111122223333:key/0000", answer->request.region);
+             "arn:aws:kms:%s:111122223333:key/%s", answer->request.region, other ? "1111" : "0000");
     event.keys.answer.blob = bytes_of(blob, size);
     event.keys.answer.plain =
         answer->request.op == KEYS_WRAP ? bytes_none() : bytes_of(plain, sizeof plain);

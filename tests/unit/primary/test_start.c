@@ -145,8 +145,10 @@ TEST(the_key_is_for_life)
                  {"arn:aws:kms:us-east-1:111122223333:key/0000", true},
                  {"0000", true},
                  {"arn:aws:kms:us-east-1:111122223333:key/1111", false},
-                 {"alias/aws/rds", false},
-                 {"arn:aws:kms:us-east-1:111122223333:alias/x", false}};
+                 {"alias/aws/rds", true},
+                 {"alias/other", false},
+                 {"arn:aws:kms:us-east-1:111122223333:alias/x", true},
+                 {"arn:aws:kms:us-east-1:111122223333:alias/other", false}};
     struct scene scene;
 
     scene_init(&scene);
