@@ -49,10 +49,9 @@ const struct oracle_invariant *oracle_invariants(void)
 static void on_start(void *context, struct sim_member *member)
 {
     struct oracle *oracle = context;
-    const struct oracle_disk disk = oracle_read_disk(oracle, member);
 
     oracle->status_committed[member->number] = 0;
-    oracle->durable[member->number] = disk.reached.batch;
+    oracle_note_disk(oracle, member);
 }
 
 static void on_effect(void *context, struct sim_member *member, const struct effect *effect)
@@ -179,8 +178,8 @@ void oracle_on_record(struct oracle *oracle, lsn_t lsn, struct bytes record)
     }
 }
 
-/* Nine bytes in ten of the seed's making; the marker wherever it fits. Some are empty or too
- * large. */
+/* Nine bytes in ten of the seed's making; the marker wherever it fits. Some are empty or too large.
+ */
 size_t oracle_content(const struct oracle *oracle, uint64_t producer, uint64_t sequence,
                       uint8_t *into, size_t room)
 {
@@ -199,7 +198,7 @@ size_t oracle_content(const struct oracle *oracle, uint64_t producer, uint64_t s
     case 2:
         size = 1;
         break;
-    default: /* number: dice */
+    default:
         size = (size_t)prng_between(&dice, 1, usual);
         break;
     }

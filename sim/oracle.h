@@ -126,8 +126,8 @@ void oracle_on_record(struct oracle *oracle, lsn_t lsn, struct bytes record);
 size_t oracle_content(const struct oracle *oracle, uint64_t producer, uint64_t sequence,
                       uint8_t *into, size_t room);
 
-/* At the end, with all faults gone: NULL where everything is as promised, or what is still
- * missing. */
+/* At the end, with all faults gone: NULL where everything is as promised, or what is still missing.
+ */
 const char *oracle_unsettled(struct oracle *oracle);
 void oracle_check_end(struct oracle *oracle);
 
@@ -141,7 +141,11 @@ const struct oracle_batch *oracle_at(const struct oracle *oracle, batch_t batch)
 const struct oracle_batch *oracle_of_lsn(const struct oracle *oracle, lsn_t lsn);
 
 /* ---- oracle_disk.c ---- */
+/* Whether the member's disk lacks that batch, though nobody has damaged the disk since. */
+bool oracle_lacks(const struct oracle *oracle, const struct sim_member *member, batch_t batch);
 struct oracle_disk oracle_read_disk(const struct oracle *oracle, const struct sim_member *member);
+/* What the disk has, it holds, whether or not its member was ever told. */
+void oracle_note_disk(struct oracle *oracle, const struct sim_member *member);
 bool oracle_same_wal(const struct oracle *oracle, const struct sim_member *a,
                      const struct sim_member *b);
 void oracle_search_disk(struct oracle *oracle, const struct sim_member *member);

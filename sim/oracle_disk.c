@@ -43,7 +43,8 @@ static const struct sim_file *file_on_disk(const struct sim_member *member, segm
     return NULL;
 }
 
-struct oracle_disk oracle_read_disk(const struct oracle *oracle, const struct sim_member *member)
+static struct oracle_disk walk(const struct oracle *oracle, const struct sim_member *member,
+                               uint32_t mark)
 {
     struct oracle_disk found = {0};
 
@@ -63,8 +64,26 @@ struct oracle_disk oracle_read_disk(const struct oracle *oracle, const struct si
         found.reached.batch = segment->prev_last_batch;
         while (batch_on_disk(oracle, file, segment->epoch, found.reached.batch + 1)) {
             found.reached = (struct position){segment->epoch, found.reached.batch + 1};
+            oracle->batches[oracle_find(oracle, found.reached.epoch, found.reached.batch)
+                            - oracle->batches]
+                .holders |= mark;
         }
     }
+}
+
+struct oracle_disk oracle_read_disk(const struct oracle *oracle, const struct sim_member *member)
+{
+    return walk(oracle, member, 0);
+}
+
+void oracle_note_disk(struct oracle *oracle, const struct sim_member *member)
+{
+    oracle->durable[member->number] = walk(oracle, member, 1u << member->number).reached.batch;
+}
+
+bool oracle_lacks(const struct oracle *oracle, const struct sim_member *member, batch_t batch)
+{
+    return member->store.damage == 0 && batch > oracle->durable[member->number];
 }
 
 static bool same_segment(const struct oracle *oracle, const struct sim_file *a,

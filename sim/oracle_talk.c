@@ -128,7 +128,7 @@ static void check_ack(struct oracle *oracle, const struct sim_member *member,
         return;
     }
     oracle->acks_checked++;
-    if (ack.batch > oracle->durable[member->number]) {
+    if (oracle_lacks(oracle, member, ack.batch)) {
         sim_fail(oracle->sim, 2, "%s acks batch %llu; its disk has %llu", member->name,
                  (unsigned long long)ack.batch,
                  (unsigned long long)oracle->durable[member->number]);
@@ -149,7 +149,7 @@ static void check_greet(struct oracle *oracle, const struct sim_member *member,
     if (greet_decode(greet, send->head, &oracle->scratch) != OK) {
         return;
     }
-    if (greet->position.batch > oracle->durable[member->number]) {
+    if (oracle_lacks(oracle, member, greet->position.batch)) {
         sim_fail(oracle->sim, 2, "%s greets with batch %llu; its disk has %llu", member->name,
                  (unsigned long long)greet->position.batch,
                  (unsigned long long)oracle->durable[member->number]);

@@ -329,7 +329,7 @@ static void put_data(struct oracle *oracle, const struct oracle_batch *batch, ui
     const uint8_t *body = lengths + 4 * (size_t)batch->record_count;
     lsn_t lsn = batch->first_lsn;
 
-    for (; runs < lengths && lsn <= batch->end_lsn;) {
+    while (runs < lengths && lsn <= batch->end_lsn) {
         const uint64_t producer = get(runs, 8), first = get(runs + 8, 8), count = get(runs + 16, 4);
 
         for (uint64_t i = 0; i < count; i++, lsn++) {
@@ -373,7 +373,7 @@ static void check_stamps(struct oracle *oracle, const struct sim_member *member,
     const batch_t durable = get(batch->data + B_DURABLE, 8);
     const lsn_t commit = get(batch->data + B_COMMIT, 8);
 
-    if (durable > oracle->durable[member->number]) {
+    if (oracle_lacks(oracle, member, durable)) {
         sim_fail(oracle->sim, 2, "batch %llu says that %llu is durable; the disk has %llu",
                  (unsigned long long)batch->batch, (unsigned long long)durable,
                  (unsigned long long)oracle->durable[member->number]);
@@ -496,7 +496,7 @@ void oracle_on_durable(struct oracle *oracle, struct sim_member *member,
 {
     if (write->op == STORE_APPEND) {
         on_batch_durable(oracle, member, write);
-    } else if (write->op != STORE_REPLACE && write->op != STORE_CREATE) {
-        oracle->durable[member->number] = oracle_read_disk(oracle, member).reached.batch;
+    } else if (write->op != STORE_REPLACE) {
+        oracle_note_disk(oracle, member);
     }
 }

@@ -2,8 +2,8 @@
  *
  * Take the next thing from the agenda, hand the node one event, perform its effects in order, look
  * at what the oracle says, go on. Everything random comes from the seed, so a seed is a run. A
- * member is its disk and its settings; its node is made anew at each start from what the disk
- * kept. */
+ * member is its disk and its settings; its node is made anew at each start from what the disk kept.
+ */
 #ifndef SEALIFT_SIM_SIM_H
 #define SEALIFT_SIM_SIM_H
 

@@ -116,7 +116,7 @@ static void tell_up(struct sim *sim, struct sim_link *link, unsigned side)
     if (!end_lives(sim, end)) {
         return;
     }
-    end->up = true;
+    end->up = end->told = true;
     if (end->member < 0) {
         end->puppet->dialing = false;
         end->puppet->link = link->id;
@@ -155,16 +155,20 @@ static void run_down(struct sim *sim, const struct todo *todo)
     if (link == NULL) {
         return;
     }
-    struct sim_end end = link->ends[todo->b];
+    struct sim_end *known = &link->ends[todo->b];
+    const struct sim_end end = *known;
 
-    link->ends[todo->b].up = false;
-    if (!link->ends[0].up && !link->ends[1].up) {
+    known->up = false;
+    known->told = true;
+    way_empty(&link->ways[todo->b]);
+    if (!link->ends[0].up && !link->ends[1].up
+        && (link->ends[0].told || !end_lives(sim, &link->ends[0]))) {
         link_drop(&sim->net, link);
-    } else {
-        way_empty(&link->ways[todo->b]);
     }
     if (end.up) {
         tell_down(sim, &end, todo->a, (enum status)todo->c);
+    } else if (todo->b == 0 && !end.told) {
+        tell_down(sim, &end, 0, E_UNREACHABLE);
     }
 }
 

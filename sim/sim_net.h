@@ -35,7 +35,8 @@ struct sim_end {
     struct puppet *puppet;
     uint64_t life; /* of the member */
     unsigned region;
-    bool up; /* has heard LINK_UP and nothing of an end yet */
+    bool up;   /* has heard LINK_UP and nothing of an end yet */
+    bool told; /* has heard something: a dialer always does, if only that its dial failed */
 };
 
 struct sim_packet {

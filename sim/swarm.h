@@ -2,8 +2,8 @@
  *
  * A seed draws how many replicas in which regions, cascades, encrypted or not, levels, limits small
  * enough that rare paths are daily paths, and a rate for each class of fault, often none. Faults
- * first; then they all stop, everybody is started again, and the world must settle within a
- * bound. */
+ * first; then they all stop, everybody is started again, and the world must settle within a bound.
+ */
 #ifndef SEALIFT_SIM_SWARM_H
 #define SEALIFT_SIM_SWARM_H
 

@@ -409,17 +409,27 @@ struct workload_client *workload_add(struct workload *workload, enum client_kind
     return client;
 }
 
-bool workload_is_settled(const struct workload *workload)
+const char *workload_unsettled(const struct workload *workload)
 {
+    static char text[SIM_FAILURE_MAX];
+
     for (unsigned i = 0; i < workload->client_count; i++) {
         const struct workload_client *client = &workload->clients[i];
+        const char *target = workload->sim->members[client->target].name;
+        const char *state = client->ready ? "welcomed" : "not welcomed";
 
         if (client->flight_count > 0) {
-            return false;
+            snprintf(text, sizeof text,
+                     "client %u (%s at %s) has %u appends in flight, request %llu first", i, state,
+                     target, client->flight_count, (unsigned long long)client->flight[0].request);
+            return text;
         }
         if (client->kind == CLIENT_READER && client->next_lsn <= workload->oracle->committed) {
-            return false;
+            snprintf(text, sizeof text, "reader %u (%s at %s) waits for LSN %llu; %llu is committed",
+                     i, state, target, (unsigned long long)client->next_lsn,
+                     (unsigned long long)workload->oracle->committed);
+            return text;
         }
     }
-    return true;
+    return NULL;
 }

@@ -66,7 +66,8 @@ void workload_drop(struct workload *workload);
 struct workload_client *workload_add(struct workload *workload, enum client_kind kind,
                                      unsigned target, unsigned appends);
 
-/* Whether every append has been answered and every reader has read all that is committed. */
-bool workload_is_settled(const struct workload *workload);
+/* NULL where every append has been answered and every reader has read all that is committed; else
+ * who waits for what. */
+const char *workload_unsettled(const struct workload *workload);
 
 #endif

@@ -204,10 +204,7 @@ static const char *unsettled(struct world *world)
 {
     const char *missing = oracle_unsettled(world->oracle);
 
-    if (missing == NULL && !workload_is_settled(&world->workload)) {
-        missing = "a client still waits for its answer, or a reader for what is committed";
-    }
-    return missing;
+    return missing != NULL ? missing : workload_unsettled(&world->workload);
 }
 
 void world_settle(struct world *world, uint64_t bound_ns)

@@ -1,0 +1,205 @@
+/* sealift-sim: tries to break Sealift, seed by seed.
+ *
+ * A failing seed is printed with the invariant, the newest lines of its transcript and the command
+ * that replays it. The exit status is the verdict. */
+#include "base/check.h"
+#include "sim/oracle.h"
+#include "sim/swarm.h"
+
+#include <argp.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <time.h>
+
+struct wish_list {
+    uint64_t first, last;
+    bool one;
+    bool transcript;
+    bool json;
+    bool invariants;
+    bool twice;
+    unsigned minutes;
+};
+
+enum { OPTION_TRANSCRIPT = 256, OPTION_JSON, OPTION_INVARIANTS, OPTION_TWICE };
+
+static const struct argp_option options[] = {
+    {"seeds", 's', "A..B", 0, "Run these seeds (1..100 if nothing is said)", 0},
+    {"seed", 'n', "N", 0, "Run one seed", 0},
+    {"transcript", OPTION_TRANSCRIPT, NULL, 0, "Print what happens, line by line", 0},
+    {"minutes", 'm', "M", 0, "Run fresh seeds for so many minutes, from the first on", 0},
+    {"json", OPTION_JSON, NULL, 0, "Sum up in one JSON object on the last line", 0},
+    {"twice", OPTION_TWICE, NULL, 0, "Run each seed twice and compare the event hashes", 0},
+    {"invariants", OPTION_INVARIANTS, NULL, 0, "List what the oracle checks", 0},
+    {0},
+};
+
+static error_t parse(int key, char *argument, struct argp_state *state)
+{
+    struct wish_list *wishes = state->input;
+    char *end;
+
+    switch (key) {
+    case 's':
+        wishes->first = strtoull(argument, &end, 10);
+        if (strncmp(end, "..", 2) != 0) {
+            argp_error(state, "--seeds takes A..B");
+        }
+        wishes->last = strtoull(end + 2, NULL, 10);
+        return 0;
+    case 'n':
+        wishes->first = wishes->last = strtoull(argument, NULL, 10);
+        wishes->one = true;
+        return 0;
+    case 'm':
+        wishes->minutes = (unsigned)strtoul(argument, NULL, 10);
+        return 0;
+    case OPTION_TRANSCRIPT:
+        wishes->transcript = true;
+        return 0;
+    case OPTION_JSON:
+        wishes->json = true;
+        return 0;
+    case OPTION_TWICE:
+        wishes->twice = true;
+        return 0;
+    case OPTION_INVARIANTS:
+        wishes->invariants = true;
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static void last_words(const char *text)
+{
+    if (swarm_current != NULL) {
+        transcript_print_tail(&swarm_current->sim->transcript, stderr);
+        fprintf(stderr, "CHECK failed: %s\nreplay: sealift-sim --seed %llu --transcript\n", text,
+                (unsigned long long)swarm_current->sim->seed);
+    } else {
+        fprintf(stderr, "CHECK failed: %s\n", text);
+    }
+}
+
+static void list_invariants(void)
+{
+    for (const struct oracle_invariant *each = oracle_invariants(); each->number != 0; each++) {
+        printf("%3u  %s\n", each->number, each->text);
+    }
+}
+
+struct totals {
+    uint64_t seeds, failed, steps, virtual_ns, appended, records_read, batches, acks, excused;
+    uint64_t faults[SIM_FAULTS];
+};
+
+static void add(struct totals *totals, const struct swarm_result *result)
+{
+    totals->seeds++;
+    totals->failed += result->failed;
+    totals->steps += result->steps;
+    totals->virtual_ns += result->virtual_ns;
+    totals->appended += result->appended;
+    totals->records_read += result->records_read;
+    totals->batches += result->batches;
+    totals->acks += result->acks_checked + result->commits_checked;
+    totals->excused += result->excused;
+    for (unsigned i = 0; i < SIM_FAULTS; i++) {
+        totals->faults[i] += result->faults[i];
+    }
+}
+
+static void print_totals(const struct totals *totals, double seconds)
+{
+    printf("%llu seeds, %llu failed, %.1f simulated hours, %llu events, %llu appends acked, "
+           "%llu records read, %llu batches opened, %llu claims checked, %.0f seeds a minute\n",
+           (unsigned long long)totals->seeds, (unsigned long long)totals->failed,
+           (double)totals->virtual_ns / 3.6e12, (unsigned long long)totals->steps,
+           (unsigned long long)totals->appended, (unsigned long long)totals->records_read,
+           (unsigned long long)totals->batches, (unsigned long long)totals->acks,
+           (double)totals->seeds * 60 / seconds);
+    for (unsigned i = 0; i < SIM_FAULTS; i++) {
+        printf("  %-26s %llu\n", sim_fault_name((enum sim_fault)i),
+               (unsigned long long)totals->faults[i]);
+    }
+}
+
+static void print_json(const struct totals *totals, double seconds)
+{
+    printf("{\"seeds\": %llu, \"failed\": %llu, \"simulated_hours\": %.3f, \"events\": %llu, "
+           "\"appends_acked\": %llu, \"seconds\": %.1f, \"faults\": {",
+           (unsigned long long)totals->seeds, (unsigned long long)totals->failed,
+           (double)totals->virtual_ns / 3.6e12, (unsigned long long)totals->steps,
+           (unsigned long long)totals->appended, seconds);
+    for (unsigned i = 0; i < SIM_FAULTS; i++) {
+        printf("%s\"%s\": %llu", i == 0 ? "" : ", ", sim_fault_name((enum sim_fault)i),
+               (unsigned long long)totals->faults[i]);
+    }
+    printf("}}\n");
+}
+
+static double now_s(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+static struct swarm_result run_seed(uint64_t seed, const struct wish_list *wishes)
+{
+    struct swarm_result result = swarm_run(seed, wishes->transcript ? stdout : NULL);
+
+    if (wishes->twice && !result.failed) {
+        const struct swarm_result again = swarm_run(seed, NULL);
+
+        if (again.hash != result.hash || again.steps != result.steps) {
+            result.failed = true;
+            result.invariant = 42;
+            snprintf(result.failure, sizeof result.failure, "two runs, two hashes");
+        }
+    }
+    if (result.failed) {
+        printf("seed %llu FAILED invariant %u: %s\n", (unsigned long long)seed, result.invariant,
+               result.failure);
+    } else if (wishes->one) {
+        printf("seed %llu: hash %016llx, %llu events\n", (unsigned long long)seed,
+               (unsigned long long)result.hash, (unsigned long long)result.steps);
+    }
+    return result;
+}
+
+int main(int argc, char **argv)
+{
+    static const struct argp argp = {
+        options, parse, NULL, "Simulated worlds full of faults, checked by an oracle.",
+        NULL,    NULL,  NULL};
+    struct wish_list wishes = {.first = 1, .last = 100};
+    struct totals totals = {0};
+    const double begun = now_s();
+
+    check_listen(last_words);
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    argp_parse(&argp, argc, argv, 0, NULL, &wishes);
+    if (wishes.invariants) {
+        list_invariants();
+        return EXIT_SUCCESS;
+    }
+    if (wishes.minutes > 0) {
+        wishes.last = UINT64_MAX - 1;
+    }
+    for (uint64_t seed = wishes.first; seed <= wishes.last; seed++) {
+        const struct swarm_result result = run_seed(seed, &wishes);
+
+        add(&totals, &result);
+        if (wishes.minutes > 0 && now_s() - begun > 60.0 * wishes.minutes) {
+            break;
+        }
+    }
+    print_totals(&totals, now_s() - begun);
+    if (wishes.json) {
+        print_json(&totals, now_s() - begun);
+    }
+    return totals.failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
