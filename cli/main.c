@@ -2,6 +2,7 @@
 #include "cli/verbs.h"
 
 #include "base/check.h"
+#include "host/key_json.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -41,6 +42,7 @@ static void last_words(const char *text)
 int main(int argc, char **argv)
 {
     check_listen(last_words);
+    key_json_init(); /* before the first JSON value: it chooses how all of them are freed */
     signal(SIGPIPE, SIG_IGN); /* a reader that went away is an error of write, not a death */
     if (argc < 2) {
         usage(stderr);

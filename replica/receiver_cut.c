@@ -102,10 +102,8 @@ static void begin_mark(struct replica *replica, struct effects *fx)
     struct member *member = &replica->member;
     struct cut *cut = &replica->receiver.cut;
     struct control *control = &member->control;
-    const lsn_t held =
-        member->commit_lsn < member->wal.durable_lsn ? member->commit_lsn : member->wal.durable_lsn;
 
-    if (cut->end_lsn < held) {
+    if (cut->end_lsn < receiver_held_commit(member)) {
         halt_committed(replica, fx);
         return;
     }
@@ -115,7 +113,7 @@ static void begin_mark(struct replica *replica, struct effects *fx)
         control->durable =
             (struct position){epoch_table_epoch_of(&control->epochs, cut->keep), cut->keep};
     }
-    control->commit_lsn = member->commit_lsn;
+    control->commit_lsn = receiver_held_commit(member);
     saves_control(member, fx);
     member->ready = false;
     feeds_hang_up_all(member, E_CLOSED, fx);
@@ -259,7 +257,7 @@ static void begin_control(struct replica *replica, struct effects *fx)
         control->durable = (struct position){
             epoch_table_epoch_of(&control->epochs, receiver->cut.keep), receiver->cut.keep};
     }
-    control->commit_lsn = member->commit_lsn;
+    control->commit_lsn = receiver_held_commit(member);
     receiver->cut.phase = CUT_CONTROL;
     saves_control(member, fx);
 }

@@ -107,7 +107,7 @@ static enum status note_epoch(struct replica *replica, const struct segment_head
         control->highest_epoch = header->epoch;
     }
     control->durable = member_position(member);
-    control->commit_lsn = member->commit_lsn;
+    control->commit_lsn = receiver_held_commit(member);
     saves_control(member, fx);
     replica->receiver.epoch_token = member->saves.control.wanted;
     trace_event(&member->settings.trace, "epoch=%llu start_batch=%llu",

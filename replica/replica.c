@@ -45,8 +45,7 @@ static void on_opened(struct replica *replica, struct instant now)
 
 static void move_positions(struct member *member)
 {
-    const lsn_t durable = member->wal.durable_lsn;
-    const lsn_t seen = member->commit_lsn < durable ? member->commit_lsn : durable;
+    const lsn_t seen = receiver_held_commit(member);
 
     member->ship_limit = member->wal.durable;
     if (seen > member->visible_lsn) {
@@ -98,7 +97,7 @@ static void on_stop(struct replica *replica, struct instant now, struct effects 
     clients_hang_up_all(member, E_NOT_READY, fx);
     if (replica->opened && replica->receiver.joined && replica->receiver.cut.phase == CUT_NONE) {
         member->control.durable = member_position(member);
-        member->control.commit_lsn = member->commit_lsn;
+        member->control.commit_lsn = receiver_held_commit(member);
         saves_control(member, fx);
     }
 }
@@ -154,7 +153,7 @@ static void on_written(struct replica *replica, const struct event *event, struc
     }
     if (asked.kind == WRITE_SEGMENT && replica->receiver.cut.phase == CUT_NONE) {
         member->control.durable = member_position(member);
-        member->control.commit_lsn = member->commit_lsn;
+        member->control.commit_lsn = receiver_held_commit(member);
         saves_control(member, fx);
     }
     receiver_on_written(replica, event->now, fx);
