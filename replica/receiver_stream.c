@@ -260,5 +260,7 @@ void receiver_stream_pump(struct replica *replica, struct instant now, struct ef
         send_ack(replica, now, fx);
     }
     measure_lag(replica, now);
-    effects_wake_at(fx, instant_add(receiver->said_at, member->settings.heartbeat_gap));
+    if (epoch_is_durable) { /* else the WRITTEN that we wait for wakes us */
+        effects_wake_at(fx, instant_add(receiver->said_at, member->settings.heartbeat_gap));
+    }
 }

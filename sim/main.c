@@ -66,7 +66,7 @@ static error_t parse(int key, char *argument, struct argp_state *state)
     case OPTION_INVARIANTS:
         wishes->invariants = true;
         return 0;
-    default:
+    default: /* number: keys of argp */
         return ARGP_ERR_UNKNOWN;
     }
 }

@@ -198,7 +198,7 @@ size_t oracle_content(const struct oracle *oracle, uint64_t producer, uint64_t s
     case 2:
         size = 1;
         break;
-    default:
+    default: /* number: the dice */
         size = (size_t)prng_between(&dice, 1, usual);
         break;
     }

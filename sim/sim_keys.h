@@ -4,8 +4,8 @@
  * encryption context as additional data: so an envelope of another region, cluster or lineage
  * really does not open. Keys can be disabled or denied; a region's service can be slow or silent.
  */
-#ifndef SEALIFT_SIM_KEYS_H
-#define SEALIFT_SIM_KEYS_H
+#ifndef SEALIFT_SIM_SIM_KEYS_H
+#define SEALIFT_SIM_SIM_KEYS_H
 
 #include "node/node.h"
 #include "seal/secret.h"

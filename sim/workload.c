@@ -425,7 +425,8 @@ const char *workload_unsettled(const struct workload *workload)
             return text;
         }
         if (client->kind == CLIENT_READER && client->next_lsn <= workload->oracle->committed) {
-            snprintf(text, sizeof text, "reader %u (%s at %s) waits for LSN %llu; %llu is committed",
+            snprintf(text, sizeof text,
+                     "reader %u (%s at %s) waits for LSN %llu; %llu is committed",
                      i, state, target, (unsigned long long)client->next_lsn,
                      (unsigned long long)workload->oracle->committed);
             return text;
