@@ -37,7 +37,7 @@ void clients_drop(struct clients *clients)
     for (uint32_t i = 0; i < clients->capacity; i++) {
         batch_sealer_drop(&clients->list[i].reading.sealer);
     }
-    secret_wipe_memory(clients->plain, clients->plain_bytes);
+    secret_wipe_memory(clients->plain, clients->plain_touched);
 }
 
 struct client *clients_find(const struct clients *clients, link_t link)

@@ -60,6 +60,7 @@ struct clients {
     uint8_t *plain; /* plaintext that this step's RECORDS point into */
     uint64_t plain_bytes; /* at least one batch of the largest size */
     uint64_t plain_used;
+    uint64_t plain_touched; /* what has ever been used of it, and must be wiped */
 };
 
 size_t clients_bytes(uint32_t capacity, uint64_t plain_bytes);

@@ -114,6 +114,9 @@ enum reader_sent reader_send_batch(struct member *member, struct client *client,
     if (reading->next > member->visible_lsn || !has_room(member, reading, header)) {
         return READER_LATER;
     }
+    if (clients->plain_used + header->batch_bytes > clients->plain_touched) {
+        clients->plain_touched = clients->plain_used + header->batch_bytes;
+    }
     if (header->first_lsn > reading->next
         || batch_open(&reading->sealer, header, sealed, plain) != OK
         || batch_data_decode(&data, bytes_of(plain, header->plain_bytes), header->record_count)

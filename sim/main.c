@@ -19,6 +19,7 @@ struct wish_list {
     bool invariants;
     bool twice;
     unsigned minutes;
+    const char *list; /* a file of seeds */
 };
 
 enum { OPTION_TRANSCRIPT = 256, OPTION_JSON, OPTION_INVARIANTS, OPTION_TWICE };
@@ -26,6 +27,7 @@ enum { OPTION_TRANSCRIPT = 256, OPTION_JSON, OPTION_INVARIANTS, OPTION_TWICE };
 static const struct argp_option options[] = {
     {"seeds", 's', "A..B", 0, "Run these seeds (1..100 if nothing is said)", 0},
     {"seed", 'n', "N", 0, "Run one seed", 0},
+    {"list", 'l', "FILE", 0, "Run the seeds of a file: one at the start of each line", 0},
     {"transcript", OPTION_TRANSCRIPT, NULL, 0, "Print what happens, line by line", 0},
     {"minutes", 'm', "M", 0, "Run fresh seeds for so many minutes, from the first on", 0},
     {"json", OPTION_JSON, NULL, 0, "Sum up in one JSON object on the last line", 0},
@@ -53,6 +55,9 @@ static error_t parse(int key, char *argument, struct argp_state *state)
         return 0;
     case 'm':
         wishes->minutes = (unsigned)strtoul(argument, NULL, 10);
+        return 0;
+    case 'l':
+        wishes->list = argument;
         return 0;
     case OPTION_TRANSCRIPT:
         wishes->transcript = true;
@@ -170,6 +175,42 @@ static struct swarm_result run_seed(uint64_t seed, const struct wish_list *wishe
     return result;
 }
 
+/* Lines that begin with a number; everything else is for people. */
+static bool run_list(const struct wish_list *wishes, struct totals *totals)
+{
+    FILE *file = fopen(wishes->list, "r");
+    char line[512];
+
+    if (file == NULL) {
+        fprintf(stderr, "sealift-sim: cannot read %s: %s\n", wishes->list, strerror(errno));
+        return false;
+    }
+    while (fgets(line, sizeof line, file) != NULL) {
+        char *end;
+        const uint64_t seed = strtoull(line, &end, 10);
+
+        if (end != line) {
+            const struct swarm_result result = run_seed(seed, wishes);
+
+            add(totals, &result);
+        }
+    }
+    fclose(file);
+    return true;
+}
+
+static void run_range(const struct wish_list *wishes, struct totals *totals, double begun)
+{
+    for (uint64_t seed = wishes->first; seed <= wishes->last; seed++) {
+        const struct swarm_result result = run_seed(seed, wishes);
+
+        add(totals, &result);
+        if (wishes->minutes > 0 && now_s() - begun > 60.0 * wishes->minutes) {
+            return;
+        }
+    }
+}
+
 int main(int argc, char **argv)
 {
     static const struct argp argp = {
@@ -189,13 +230,10 @@ int main(int argc, char **argv)
     if (wishes.minutes > 0) {
         wishes.last = UINT64_MAX - 1;
     }
-    for (uint64_t seed = wishes.first; seed <= wishes.last; seed++) {
-        const struct swarm_result result = run_seed(seed, &wishes);
-
-        add(&totals, &result);
-        if (wishes.minutes > 0 && now_s() - begun > 60.0 * wishes.minutes) {
-            break;
-        }
+    if (wishes.list == NULL) {
+        run_range(&wishes, &totals, begun);
+    } else if (!run_list(&wishes, &totals)) {
+        return EXIT_FAILURE;
     }
     print_totals(&totals, now_s() - begun);
     if (wishes.json) {

@@ -64,8 +64,9 @@ static struct oracle_disk walk(const struct oracle *oracle, const struct sim_mem
         found.reached.batch = segment->prev_last_batch;
         while (batch_on_disk(oracle, file, segment->epoch, found.reached.batch + 1)) {
             found.reached = (struct position){segment->epoch, found.reached.batch + 1};
-            oracle->batches[oracle_find(oracle, found.reached.epoch, found.reached.batch)
-                            - oracle->batches]
+            oracle
+                ->batches[oracle_find(oracle, found.reached.epoch, found.reached.batch)
+                          - oracle->batches]
                 .holders |= mark;
         }
     }

@@ -218,9 +218,16 @@ static void run_wake(struct sim *sim, const struct todo *todo)
     struct sim_member *member = &sim->members[todo->a];
     struct event event = {.kind = EVENT_TIMER};
 
-    if (member->state == SIM_UP && member->life == todo->b && member->wake_order == todo->c) {
-        sim_step(sim, member, &event);
+    if (member->state != SIM_UP || member->life != todo->b || member->wake_order != todo->c) {
+        return;
     }
+    member->spins = member->woken_at == sim->now ? member->spins + 1 : 0;
+    member->woken_at = sim->now;
+    if (member->spins > SIM_SPINS_MAX) {
+        sim_fail(sim, 36, "%s asks to be woken at once, again and again", member->name);
+        return;
+    }
+    sim_step(sim, member, &event);
 }
 
 static void set_alarm(struct sim *sim, struct sim_member *member)

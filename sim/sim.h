@@ -20,6 +20,7 @@
 enum {
     SIM_MEMBERS_MAX = 12,
     SIM_FAILURE_MAX = 512,
+    SIM_SPINS_MAX = 2000, /* timers of one member in one instant: beyond it, it spins for ever */
 };
 
 /* Classes of faults, counted as they strike. */
@@ -88,6 +89,7 @@ struct sim_member {
     void *block;
     size_t block_bytes;
     uint64_t wake_order; /* only the newest wish counts */
+    uint64_t woken_at, spins;
     enum status halted_why;
     char halted_text[SIM_FAILURE_MAX];
     uint64_t starts;

@@ -186,6 +186,7 @@ static void hand_over(struct sim *sim, struct sim_link *link, unsigned side)
         bytes_of(packet->bytes + packet->head_bytes, packet->tail_bytes)};
 
     sim->net.messages++;
+    way->kept = false;
     if (end->member < 0) {
         end->puppet->on_message(sim, end->puppet, &message);
     } else {
@@ -194,7 +195,7 @@ static void hand_over(struct sim *sim, struct sim_link *link, unsigned side)
         sim_step(sim, &sim->members[end->member], &event);
     }
     link = sim_net_link(&sim->net, id); /* the step may have ended it */
-    if (link == NULL || link->ways[side].first != packet || link->ways[side].deferred) {
+    if (link == NULL || link->ways[side].first != packet || link->ways[side].kept) {
         return;
     }
     way->first = packet->next;
@@ -467,7 +468,7 @@ void sim_net_defer(struct sim *sim, unsigned member, link_t id)
     struct sim_way *way = way_to(sim, member, sim_net_link(&sim->net, id));
 
     if (way != NULL) {
-        way->deferred = true;
+        way->deferred = way->kept = true;
     }
 }
 

@@ -35,7 +35,7 @@ struct sim_end {
     struct puppet *puppet;
     uint64_t life; /* of the member */
     unsigned region;
-    bool up;   /* has heard LINK_UP and nothing of an end yet */
+    bool up; /* has heard LINK_UP and nothing of an end yet */
     bool told; /* has heard something: a dialer always does, if only that its dial failed */
 };
 
@@ -53,6 +53,7 @@ struct sim_way {
     uint64_t bytes; /* in flight or unread */
     uint64_t busy_until;
     uint64_t last_arrival;
+    bool kept; /* the receiver had no room for the first packet, whatever it has said since */
     bool deferred; /* the receiver has no room: the first packet is delivered again on RESUME */
     bool armed; /* a delivery is on the agenda */
     bool ends; /* after the last packet the receiver hears LINK_DOWN */

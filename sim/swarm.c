@@ -94,6 +94,8 @@ static void add_members(struct world *world, const struct shape *shape)
                           &world->sim->members[shape->upstream_of[i]]);
     }
     draw_limits(world, &primary->settings.primary.member);
+    primary->settings.primary.pending_max = (uint32_t)prng_between(&world->dice, 4, 128);
+    primary->settings.primary.groups_max = (uint32_t)prng_between(&world->dice, 1, 6);
     draw_disk(world, primary, &primary->settings.primary.member);
     for (unsigned i = 1; i <= shape->replicas; i++) {
         struct member_settings *settings = &world->sim->members[i].settings.replica.member;

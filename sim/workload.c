@@ -63,7 +63,9 @@ static void send_append(struct workload_client *client, struct client_flight *fl
         bodies += sizes[i];
     }
     flight->attempts++;
-    flight->sent = true;
+    sim_say(workload->sim, client->puppet.self.member, "append request=%llu sequences=%llu+%u%s",
+            (unsigned long long)flight->request, (unsigned long long)flight->first_sequence,
+            flight->count, flight->attempts > 1 ? " again" : "");
     send_message(client, MESSAGE_APPEND, append_encode(&append, workload->memory),
                  bytes_of(tail.data, (size_t)(bodies - tail.data)));
 }
@@ -130,6 +132,8 @@ static void on_appended(struct workload_client *client, const struct message *me
 
     if (flight != NULL) {
         client->appended++;
+        sim_say(client->workload->sim, client->puppet.self.member, "appended request=%llu lsn=%llu",
+                (unsigned long long)appended.request, (unsigned long long)appended.first_lsn);
         oracle_on_appended(oracle, flight->append, appended.first_lsn);
         land(client, flight);
     }
@@ -142,6 +146,8 @@ static void on_append_refused(struct workload_client *client, struct client_flig
                          || refused->why == E_FULL || refused->why == E_BUSY;
 
     client->refused++;
+    sim_say(client->workload->sim, client->puppet.self.member, "refused request=%llu why=%s",
+            (unsigned long long)refused->request, status_name(refused->why));
     if (for_now && (flight->attempts > 1 || refused->why == E_INDEFINITE)) {
         hang_up(client); /* what it has sent after this one must not overtake it */
         return;
@@ -278,9 +284,6 @@ static void on_up(struct sim *sim, struct puppet *puppet)
     if (client->kind == CLIENT_STRANGER) {
         say_nonsense(client);
         return;
-    }
-    for (unsigned i = 0; i < client->flight_count; i++) {
-        client->flight[i].sent = false;
     }
     send_message(client, MESSAGE_HELLO, hello_encode(&hello, client->workload->memory),
                  bytes_none());
@@ -426,8 +429,8 @@ const char *workload_unsettled(const struct workload *workload)
         }
         if (client->kind == CLIENT_READER && client->next_lsn <= workload->oracle->committed) {
             snprintf(text, sizeof text,
-                     "reader %u (%s at %s) waits for LSN %llu; %llu is committed",
-                     i, state, target, (unsigned long long)client->next_lsn,
+                     "reader %u (%s at %s) waits for LSN %llu; %llu is committed", i, state, target,
+                     (unsigned long long)client->next_lsn,
                      (unsigned long long)workload->oracle->committed);
             return text;
         }

@@ -22,7 +22,6 @@ struct client_flight {
     bool has_level;
     struct level level;
     unsigned attempts;
-    bool sent; /* on the present link */
 };
 
 struct workload_client {

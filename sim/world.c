@@ -6,7 +6,10 @@
 
 #include <stdlib.h>
 
-enum { STARTS_MAX = 60 };
+enum {
+    STARTS_MAX = 60,
+    CRIPPLED_S = 15, /* where some disk failed there is no end to wait for, only a while to watch */
+};
 
 static void run_start(struct sim *sim, const struct todo *todo)
 {
@@ -130,6 +133,7 @@ struct sim_member *world_add_primary(struct world *world, unsigned region)
     member->kind = &sim_primary;
     primary_settings_default(settings);
     set_limits(world, member, &settings->member);
+    settings->pending_max = 256;
     settings->create = true;
     snprintf(settings->engine, sizeof settings->engine, "records");
     settings->level = world->oracle->level;
@@ -210,7 +214,7 @@ static const char *unsettled(struct world *world)
 void world_settle(struct world *world, uint64_t bound_ns)
 {
     struct sim *sim = world->sim;
-    const uint64_t end = sim->now + bound_ns;
+    const uint64_t end = sim->now + (is_crippled(world) ? CRIPPLED_S * SPAN_S(1).ns : bound_ns);
     const char *missing = "the time has not begun";
 
     while (!sim->failed && missing != NULL && sim->now < end) {
