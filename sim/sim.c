@@ -256,6 +256,7 @@ void sim_step(struct sim *sim, struct sim_member *member, struct event *event)
         sim->watch.on_event(sim->watch.context, member, event);
     }
     sim->steps++;
+    member->steps++;
     sim_mix(sim, sim->now ^ ((uint64_t)member->number << 56) ^ ((uint64_t)event->kind << 48));
     effects_clear(fx);
     member->node->step(member->node, event, fx);

@@ -92,7 +92,7 @@ struct sim_member {
     uint64_t woken_at, spins;
     enum status halted_why;
     char halted_text[SIM_FAILURE_MAX];
-    uint64_t starts;
+    uint64_t starts, steps;
 
     struct prng entropy;
     uint64_t clock_base_ns; /* its own clock reads this when the world begins */

@@ -177,6 +177,7 @@ static void run_group_done(struct sim *sim, const struct todo *todo)
         return;
     }
     const bool is_read = op_at(store, store->head)->is_read;
+    store->groups += !is_read;
     const bool fails = !is_read && (store->broken || store->fail_next != OK);
     const enum status failed = fails ? fail_group(sim, store) : OK;
 

@@ -60,6 +60,7 @@ struct sim_store {
     bool recycles; /* spares hold old bytes instead of zeros */
     uint64_t spare_bytes; /* the size of a new segment file */
     enum status fail_next; /* the next group fails with this */
+    uint64_t groups; /* of writes, so far */
     enum status fail_read; /* the next read fails with this */
     bool broken; /* has failed: everything fails until the restart */
     unsigned damage; /* how many committed bytes were flipped */
