@@ -2,27 +2,18 @@
 #include "cli/demo_world.h"
 
 #include "base/check.h"
+#include "cli/local.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <ftw.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { START_MS_MAX = 30000 };
 
 static const char *const region_names[DEMO_REGIONS] = {"us-east-1", "eu-west-1", "ap-southeast-2"};
-
-void demo_sleep_ms(unsigned ms)
-{
-    nanosleep(&(struct timespec){.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L}, NULL);
-}
 
 const char *demo_path(const struct demo_world *world, char *path, const char *below)
 {
@@ -49,64 +40,7 @@ static bool fail(const char *what, const char *why)
     return false;
 }
 
-/* Ports that were free a moment ago; whoever takes one meanwhile makes the demo fail, loudly. */
-static unsigned free_port(void)
-{
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t size = sizeof address;
-    const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-    CHECK(fd >= 0 && bind(fd, (struct sockaddr *)&address, size) == 0);
-    CHECK(getsockname(fd, (struct sockaddr *)&address, &size) == 0);
-    close(fd);
-    return ntohs(address.sin_port);
-}
-
-static bool port_answers(unsigned port)
-{
-    const struct sockaddr_in address = {.sin_family = AF_INET,
-                                        .sin_port = htons((uint16_t)port),
-                                        .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    const bool answers =
-        fd >= 0 && connect(fd, (const struct sockaddr *)&address, sizeof address) == 0;
-
-    if (fd >= 0) {
-        close(fd);
-    }
-    return answers;
-}
-
-static bool wait_for_port(struct child *child, unsigned port)
-{
-    for (int waited = 0; waited < START_MS_MAX; waited += 50) {
-        if (port_answers(port)) {
-            return true;
-        }
-        if (!child_is_running(child)) {
-            break;
-        }
-        demo_sleep_ms(50);
-    }
-    child_show_log(child);
-    return fail(child->name, "did not start");
-}
-
 /* ---- folder, certificates ---- */
-
-static bool find_programs(struct demo_world *world)
-{
-    char path[DEMO_PATH_MAX];
-    const ssize_t size = readlink("/proc/self/exe", path, sizeof path - 1);
-
-    if (size <= 0 || (size_t)size >= sizeof path - 1) {
-        return fail("/proc/self/exe", strerror(errno));
-    }
-    path[size] = '\0';
-    *strrchr(path, '/') = '\0';
-    strcpy(world->programs, path);
-    return true;
-}
 
 static bool make_folder(struct demo_world *world, const char *keep)
 {
@@ -238,40 +172,7 @@ static bool start_keyd(struct demo_world *world, struct demo_region *region)
         root,    "--credentials", credentials, "--create", NULL};
 
     return child_start(&region->keyd, name, log, arguments)
-           && wait_for_port(&region->keyd, region->kms_port);
-}
-
-static bool line_value(const char *line, const char *key, char *value, size_t room)
-{
-    const char *equals = strchr(line, '=');
-
-    if (strncmp(line, key, strlen(key)) != 0 || equals == NULL) {
-        return false;
-    }
-    equals += strspn(equals, "= \t");
-    snprintf(value, room, "%.*s", (int)strcspn(equals, "\r\n"), equals);
-    return true;
-}
-
-/* The pair that the key services made: members take it from the environment. */
-static bool take_credentials(const struct demo_world *world)
-{
-    char path[CHILD_PATH_MAX], line[512], id[256] = "", secret[256] = "";
-    FILE *file = fopen(demo_path(world, path, "credentials"), "r");
-
-    if (file == NULL) {
-        return fail(path, strerror(errno));
-    }
-    while (fgets(line, sizeof line, file) != NULL) {
-        (void)(line_value(line, "access_key_id", id, sizeof id)
-               || line_value(line, "secret_access_key", secret, sizeof secret));
-    }
-    fclose(file);
-    if (id[0] == '\0' || secret[0] == '\0') {
-        return fail(path, "holds no access key");
-    }
-    return setenv("AWS_ACCESS_KEY_ID", id, 1) == 0
-           && setenv("AWS_SECRET_ACCESS_KEY", secret, 1) == 0;
+           && local_wait_for_port(&region->keyd, region->kms_port);
 }
 
 /* ---- the ocean ---- */
@@ -316,7 +217,8 @@ static bool start_wan(struct demo_world *world)
         }
     }
     arguments[count] = NULL;
-    return child_start(&world->wan, "wan", log, arguments) && wait_for_port(&world->wan, last_port);
+    return child_start(&world->wan, "wan", log, arguments)
+           && local_wait_for_port(&world->wan, last_port);
 }
 
 bool demo_wan(struct demo_world *world, const char *verb, const char *from, const char *to)
@@ -394,7 +296,7 @@ bool demo_start_member(struct demo_world *world, struct demo_member *member)
         return fail(member->data, strerror(errno));
     }
     return child_start(&member->process, member->name, log, arguments)
-           && wait_for_port(&member->process, member->port);
+           && local_wait_for_port(&member->process, member->port);
 }
 
 static void plan_members(struct demo_world *world)
@@ -407,7 +309,7 @@ static void plan_members(struct demo_world *world)
 
     for (unsigned i = 0; i < DEMO_REGIONS; i++) {
         world->regions[i].name = region_names[i];
-        world->regions[i].kms_port = free_port();
+        world->regions[i].kms_port = local_free_port();
     }
     for (unsigned i = 0; i < DEMO_MEMBERS; i++) {
         struct demo_member *member = &world->members[i];
@@ -415,8 +317,8 @@ static void plan_members(struct demo_world *world)
         member->name = plan[i].name;
         member->region = plan[i].region;
         member->is_primary = i == 0;
-        member->port = free_port();
-        member->relay_port = member->region != 0 ? free_port() : 0;
+        member->port = local_free_port();
+        member->relay_port = member->region != 0 ? local_free_port() : 0;
         snprintf(member->data, sizeof member->data, "%.300s/%s-%s", world->dir,
                  region_names[member->region], member->name);
         snprintf(member->answer.address, sizeof member->answer.address, "127.0.0.1:%u",
@@ -459,14 +361,17 @@ bool demo_wait_in_step(struct demo_world *world, int timeout_ms)
         if (demo_ask(world) && in_step(world)) {
             return true;
         }
-        demo_sleep_ms(100);
+        local_sleep_ms(100);
     }
     return false;
 }
 
 bool demo_world_open(struct demo_world *world, const char *keep)
 {
-    if (!find_programs(world) || !make_folder(world, keep) || !make_certificates(world)) {
+    char credentials[CHILD_PATH_MAX];
+
+    if (!local_programs(world->programs, sizeof world->programs) || !make_folder(world, keep)
+        || !make_certificates(world)) {
         return false;
     }
     plan_members(world);
@@ -475,7 +380,8 @@ bool demo_world_open(struct demo_world *world, const char *keep)
             return false;
         }
     }
-    if (!take_credentials(world) || !start_wan(world)) {
+    if (!local_take_credentials(demo_path(world, credentials, "credentials"))
+        || !start_wan(world)) {
         return false;
     }
     for (unsigned i = 0; i < DEMO_MEMBERS; i++) {
@@ -493,14 +399,6 @@ void demo_world_stop_members(struct demo_world *world)
     }
 }
 
-static int remove_one(const char *path, const struct stat *about, int kind, struct FTW *where)
-{
-    (void)about;
-    (void)kind;
-    (void)where;
-    return remove(path);
-}
-
 void demo_world_close(struct demo_world *world)
 {
     demo_world_stop_members(world);
@@ -509,6 +407,6 @@ void demo_world_close(struct demo_world *world)
         child_stop(&world->regions[i].keyd);
     }
     if (!world->kept && world->dir[0] != '\0') {
-        nftw(world->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+        local_remove_folder(world->dir);
     }
 }

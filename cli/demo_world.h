@@ -64,6 +64,4 @@ void demo_log_path(const struct demo_world *world, char *path, const char *name)
 /* Runs a program of ours to its end; output goes to log/NAME.log. */
 int demo_run(const struct demo_world *world, const char *name, const char *const *arguments);
 
-void demo_sleep_ms(unsigned ms);
-
 #endif

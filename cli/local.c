@@ -1,0 +1,131 @@
+/* Ask the kernel for a port, start, knock until somebody answers; at the end remove the folder.
+ *
+ * What cannot be had (no /proc, no credentials, a child that ends at once) is said on stderr, and
+ * the caller gives up: nothing here is tried twice but the knocking. */
+#include "cli/local.h"
+
+#include "base/check.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <ftw.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { START_MS_MAX = 30000, KNOCK_MS = 50 };
+
+static bool fail(const char *what, const char *why)
+{
+    fprintf(stderr, "%s: %s: %s\n", program_invocation_short_name, what, why);
+    return false;
+}
+
+void local_sleep_ms(unsigned ms)
+{
+    nanosleep(&(struct timespec){.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L}, NULL);
+}
+
+bool local_programs(char *path, size_t room)
+{
+    const ssize_t size = readlink("/proc/self/exe", path, room - 1);
+
+    if (size <= 0 || (size_t)size >= room - 1) {
+        return fail("/proc/self/exe", size <= 0 ? strerror(errno) : "its path is too long");
+    }
+    path[size] = '\0';
+    *strrchr(path, '/') = '\0';
+    return true;
+}
+
+unsigned local_free_port(void)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof address;
+    const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    CHECK(fd >= 0 && bind(fd, (struct sockaddr *)&address, size) == 0);
+    CHECK(getsockname(fd, (struct sockaddr *)&address, &size) == 0);
+    close(fd);
+    return ntohs(address.sin_port);
+}
+
+static bool port_answers(unsigned port)
+{
+    const struct sockaddr_in address = {.sin_family = AF_INET,
+                                        .sin_port = htons((uint16_t)port),
+                                        .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    const bool answers =
+        fd >= 0 && connect(fd, (const struct sockaddr *)&address, sizeof address) == 0;
+
+    if (fd >= 0) {
+        close(fd);
+    }
+    return answers;
+}
+
+bool local_wait_for_port(struct child *child, unsigned port)
+{
+    for (int waited = 0; waited < START_MS_MAX; waited += KNOCK_MS) {
+        if (port_answers(port)) {
+            return true;
+        }
+        if (!child_is_running(child)) {
+            break;
+        }
+        local_sleep_ms(KNOCK_MS);
+    }
+    child_show_log(child);
+    return fail(child->name, "did not start");
+}
+
+static bool line_value(const char *line, const char *key, char *value, size_t room)
+{
+    const char *equals = strchr(line, '=');
+
+    if (strncmp(line, key, strlen(key)) != 0 || equals == NULL) {
+        return false;
+    }
+    equals += strspn(equals, "= \t");
+    snprintf(value, room, "%.*s", (int)strcspn(equals, "\r\n"), equals);
+    return true;
+}
+
+bool local_take_credentials(const char *path)
+{
+    char line[512], id[256] = "", secret[256] = "";
+    FILE *file = fopen(path, "r");
+
+    if (file == NULL) {
+        return fail(path, strerror(errno));
+    }
+    while (fgets(line, sizeof line, file) != NULL) {
+        (void)(line_value(line, "access_key_id", id, sizeof id)
+               || line_value(line, "secret_access_key", secret, sizeof secret));
+    }
+    fclose(file);
+    if (id[0] == '\0' || secret[0] == '\0') {
+        return fail(path, "holds no access key");
+    }
+    return setenv("AWS_ACCESS_KEY_ID", id, 1) == 0
+           && setenv("AWS_SECRET_ACCESS_KEY", secret, 1) == 0;
+}
+
+static int remove_one(const char *path, const struct stat *about, int kind, struct FTW *where)
+{
+    (void)about;
+    (void)kind;
+    (void)where;
+    return remove(path);
+}
+
+void local_remove_folder(const char *path)
+{
+    nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
