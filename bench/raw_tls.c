@@ -27,6 +27,7 @@ enum { CHUNK_BYTES = 256 << 10, GATHER_BYTES = 64 << 10, DAY_S = 86400 };
 
 struct ends {
     int sender, receiver;
+    cpu_set_t allowed; /* empty: not known */
 };
 
 static bool connect_ends(struct ends *ends)
@@ -49,16 +50,14 @@ static bool connect_ends(struct ends *ends)
     return ends->receiver >= 0;
 }
 
-static void stay_on(unsigned which)
+/* Of the processors that we had before anybody was told to stay. */
+static void stay_on(const cpu_set_t *allowed, unsigned which)
 {
-    cpu_set_t allowed, one;
+    cpu_set_t one;
 
     CPU_ZERO(&one);
-    if (sched_getaffinity(0, sizeof allowed, &allowed) != 0 || CPU_COUNT(&allowed) < 2) {
-        return;
-    }
-    for (unsigned cpu = 0, seen = 0; cpu < CPU_SETSIZE; cpu++) {
-        if (CPU_ISSET(cpu, &allowed) && seen++ == which) {
+    for (unsigned cpu = 0, seen = 0; CPU_COUNT(allowed) >= 2 && cpu < CPU_SETSIZE; cpu++) {
+        if (CPU_ISSET(cpu, allowed) && seen++ == which) {
             CPU_SET(cpu, &one);
             sched_setaffinity(0, sizeof one, &one);
             return;
@@ -106,12 +105,14 @@ static void gather_writes(SSL *ssl)
 }
 
 /* The child: its exit code is 0 where everything went as it should. */
-static int receive_all(SSL_CTX *context, int fd)
+static int receive_all(SSL_CTX *context, const struct ends *ends)
 {
     static uint8_t buffer[CHUNK_BYTES];
     uint64_t count = 0;
 
-    stay_on(1);
+    const int fd = ends->receiver;
+
+    stay_on(&ends->allowed, 1);
     SSL *ssl = make_stream(context, fd, false);
 
     if (ssl == NULL) {
@@ -192,7 +193,7 @@ static bool run(SSL_CTX *context, const struct ends *ends, double seconds, struc
 
     if (child == 0) {
         close(ends->sender);
-        _exit(receive_all(context, ends->receiver));
+        _exit(receive_all(context, ends));
     }
     close(ends->receiver);
     if (child < 0) {
@@ -211,17 +212,17 @@ static bool run(SSL_CTX *context, const struct ends *ends, double seconds, struc
 bool raw_tls_measure(struct raw_tls *raw, double seconds)
 {
     struct ends ends;
-    cpu_set_t before;
     SSL_CTX *context = make_context();
-    const bool restore = sched_getaffinity(0, sizeof before, &before) == 0;
 
     *raw = (struct raw_tls){0};
-    stay_on(0);
+    CPU_ZERO(&ends.allowed);
+    (void)sched_getaffinity(0, sizeof ends.allowed, &ends.allowed);
+    stay_on(&ends.allowed, 0);
 
     const bool done = connect_ends(&ends) && run(context, &ends, seconds, raw);
 
-    if (restore) {
-        sched_setaffinity(0, sizeof before, &before);
+    if (CPU_COUNT(&ends.allowed) > 0) {
+        sched_setaffinity(0, sizeof ends.allowed, &ends.allowed);
     }
     SSL_CTX_free(context);
     if (!done) {
