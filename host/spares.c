@@ -1,4 +1,5 @@
-/* The maker: while a slot is empty, fill a file with zeros, sync it, name it after the slot.
+/* The maker: while a slot is empty, fill a file with zeros (in a hurry: reserve its blocks), sync
+ * it, name it after the slot.
  *
  * A file that bears a slot's name is complete, whenever the process died: the name comes last. The
  * header of a segment that was never renamed into the WAL may be left in one; the next header
@@ -7,6 +8,7 @@
 #include "host/spares.h"
 
 #include "base/check.h"
+#include "host/clock.h"
 #include "host/file.h"
 
 #include <dirent.h>
@@ -21,6 +23,8 @@
 
 static const char MAKING[] = "making";
 static const char SPOT[] = "spot";
+
+enum filling { FILL_ZEROS, FILL_RESERVE };
 
 static bool asked_to_stop(struct spares *spares)
 {
@@ -64,7 +68,21 @@ static enum status write_zeros(struct spares *spares, int fd, bool stoppable)
     return status;
 }
 
-static enum status make_file(struct spares *spares, const char *name, bool stoppable)
+/* A file system that cannot reserve is written to instead. */
+static enum status fill(struct spares *spares, int fd, enum filling how)
+{
+    if (how == FILL_RESERVE) {
+        if (fallocate(fd, 0, 0, (off_t)spares->bytes) == 0) {
+            return OK;
+        }
+        if (errno != EOPNOTSUPP && errno != ENOSYS) {
+            return file_status_of_errno(errno);
+        }
+    }
+    return write_zeros(spares, fd, how == FILL_ZEROS);
+}
+
+static enum status make_file(struct spares *spares, const char *name, enum filling how)
 {
     const int fd = open_for_zeros(spares->folder, name);
 
@@ -72,7 +90,7 @@ static enum status make_file(struct spares *spares, const char *name, bool stopp
         return file_status_of_errno(errno);
     }
 
-    enum status status = write_zeros(spares, fd, stoppable);
+    enum status status = fill(spares, fd, how);
 
     if (status == OK && fsync(fd) != 0) {
         status = file_status_of_errno(errno);
@@ -102,12 +120,12 @@ static int find_slot(const struct spares *spares, enum spare_state state)
     return -1;
 }
 
-static enum status make_spare(struct spares *spares, int slot)
+static enum status make_spare(struct spares *spares, int slot, enum filling how)
 {
     char name[SPARE_NAME_MAX];
 
     slot_name(slot, name);
-    TRY(make_file(spares, MAKING, true));
+    TRY(make_file(spares, MAKING, how));
     if (renameat(spares->folder, MAKING, spares->folder, name) != 0) {
         return file_status_of_errno(errno);
     }
@@ -136,9 +154,11 @@ static void *maker_main(void *argument)
             pthread_cond_wait(&spares->changed, &spares->mutex);
             continue;
         }
+        const enum filling how = spares->hurried ? FILL_RESERVE : FILL_ZEROS;
+
         pthread_mutex_unlock(&spares->mutex);
 
-        const enum status status = make_spare(spares, slot);
+        const enum status status = make_spare(spares, slot, how);
 
         pthread_mutex_lock(&spares->mutex);
         if (status == OK) {
@@ -232,9 +252,20 @@ void spares_close(struct spares *spares)
     close(spares->folder);
 }
 
+/* With the mutex held. */
+static void note_take(struct spares *spares)
+{
+    const struct instant now = clock_now();
+
+    spares->hurried = spares->taken_at.ns != 0
+                      && instant_since(spares->taken_at, now).ns < SPAN_MS(SPARES_HURRY_MS).ns;
+    spares->taken_at = now;
+}
+
 enum status spares_take(struct spares *spares, struct spare *spare)
 {
     pthread_mutex_lock(&spares->mutex);
+    note_take(spares);
     spare->slot = find_slot(spares, SPARE_READY);
     if (spare->slot >= 0) {
         spares->states[spare->slot] = SPARE_TAKEN;
@@ -245,7 +276,7 @@ enum status spares_take(struct spares *spares, struct spare *spare)
         return OK;
     }
     snprintf(spare->name, sizeof spare->name, "%s", SPOT);
-    return make_file(spares, SPOT, false);
+    return make_file(spares, SPOT, FILL_RESERVE);
 }
 
 void spares_release(struct spares *spares, const struct spare *spare)

@@ -1,12 +1,15 @@
 /* Where does the next segment file come from, without making a commit wait?
  *
- * A maker thread keeps SPARES_READY files of a segment's size in `spare/`: written with zeros,
- * synced, and only then given their name. So a full disk strikes the maker first, and a commit only
- * when the spares are used up; and writes into a segment allocate no blocks. Take and release are
- * called by one thread at a time, the maker works beside it. */
+ * A maker thread keeps SPARES_READY files of a segment's size in `spare/`, synced before they get
+ * their name. Their blocks are theirs, so a full disk strikes the maker first, and a commit only
+ * when the spares are used up. They are filled with zeros, which makes the sync of a small write
+ * cheap; but while spares are used up quickly, they are only reserved: every zero would cost the
+ * disk as much as the byte that replaces it, and large writes do not need it. Both read as zeros.
+ * Take and release are called by one thread at a time, the maker works beside it. */
 #ifndef SEALIFT_HOST_SPARES_H
 #define SEALIFT_HOST_SPARES_H
 
+#include "base/instant.h"
 #include "base/status.h"
 #include "base/trace.h"
 
@@ -18,6 +21,7 @@ enum {
     SPARES_READY = 2, /* one for the segment that is due, one while the maker is behind */
     SPARE_NAME_MAX = 24,
     SPARES_RETRY_S = 5, /* a full disk is looked at again */
+    SPARES_HURRY_MS = 2000, /* two takes within: the disk is busy with writes, not with waiting */
     SPARE_CHUNK_BYTES = 1 << 20, /* one write of the maker: it can be asked to stop in between */
 };
 
@@ -31,6 +35,8 @@ struct spares {
     pthread_cond_t changed;
     pthread_t maker;
     bool running, stopping;
+    bool hurried; /* the last two takes were close together */
+    struct instant taken_at;
     enum spare_state states[SPARES_READY];
 };
 
@@ -49,7 +55,7 @@ NODISCARD enum status spares_start_maker(struct spares *spares);
 /* Stops the maker within one chunk; closes the folder. The spares stay for the next process. */
 void spares_close(struct spares *spares);
 
-/* A zero-filled, synced file: a ready one, or one made on the spot. */
+/* A synced file that reads as zeros: a ready one, or one that is reserved on the spot. */
 NODISCARD enum status spares_take(struct spares *spares, struct spare *spare);
 
 /* The file has been renamed away (or is not wanted: then it is removed by the caller). */
