@@ -17,6 +17,8 @@ struct bench_options {
     unsigned rounds; /* medians are of so many */
     uint64_t record_bytes; /* 0: each subcommand's own sizes */
     const char *folder; /* where clusters are made and removed */
+    bool
+        client_tls; /* the client's link too; else a UNIX socket, as a writer on the same machine */
     bool unencrypted; /* clusters not encrypted at rest */
 };
 

@@ -85,6 +85,11 @@ static bool make_certificates(struct cluster *cluster)
 
 /* ---- processes ---- */
 
+const char *cluster_client(const struct cluster *cluster)
+{
+    return strncmp(cluster->client_address, "unix:", 5) == 0 ? "unix" : "tls";
+}
+
 struct words {
     const char *list[CHILD_ARGUMENTS_MAX];
     unsigned count;
@@ -165,6 +170,9 @@ static bool start_primary(struct cluster *cluster)
     snprintf(words.more[1], sizeof words.more[1], "file:%.900s",
              below(cluster, coordinator, "coordinator"));
     say(&words, "--coordinator", words.more[1]);
+    if (strcmp(cluster_client(cluster), "unix") == 0) {
+        say(&words, "--listen", cluster->client_address);
+    }
     return start(&words, "primary", &cluster->primary);
 }
 
@@ -253,7 +261,7 @@ bool cluster_wait_for_replica(const struct cluster *cluster, lsn_t lsn, int time
 
 struct sealift *cluster_connect(const struct cluster *cluster)
 {
-    const struct sealift_options options = {.addresses = {cluster->primary_address},
+    const struct sealift_options options = {.addresses = {cluster->client_address},
                                             .ca = cluster->ca,
                                             .certificate = cluster->certificate,
                                             .key = cluster->key};
@@ -289,6 +297,12 @@ bool cluster_open(struct cluster *cluster, const struct bench_options *options)
              cluster->primary.port);
     snprintf(cluster->replica_address, sizeof cluster->replica_address, "127.0.0.1:%u",
              cluster->replica.port);
+    if (options->client_tls) {
+        strcpy(cluster->client_address, cluster->primary_address);
+    } else {
+        snprintf(cluster->client_address, sizeof cluster->client_address, "unix:%s/socket",
+                 cluster->folder);
+    }
     return make_certificates(cluster) && (!cluster->encrypted || start_keyd(cluster))
            && start_primary(cluster) && start_replica(cluster)
            && cluster_wait_for_replica(cluster, 0, JOIN_MS_MAX);

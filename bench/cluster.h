@@ -20,6 +20,8 @@ struct cluster {
     char programs[512];
     char ca[CHILD_PATH_MAX], certificate[CHILD_PATH_MAX], key[CHILD_PATH_MAX]; /* the client's */
     char primary_address[64], replica_address[64];
+    char
+        client_address[600]; /* the primary's, for clients: its UNIX socket, unless asked for TLS */
     struct cluster_process keyd, primary, replica;
 };
 
@@ -29,6 +31,9 @@ void cluster_close(struct cluster *cluster);
 
 /* To the primary, as a client. NULL: said why. */
 struct sealift *cluster_connect(const struct cluster *cluster);
+
+/* "unix" or "tls". */
+const char *cluster_client(const struct cluster *cluster);
 
 /* Until the replica has made durable what the primary has up to `lsn`. */
 bool cluster_wait_for_replica(const struct cluster *cluster, lsn_t lsn, int timeout_ms);

@@ -22,6 +22,7 @@ static const unsigned client_counts[] = {1, CLIENTS_MAX};
 
 struct plan {
     const char *level;
+    const char *client; /* how it reaches the primary */
     const uint8_t *record;
     uint64_t record_bytes;
     struct instant begin, end;
@@ -151,11 +152,12 @@ static bool measure(struct client *clients, unsigned count, struct plan *plan, d
     }
     if (done) {
         report_line(report,
-                    json_pack("{s:s, s:I, s:s, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "bench",
-                              "commit", "record_bytes", (json_int_t)plan->record_bytes, "level",
-                              plan->level, "clients", (int)count, "records_per_s",
-                              report_number(rate), "flat_out_p50_us", microseconds(flat_out, 0.5),
-                              "flat_out_p99_us", microseconds(flat_out, 0.99), "paced_per_s",
+                    json_pack("{s:s, s:I, s:s, s:s, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+                              "bench", "commit", "record_bytes", (json_int_t)plan->record_bytes,
+                              "client", plan->client, "level", plan->level, "clients", (int)count,
+                              "records_per_s", report_number(rate), "flat_out_p50_us",
+                              microseconds(flat_out, 0.5), "flat_out_p99_us",
+                              microseconds(flat_out, 0.99), "paced_per_s",
                               report_number((double)paced->count / seconds), "p50_us",
                               microseconds(paced, 0.5), "p99_us", microseconds(paced, 0.99),
                               "p999_us", microseconds(paced, 0.999)));
@@ -181,7 +183,7 @@ static bool measure_all(const struct cluster *cluster, const struct bench_option
     struct client *clients = calloc(CLIENTS_MAX, sizeof *clients);
     const uint64_t bytes = options->record_bytes == 0 ? 100 : options->record_bytes;
     uint8_t *record = calloc(1, bytes);
-    struct plan plan = {.record = record, .record_bytes = bytes};
+    struct plan plan = {.client = cluster_client(cluster), .record = record, .record_bytes = bytes};
 
     CHECK(clients != NULL && record != NULL);
 

@@ -15,7 +15,8 @@ enum {
     OPTION_RECORD,
     OPTION_JSON,
     OPTION_FOLDER,
-    OPTION_CLEAR
+    OPTION_CLEAR,
+    OPTION_CLIENT_TLS
 };
 
 struct subcommand {
@@ -38,6 +39,8 @@ static const struct argp_option choices[] = {
     {"record-bytes", OPTION_RECORD, "N", 0, "this size only", 0},
     {"json", OPTION_JSON, NULL, 0, "JSON lines; the last is the summary", 0},
     {"folder", OPTION_FOLDER, "DIR", 0, "where clusters live meanwhile (default: /var/tmp)", 0},
+    {"client-tls", OPTION_CLIENT_TLS, NULL, 0,
+     "the client reaches the primary over TLS, not over a UNIX socket", 0},
     {"no-storage-encrypted", OPTION_CLEAR, NULL, 0, "clusters that are not encrypted at rest", 0},
     {0}};
 
@@ -71,6 +74,9 @@ static error_t parse(int option, char *argument, struct argp_state *state)
         return 0;
     case OPTION_FOLDER:
         asked->options.folder = argument;
+        return 0;
+    case OPTION_CLIENT_TLS:
+        asked->options.client_tls = true;
         return 0;
     case OPTION_CLEAR:
         asked->options.unencrypted = true;

@@ -140,20 +140,21 @@ static void report_size(const struct shipping *shipping, struct shipped *shipped
     for (unsigned i = 0; i < WHO_COUNT; i++) {
         cpu[i] = report_number(report_median(shipped->cpu_s_per_gb[i], rounds));
     }
-    report_line(report,
-                json_pack("{s:s, s:I, s:b, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:{s:o, s:o, s:o},"
-                          " s:{s:o, s:o, s:o}}",
-                          "bench", "ship", "record_bytes", (json_int_t)shipping->record_bytes,
-                          "encrypted", (int)shipping->cluster->encrypted, "rounds", (int)rounds,
-                          "records_per_s", report_number(records), "mb_per_s", report_number(mb),
-                          "mb_per_s_min", report_number(shipped->records_per_s[0] * size),
-                          "mb_per_s_max", report_number(shipped->records_per_s[rounds - 1] * size),
-                          "raw_tls_mb_per_s", report_number(raw), "ratio_raw_tls",
-                          report_number(mb / raw), "cpu_s_per_gb", "client", cpu[CLIENT], "primary",
-                          cpu[PRIMARY], "replica", cpu[REPLICA], "peak_mib", "client",
-                          report_number(usage[CLIENT].peak_mib), "primary",
-                          report_number(usage[PRIMARY].peak_mib), "replica",
-                          report_number(usage[REPLICA].peak_mib)));
+    report_line(
+        report,
+        json_pack("{s:s, s:I, s:s, s:b, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:{s:o, s:o, s:o},"
+                  " s:{s:o, s:o, s:o}}",
+                  "bench", "ship", "record_bytes", (json_int_t)shipping->record_bytes, "client",
+                  cluster_client(shipping->cluster), "encrypted", (int)shipping->cluster->encrypted,
+                  "rounds", (int)rounds, "records_per_s", report_number(records), "mb_per_s",
+                  report_number(mb), "mb_per_s_min",
+                  report_number(shipped->records_per_s[0] * size), "mb_per_s_max",
+                  report_number(shipped->records_per_s[rounds - 1] * size), "raw_tls_mb_per_s",
+                  report_number(raw), "ratio_raw_tls", report_number(mb / raw), "cpu_s_per_gb",
+                  "client", cpu[CLIENT], "primary", cpu[PRIMARY], "replica", cpu[REPLICA],
+                  "peak_mib", "client", report_number(usage[CLIENT].peak_mib), "primary",
+                  report_number(usage[PRIMARY].peak_mib), "replica",
+                  report_number(usage[REPLICA].peak_mib)));
 }
 
 static bool measure_rounds(struct shipping *shipping, const struct bench_options *options,
