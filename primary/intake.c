@@ -163,18 +163,20 @@ static enum status check(struct primary *primary, const struct client *client,
 }
 
 /* A message that contradicts itself ends the link; anything else is between us and the caller. So
- * does an append that comes too early: were the ones behind it on this link taken, it could never
- * be said again, since its sequences would look as if they were known. */
+ * does a refusal that may not be one the next time (too early, or a level that new members could
+ * meet): were the appends behind it on this link taken, and this answer lost with the link, it
+ * could never be said again, since its sequences would look as if they had landed. */
 static void refuse(struct primary *primary, struct client *client, const struct append *append,
                    enum status why, const char *text, struct effects *fx)
 {
     const bool contradicts = why == E_MALFORMED || why == E_PROTOCOL || why == E_TRUNCATED;
-    const bool too_early = why == E_NOT_READY && primary->phase != PHASE_DRAINING;
+    const bool may_change =
+        why == E_LEVEL || (why == E_NOT_READY && primary->phase != PHASE_DRAINING);
     const link_t link = client->link;
 
     clients_refuse(fx, link, contradicts ? 0 : append->request, why, "%s",
                    text[0] != '\0' ? text : status_text(why));
-    if (contradicts || too_early) {
+    if (contradicts || may_change) {
         effects_hang_up(fx, link, OK); /* a goodbye: the REFUSED must still arrive */
         clients_on_link_down(&primary->member, client);
     }

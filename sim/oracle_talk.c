@@ -30,6 +30,18 @@ static unsigned regions_of(const struct oracle *oracle, uint32_t holders)
 }
 
 /* Durable on the primary and on enough voters, in the epoch of the present writer. */
+/* Members whose disk was made to rot: what they hold now may be less than what they held when they
+ * acked it, and that is the fault's doing (scrub and repair are not there yet). */
+static uint32_t rotten(const struct oracle *oracle)
+{
+    uint32_t mask = 0;
+
+    for (unsigned i = 0; i < oracle->sim->member_count; i++) {
+        mask |= oracle->sim->members[i].store.damage > 0 ? (uint32_t)1 << i : 0;
+    }
+    return mask;
+}
+
 bool oracle_level_is_met(const struct oracle *oracle, lsn_t lsn, struct level level)
 {
     const struct oracle_batch *batch = oracle_of_lsn(oracle, lsn);
@@ -42,7 +54,7 @@ bool oracle_level_is_met(const struct oracle *oracle, lsn_t lsn, struct level le
         return false;
     }
     const uint32_t both = batch->holders & start->holders;
-    const uint32_t voters = both & oracle->voters;
+    const uint32_t voters = (both | rotten(oracle)) & oracle->voters;
 
     if ((both >> oracle->primary & 1) == 0) {
         return false;

@@ -90,7 +90,7 @@ TEST(what_cannot_be_taken_is_refused_by_name)
     static uint8_t tail[2 << 20];
 
     start(&scene, WISH_YES);
-    const link_t client = scene_client(&scene);
+    link_t client = scene_client(&scene);
 
     memset(tail, 0, sizeof tail);
     EXPECT_STATUS(append_raw(&scene, client, &append, tail, 4), E_EMPTY);
@@ -106,6 +106,8 @@ TEST(what_cannot_be_taken_is_refused_by_name)
     append.level = (struct level){LEVEL_QUORUM, 1};
     memcpy(tail, (const uint8_t[]){1, 0, 0, 0}, 4);
     EXPECT_STATUS(append_raw(&scene, client, &append, tail, 5), E_LEVEL);
+    EXPECT(scene.world.links[client].hung_up); /* what is behind it on this link must not land */
+    client = scene_client(&scene);
     append.has_level = false;
     append.first_sequence = 5;
     EXPECT_STATUS(append_raw(&scene, client, &append, tail, 5), OK);
@@ -257,11 +259,12 @@ TEST(a_replica_of_the_home_region_is_no_other_region)
     struct refused refused;
 
     start(&scene, WISH_NO);
-    const link_t client = scene_client(&scene);
+    link_t client = scene_client(&scene);
 
     scene_replica(&scene, "r1", "us-east-1");
     scene_append(&scene, client, 1, 1, 10, "region:1");
     EXPECT_STATUS(scene_refused(&scene, client, &refused), E_LEVEL);
+    client = scene_client(&scene);
     scene_append(&scene, client, 1, 1, 10, "quorum:1");
     EXPECT_STATUS(scene_refused(&scene, client, &refused), OK);
     scene_free(&scene);
