@@ -7,6 +7,7 @@
 #include "member/member.h"
 
 #include "base/check.h"
+#include "member/greeting.h"
 #include "member/tickets.h"
 
 #include <stdarg.h>
@@ -164,10 +165,13 @@ bool member_on_link_down(struct member *member, const struct event *event, struc
     return client != NULL;
 }
 
-/* What was under way is in doubt. `suspect` is recorded if the disk still takes it: a disk that has
- * just failed may well not, and the world may refuse to write any more; then the next start knows
- * nothing of this and relies on reading past the page cache, which it always does. A full disk is
- * not suspect: it refused bytes, it did not lose any. */
+/* What was under way is in doubt. `suspect` is recorded if the disk still takes it, and with it
+ * what was durable here until now: that covers everything that was ever acknowledged, so that the
+ * next start can tell whether all of it is there (opening.h). A disk that has just failed may well
+ * take nothing, and the world may refuse to write any more; then the next start knows nothing of
+ * this and relies on reading past the page cache, which it always does. A full disk is not suspect:
+ * it refused bytes, it did not lose any. (Other kinds of writes fail at start, when nothing was
+ * acknowledged yet, or in a replica's cut, which has just lowered the mark on purpose.) */
 static void on_write_failed(struct member *member, const struct write_asked *asked,
                             enum status status, struct effects *fx)
 {
@@ -180,6 +184,9 @@ static void on_write_failed(struct member *member, const struct write_asked *ask
 
     if (status != E_DISK_FULL && member->known && writes_room(&member->writes) > 0) {
         member->control.suspect = true;
+        if (asked->kind == WRITE_BATCH || asked->kind == WRITE_SEGMENT) {
+            member->control.durable = member_position(member);
+        }
         saves_control(member, fx);
     }
     member_halt(member, fx, status,

@@ -4,7 +4,15 @@
  * every segment, then a scan of the newest segment past the page cache, then the decision of the
  * recovery table (wal/recover.h), carried out: quarantine, sync. Ends with wal_resume done, or
  * with an empty folder, or with a HALT whose sentence says what was found, where, and what to do.
- * Nothing is written before everything was read. */
+ * Nothing is written before everything was read.
+ *
+ * After an I/O failure (the control file says `suspect`) the newest segment, the only one that any
+ * write or sync can have failed in (a header is written after a sync of the segment before it), is
+ * judged as always, by what the disk itself returns: up to W, which was noted with the failure and
+ * covers all that was acknowledged, every batch must be there. Then a replica goes on: it leads
+ * nobody, and its next greeting is the check against a peer. A writer would lead without such a
+ * check, so it refuses (E_SUSPECT) until an operator answers for the disk: accept_suspect. Nobody
+ * goes on without what W covers (E_DAMAGED), accepted or not. */
 #ifndef SEALIFT_MEMBER_OPENING_H
 #define SEALIFT_MEMBER_OPENING_H
 

@@ -73,6 +73,18 @@ static void sync_newest(struct member *member, struct effects *fx)
         fx);
 }
 
+/* What was acknowledged is all there. W is as it was, or higher, so this can be done again. */
+static void clear_suspicion(struct member *member, struct effects *fx)
+{
+    if (member->control.suspect) {
+        trace_event(&member->settings.trace, "suspect_cleared durable=%llu accepted=%d",
+                    (unsigned long long)member->control.durable.batch,
+                    member->settings.accept_suspect);
+        member->control.suspect = false;
+        saves_control(member, fx);
+    }
+}
+
 /* Positions, the current segment, what is known as committed. A writer never seals into this
  * segment again, so it needs no key for it. */
 static void resume(struct member *member)
@@ -136,5 +148,6 @@ void opening_mend_pump(struct member *member, struct effects *fx)
         return;
     }
     resume(member);
+    clear_suspicion(member, fx);
     opening->state = OPENING_DONE;
 }

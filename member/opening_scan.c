@@ -148,7 +148,8 @@ static struct recover_evidence evidence_of(const struct member *member)
     struct recover_evidence evidence = {
         .is_writer = member->is_writer,
         .is_alone = member->is_writer,
-        .is_suspect = member->control.suspect,
+        .is_suspect =
+            member->control.suspect && member->is_writer && !member->settings.accept_suspect,
         .has_watermark = true,
         .durable = epoch_table_clamp(&member->control.epochs, member->control.durable),
         .commit_lsn = member->is_writer ? member->control.commit_lsn : 0,
@@ -180,10 +181,12 @@ static void refuse(struct member *member, const struct recover_evidence *evidenc
     if (verdict->found == RECOVER_SUSPECT) {
         opening_refuse(
             member, fx, verdict->why,
-            "The last stop was an I/O failure, so what is on this disk after batch %llu of "
-            "segment %u is in doubt: it must be checked against another member before this "
-            "one may go on. Look at the disk, then seed this member anew.",
-            (unsigned long long)evidence->last_valid, opening->at);
+            "The last stop was an I/O failure (E_SUSPECT). Everything that was acknowledged, up to "
+            "batch %llu, reads well past the page cache (segment %u is good to batch %llu), but a "
+            "disk that failed once may fail again. Look at it; then start with --accept-suspect, "
+            "or copy the folder to a good disk first.",
+            (unsigned long long)evidence->durable, opening->at,
+            (unsigned long long)evidence->last_valid);
         return;
     }
     opening_refuse(member, fx, verdict->why,

@@ -18,6 +18,7 @@
 struct member_settings {
     struct identity self;            /* from its own certificate */
     enum wish encrypted;             /* what the person asked for; unsaid: as the cluster is */
+    bool accept_suspect;             /* an operator says: the disk may be relied upon again */
     char key[KEY_ARN_TEXT_MAX];      /* KMS key of this region: any identifier; "" = unsaid */
     char cluster[CLUSTER_TEXT_MAX];  /* cluster resource id; "" = draw one, or join (same region) */
 

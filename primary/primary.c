@@ -71,6 +71,20 @@ static void on_link_down(struct primary *primary, const struct event *event, str
     (void)member_on_link_down(&primary->member, event, fx);
 }
 
+/* At every segment the marks of recovery move along: one small file for 64 MiB, behind the header
+ * and off the way of the commits that it follows. */
+static void on_written(struct primary *primary, const struct event *event, struct effects *fx)
+{
+    struct member *member = &primary->member;
+    const struct write_asked asked = member_on_written(member, event, fx);
+
+    if (!member->halted && asked.kind == WRITE_SEGMENT) {
+        member->control.durable = (struct position){member->wal.epoch, member->wal.durable};
+        member->control.commit_lsn = member->commit_lsn;
+        saves_control(member, fx);
+    }
+}
+
 static void on_keys(struct primary *primary, const struct event *event, struct effects *fx)
 {
     if (!member_on_keys(&primary->member, event, fx)) {
@@ -173,7 +187,7 @@ static void step(struct node *node, const struct event *event, struct effects *f
         on_message(primary, event, fx);
         break;
     case EVENT_WRITTEN:
-        (void)member_on_written(member, event, fx);
+        on_written(primary, event, fx);
         break;
     case EVENT_READ:
         (void)member_on_read(member, event, fx);

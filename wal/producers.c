@@ -10,7 +10,7 @@
 
 static uint32_t bucket_count_for(uint32_t capacity)
 {
-    uint32_t count = 1;
+    uint32_t count = 2;
 
     while (count < capacity) {
         count *= 2;
@@ -24,11 +24,17 @@ size_t producers_bytes(uint32_t capacity)
            + arena_need(sizeof(uint32_t) * bucket_count_for(capacity), _Alignof(uint32_t));
 }
 
-void producers_init(struct producers *producers, struct arena *arena, uint32_t capacity)
+void producers_init(struct producers *producers, struct arena *arena, uint32_t capacity,
+                    const struct entropy *entropy)
 {
     CHECK(capacity > 0 && capacity <= PRODUCERS_MAX);
-    *producers =
-        (struct producers){.capacity = capacity, .bucket_count = bucket_count_for(capacity)};
+    *producers = (struct producers){
+        .capacity = capacity, .bucket_count = bucket_count_for(capacity), .shift = 64};
+    for (uint32_t count = producers->bucket_count; count > 1; count /= 2) {
+        producers->shift--;
+    }
+    entropy_fill(entropy, &producers->multiplier, sizeof producers->multiplier);
+    producers->multiplier |= 1;
     producers->slots = ARENA_ARRAY(arena, struct producer, capacity);
     producers->buckets = ARENA_ARRAY(arena, uint32_t, producers->bucket_count);
 }
@@ -46,8 +52,7 @@ static struct producer *slot_of(const struct producers *producers, uint32_t link
 
 static uint32_t *bucket_of(const struct producers *producers, uint64_t id)
 {
-    id = (id ^ id >> 32) * 0x9e3779b97f4a7c15u; /* Knuth's multiplier: the high half mixes best */
-    return &producers->buckets[(id >> 32) & (producers->bucket_count - 1)];
+    return &producers->buckets[id * producers->multiplier >> producers->shift];
 }
 
 static uint32_t find_link(const struct producers *producers, uint64_t id)

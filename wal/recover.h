@@ -19,7 +19,7 @@
 struct recover_evidence {
     bool is_writer;
     bool is_alone; /* no other member could know more: none in the coordinator's record */
-    bool is_suspect; /* the last stop was an I/O failure (control file) */
+    bool is_suspect; /* the last stop was an I/O failure, and nobody answers for this disk */
     bool has_watermark; /* W is known at all: the control file was read */
     batch_t durable; /* W: the largest batch proved durable on this disk, clamped by epoch */
     lsn_t commit_lsn; /* known committed, and at or below what this disk had when that was noted */

@@ -42,7 +42,7 @@ void wal_init(struct wal *wal, struct arena *arena, const struct wal_settings *s
                         .segment = SEGMENT_NONE};
     index_init(&wal->index, arena, settings->segments_max);
     window_init(&wal->window, arena, settings->window_bytes, settings->window_batches);
-    producers_init(&wal->producers, arena, settings->producers_max);
+    producers_init(&wal->producers, arena, settings->producers_max, entropy);
     wal->open.runs = writer_take(arena, (size_t)WAL_RUNS_MAX * RUN_BYTES);
     wal->open.lengths = writer_take(arena, lengths_room(settings));
     wal->open.bodies = writer_take(arena, lengths_room(settings));

@@ -477,6 +477,18 @@ void fake_start(struct fake_world *world, struct node *node)
     fake_step(world, &event);
 }
 
+void fake_settle(struct fake_world *world)
+{
+    struct fake_answer answer;
+
+    CHECK(world->halted);
+    while (next_answer(world, &answer)) {
+        if (answer.kind == EFFECT_WRITE) {
+            apply_write(world, &answer.write);
+        }
+    }
+}
+
 static void tear(struct fake_world *world)
 {
     for (size_t i = 0; i < world->answer_count; i++) {

@@ -15,7 +15,7 @@
 #include "node/node.h"
 
 enum {
-    FAKE_SEGMENTS_MAX = 512,
+    FAKE_SEGMENTS_MAX = 2048,
     FAKE_ANSWERS_MAX = 8192,
     FAKE_MESSAGES_MAX = 8192,
     FAKE_LINKS_MAX = 256,
@@ -113,6 +113,9 @@ bool fake_run(struct fake_world *world);
 
 /* Lets time pass, timer by timer, answering all the while. */
 void fake_advance(struct fake_world *world, struct span span);
+
+/* After a HALT: the disk performs what was asked of it and was not answered. */
+void fake_settle(struct fake_world *world);
 
 void fake_step(struct fake_world *world, struct event *event);
 void fake_stop(struct fake_world *world);

@@ -3,6 +3,7 @@
 #include "tests/unit/primary/scene.h"
 
 #include <stdlib.h>
+#include <time.h>
 
 /* Fourteen records in several segments, all of them released, then stopped dead. */
 static void write_some(struct scene *scene)
@@ -151,6 +152,39 @@ TEST(bytes_that_another_life_of_the_file_left_are_a_clean_tail)
     EXPECT(!scene.world.halted);
     EXPECT(scene.world.quarantined == 0);
     EXPECT(scene_status(&scene).durable_lsn == 14);
+    scene_free(&scene);
+}
+
+/* A start after a thousand is one read each and no more, however short they are. */
+TEST(a_thousand_segments_open_quickly)
+{
+    enum { STARTS = 1000 };
+    struct scene scene;
+    struct appended appended;
+
+    scene_init(&scene);
+    scene.settings.member.segments_max = STARTS + 50;
+    scene_start(&scene);
+    const link_t client = scene_client(&scene);
+
+    for (unsigned i = 1; newest(&scene) < STARTS; i++) {
+        scene_append(&scene, client, 3, i, 60000, NULL); /* a segment each */
+        fake_run(&scene.world);
+        NEED(scene_appended(&scene, client, &appended) && appended.first_lsn == i);
+    }
+    const struct member_status before = scene_status(&scene);
+
+    scene_crash(&scene, false);
+    scene.world.events = 0;
+
+    const clock_t began = clock();
+
+    scene_start(&scene);
+    EXPECT(clock() - began < CLOCKS_PER_SEC); /* 20 ms of the processor, with room to spare */
+    NEED(!scene.world.halted);
+    EXPECT(scene_status(&scene).durable_lsn == before.durable_lsn);
+    EXPECT(scene_status(&scene).segment == before.segment + 1);
+    EXPECT(scene.world.events < STARTS + 50);
     scene_free(&scene);
 }
 

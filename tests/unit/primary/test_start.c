@@ -396,5 +396,110 @@ TEST(a_failed_write_halts_and_the_next_start_is_suspicious)
     scene_crash(&scene, false);
     scene_start(&scene);
     EXPECT(scene.world.halted && scene.world.halt_why == E_SUSPECT);
+    EXPECT(strstr(scene.world.halt_text, "--accept-suspect") != NULL);
+
+    /* An operator answers for it, once. */
+    scene.settings.member.accept_suspect = true;
+    scene_start(&scene);
+    EXPECT(serves(&scene));
+    scene_crash(&scene, false);
+    scene.settings.member.accept_suspect = false;
+    scene_start(&scene);
+    EXPECT(serves(&scene));
+    scene_free(&scene);
+}
+
+static struct control control_of(const struct scene *scene)
+{
+    const struct fake_file *file = &scene->world.files[STORE_CONTROL];
+    struct control control = {0};
+
+    EXPECT_STATUS(control_decode(&control, bytes_of(file->data, file->size), NULL), OK);
+    return control;
+}
+
+TEST(a_failed_write_notes_exactly_what_was_acknowledged)
+{
+    struct scene scene;
+    struct appended appended;
+
+    scene_init(&scene);
+    scene_start(&scene);
+    const link_t client = scene_client(&scene);
+
+    for (unsigned i = 1; i <= 3; i++) {
+        scene_append(&scene, client, 1, i, 100, NULL);
+        fake_run(&scene.world);
+        NEED(scene_appended(&scene, client, &appended));
+    }
+    const batch_t durable = scene_status(&scene).durable_batch;
+
+    EXPECT(control_of(&scene).durable.batch < durable);
+    scene.world.write_status = E_IO;
+    scene_append(&scene, client, 1, 4, 100, NULL);
+    fake_run(&scene.world);
+    NEED(scene.world.halted);
+    fake_settle(&scene.world); /* the control file behind it is taken */
+    EXPECT(control_of(&scene).suspect && control_of(&scene).durable.batch == durable);
+
+    /* Without a batch that W covers, nobody's word helps. */
+    scene_crash(&scene, false);
+    scene.settings.member.accept_suspect = true;
+    scene.world.segments[0].size -= 4096;
+    scene_start(&scene);
+    EXPECT(scene.world.halted && scene.world.halt_why == E_DAMAGED);
+    scene_free(&scene);
+}
+
+TEST(a_full_disk_is_not_suspect_and_restarts_when_there_is_space)
+{
+    struct scene scene;
+    struct appended appended;
+
+    scene_init(&scene);
+    scene_start(&scene);
+    link_t client = scene_client(&scene);
+
+    scene_append(&scene, client, 1, 1, 100, NULL);
+    fake_run(&scene.world);
+    NEED(scene_appended(&scene, client, &appended));
+    scene.world.write_status = E_DISK_FULL;
+    scene_append(&scene, client, 1, 2, 100, NULL);
+    fake_run(&scene.world);
+    EXPECT(scene.world.halted && scene.world.halt_why == E_DISK_FULL);
+    EXPECT(!scene_appended(&scene, client, &appended));
+    scene.world.write_status = OK;
+    scene_crash(&scene, true);
+    scene_start(&scene);
+    NEED(serves(&scene));
+    EXPECT(scene_status(&scene).durable_lsn == 1);
+    client = scene_client(&scene);
+    scene_append(&scene, client, 1, 2, 100, NULL);
+    fake_run(&scene.world);
+    EXPECT(scene_appended(&scene, client, &appended) && appended.first_lsn == 2);
+    scene_free(&scene);
+}
+
+TEST(what_was_durable_is_noted_once_a_segment)
+{
+    struct scene scene;
+    struct appended appended;
+
+    scene_init(&scene);
+    scene_start(&scene);
+    const link_t client = scene_client(&scene);
+    const uint64_t before = control_of(&scene).generation;
+
+    for (unsigned i = 1; i <= 60; i++) {
+        scene_append(&scene, client, 1, i, 10000, NULL);
+        fake_run(&scene.world);
+        NEED(scene_appended(&scene, client, &appended));
+    }
+    const struct control control = control_of(&scene);
+    const struct member_status status = scene_status(&scene);
+
+    EXPECT(status.segment > 8 && control.generation - before <= status.segment);
+    EXPECT(control.durable.epoch == 1 && control.durable.batch + 9 > status.durable_batch);
+    EXPECT(control.commit_lsn + 7 > status.committed_lsn);
     scene_free(&scene);
 }

@@ -15,7 +15,7 @@ static struct pair pair_new(void)
 
     rig_begin(pair.writer, 1);
     rig_answer(pair.writer);
-    rig_write_segments(pair.writer, 3);
+    rig_write_segments(pair.writer, 6);
     return pair;
 }
 
@@ -124,13 +124,16 @@ TEST(a_changed_batch_with_a_right_checksum_is_refused_by_field)
                  {4071, E_FORGED}, {4072, E_FORGED}, {4087, E_FORGED}, {4092, E_MALFORMED}};
     const struct pair pair = pair_new();
     uint8_t copy[4096];
+    struct batch_header header;
     struct rig_next next;
     batch_t batch = 2;
 
-    do { /* a data batch of one block */
+    do { /* a data batch of one block, neither full nor of a single record */
         adopt_until(pair, SEGMENT_NONE, ++batch);
         next = rig_next_of(&pair.writer->disk, pair.replica);
-    } while (next.bytes.size != 4096 || next.bytes.data[4] != BATCH_DATA);
+        NEED(batch_header_decode(&header, next.bytes) == OK);
+    } while (header.batch_bytes != 4096 || header.type != BATCH_DATA || header.record_count < 2
+             || header.plain_bytes > 4000);
     for (unsigned i = 0; i < COUNT_OF(cases); i++) {
         memcpy(copy, next.bytes.data, sizeof copy);
         copy[cases[i].byte] ^= cases[i].byte == 4 ? 2 : 1;

@@ -74,15 +74,65 @@ TEST(a_refused_reservation_lets_go_of_nothing)
     EXPECT(push(&window, 8, 8));
 }
 
-static struct producers producers_of(uint32_t capacity)
+static void fill_with_seed(void *context, void *into, size_t size)
 {
+    prng_fill(context, into, size);
+}
+
+static struct producers producers_seeded(uint32_t capacity, uint64_t seed)
+{
+    struct prng prng;
     struct arena arena;
     struct producers producers;
 
     memset(block, 0, sizeof block);
     arena = arena_of(block, sizeof block);
-    producers_init(&producers, &arena, capacity);
+    prng_seed(&prng, seed);
+    producers_init(&producers, &arena, capacity, &(struct entropy){fill_with_seed, &prng});
     return producers;
+}
+
+static struct producers producers_of(uint32_t capacity)
+{
+    return producers_seeded(capacity, 1);
+}
+
+static uint32_t longest_chain(const struct producers *producers)
+{
+    uint32_t longest = 0;
+
+    for (uint32_t i = 0; i < producers->bucket_count; i++) {
+        uint32_t length = 0;
+
+        for (uint32_t link = producers->buckets[i]; link != 0;
+             link = producers->slots[link - 1].next_in_bucket) {
+            length++;
+        }
+        longest = length > longest ? length : longest;
+    }
+    return longest;
+}
+
+TEST(ids_that_share_a_bucket_in_one_process_do_not_in_the_next)
+{
+    enum { CAPACITY = 256, IDS = 100 };
+    struct producers producers = producers_seeded(CAPACITY, 1);
+    uint64_t ids[IDS], multiplier = producers.multiplier;
+
+    for (uint64_t id = 1, count = 0; count < IDS; id++) {
+        if (id * multiplier >> producers.shift == 7) {
+            ids[count++] = id;
+        }
+    }
+    for (uint64_t seed = 1; seed < 20; seed++) {
+        producers = producers_seeded(CAPACITY, seed);
+        for (unsigned i = 0; i < IDS; i++) {
+            producers_note(&producers, ids[i], 1, i + 1);
+            EXPECT(producers_find(&producers, ids[i])->last_lsn == i + 1);
+        }
+        EXPECT((producers.multiplier == multiplier) == (seed == 1));
+        EXPECT(seed == 1 ? longest_chain(&producers) == IDS : longest_chain(&producers) < IDS / 2);
+    }
 }
 
 TEST(the_least_recent_producer_is_forgotten_first)
