@@ -22,6 +22,7 @@ enum {
     STORE_FILE_BYTES_MAX = 16 << 20, /* a small file that is larger is not ours */
     STORE_ALIGN = 4096, /* of batches, headers and direct I/O */
     STORE_BOUNCE_BYTES = 1 << 20, /* where the node's memory is not aligned */
+    STORE_DIRECT_READ_BYTES = 256 << 10, /* smaller ones may come again */
 };
 
 struct store_settings {

@@ -2,7 +2,10 @@
  *
  * A fresh read must show what is on the disk and not what an earlier process left in the page
  * cache. Direct I/O does that (it first writes back what is dirty); where it is refused, the file
- * is synced and its cached pages are dropped before the read. */
+ * is synced and its cached pages are dropped before the read.
+ *
+ * A large read is direct too: what it wants was written past the cache, so that it is not there,
+ * and putting it there costs more than the read itself. */
 #include "host/file.h"
 #include "host/store_posix.h"
 
@@ -74,16 +77,17 @@ static enum status read_uncached(int fd, const struct store_read *read, uint64_t
 
 static enum status read_opened(int fd, bool direct, const struct store_read *read, uint64_t *got)
 {
-    if (!read->fresh) {
-        return file_read(fd, read->into, read->size, read->offset, got);
+    if (direct) {
+        return read_direct(fd, read, got);
     }
-    return direct ? read_direct(fd, read, got) : read_uncached(fd, read, got);
+    return read->fresh ? read_uncached(fd, read, got)
+                       : file_read(fd, read->into, read->size, read->offset, got);
 }
 
 enum status store_read_file(int folder, const char *name, const struct store_read *read,
                             uint64_t *got)
 {
-    bool direct = read->fresh;
+    bool direct = read->fresh || (is_aligned(read) && read->size >= STORE_DIRECT_READ_BYTES);
     int fd = openat(folder, name, O_RDONLY | O_CLOEXEC | (direct ? O_DIRECT : 0));
 
     if (fd < 0 && direct && errno == EINVAL) {
