@@ -255,23 +255,27 @@ static void client_pump(struct member *member, struct client *client, struct ins
     }
 }
 
+/* Most places are empty most of the time: the search ends with the last client, not the last
+ * place. */
 void clients_pump(struct member *member, struct instant now, struct effects *fx)
 {
     struct clients *clients = &member->clients;
-    uint32_t i = 0;
+    uint32_t left = clients->count;
 
-    for (; i < clients->capacity; i++) {
-        struct client *client = &clients->list[(clients->first + i) % clients->capacity];
+    for (uint32_t i = 0; i < clients->capacity && left > 0; i++) {
+        const uint32_t place = (clients->first + i) % clients->capacity;
+        struct client *client = &clients->list[place];
 
         if (client->link == 0) {
             continue;
         }
         if (!effects_have_room(fx)) {
             effects_wake_at(fx, now);
+            clients->first = place;
             break;
         }
+        left--;
         client_pump(member, client, now, fx);
     }
-    clients->first = clients->capacity == 0 ? 0 : (clients->first + i) % clients->capacity;
     clients->plain_used = 0; /* nothing more is put there before the next step */
 }
