@@ -43,7 +43,7 @@ struct welcome {
 struct append {
     uint64_t request;
     uint64_t producer; /* drawn at random by the client, not 0 */
-    uint64_t first_sequence; /* 1 or more; grows, and may leave gaps */
+    uint64_t first_sequence; /* 1 or more; grows, and may leave gaps; spent once REFUSED */
     uint32_t count;
     bool has_level; /* else the cluster's level */
     struct level level;

@@ -221,6 +221,10 @@ const char *oracle_unsettled(struct oracle *oracle)
     const struct sim_member *primary = &sim->members[oracle->primary];
     static char text[SIM_FAILURE_MAX];
 
+    if (!is_excused(primary)
+        && oracle_read_disk(oracle, primary).reached.batch != oracle->line_end) {
+        return "the primary has batches under way";
+    }
     for (unsigned i = 0; i < sim->member_count; i++) {
         const struct sim_member *member = &sim->members[i];
 

@@ -77,8 +77,26 @@ struct oracle_disk oracle_read_disk(const struct oracle *oracle, const struct si
     return walk(oracle, member, 0);
 }
 
+/* A damaged disk holds what it holds, one by one: the prefix ends at the damage, the rest does
+ * not. */
+static void note_each(struct oracle *oracle, const struct sim_member *member)
+{
+    for (unsigned i = 0; i < oracle->batch_count; i++) {
+        struct oracle_batch *batch = &oracle->batches[i];
+        const struct sim_file *file =
+            file_on_disk(member, oracle->segments[batch->segment]->segment);
+
+        if (file != NULL && batch_on_disk(oracle, file, batch->epoch, batch->batch)) {
+            batch->holders |= 1u << member->number;
+        }
+    }
+}
+
 void oracle_note_disk(struct oracle *oracle, const struct sim_member *member)
 {
+    if (member->store.damage > 0) {
+        note_each(oracle, member);
+    }
     oracle->durable[member->number] = walk(oracle, member, 1u << member->number).reached.batch;
 }
 

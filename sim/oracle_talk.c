@@ -167,11 +167,10 @@ static void check_greet(struct oracle *oracle, const struct sim_member *member,
                  (unsigned long long)oracle->durable[member->number]);
     }
     if (greet->highest_epoch < oracle->highest_epoch[member->number]) {
-        sim_fail(oracle->sim, 14, "%s greets with epoch %llu after epoch %llu", member->name,
-                 (unsigned long long)greet->highest_epoch,
+        sim_fail(oracle->sim, 14, "%s greets with epoch %llu after an ack in epoch %llu",
+                 member->name, (unsigned long long)greet->highest_epoch,
                  (unsigned long long)oracle->highest_epoch[member->number]);
     }
-    oracle->highest_epoch[member->number] = greet->highest_epoch;
 }
 
 /* A batch or header on a link: the sealed bytes, and only to a member of the cluster. */

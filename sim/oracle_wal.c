@@ -240,33 +240,49 @@ static struct oracle_batch *open_batch(struct oracle *oracle, struct oracle_segm
     return added;
 }
 
-static bool was_promised(const struct oracle *oracle, const struct oracle_batch *batch)
+static bool holds_record_of(const struct oracle *oracle, const struct oracle_batch *batch,
+                            const struct oracle_append *append)
 {
-    if (batch->record_count > 0 && batch->first_lsn <= oracle->committed) {
-        return true;
-    }
-    for (unsigned i = 0; i < oracle->append_count; i++) {
-        const struct oracle_append *append = &oracle->appends[i];
+    for (lsn_t lsn = batch->first_lsn; lsn <= batch->end_lsn; lsn++) {
+        const struct oracle_record *record = &oracle->records[lsn];
 
-        for (lsn_t lsn = batch->first_lsn; append->settled && lsn <= batch->end_lsn; lsn++) {
-            const struct oracle_record *record = &oracle->records[lsn];
-
-            if (record->producer == append->producer && record->sequence >= append->first_sequence
-                && record->sequence < append->first_sequence + append->count) {
-                return true;
-            }
+        if (record->producer == append->producer && record->sequence >= append->first_sequence
+            && record->sequence < append->first_sequence + append->count) {
+            return true;
         }
     }
     return false;
 }
 
+/* Whether a client was told that something in it is durable. From then on it is promised no more:
+ * only a writer whose own disk was damaged gets that far, and it promised nothing against that. */
+static bool break_promises(struct oracle *oracle, const struct oracle_batch *batch)
+{
+    bool promised = batch->record_count > 0 && batch->first_lsn <= oracle->committed;
+
+    if (promised) {
+        oracle->committed = batch->first_lsn - 1;
+    }
+    for (unsigned i = 0; i < oracle->append_count; i++) {
+        struct oracle_append *append = &oracle->appends[i];
+
+        if (append->settled && holds_record_of(oracle, batch, append)) {
+            append->settled = false;
+            promised = true;
+        }
+    }
+    return promised;
+}
+
 /* A new epoch begins at `start`: what was there before is cut off. */
 static void cut_line(struct oracle *oracle, batch_t start)
 {
+    const bool damaged = oracle->sim->members[oracle->primary].store.damage > 0;
+
     for (batch_t batch = start; batch <= oracle->line_end; batch++) {
         struct oracle_batch *dead = &oracle->batches[oracle->line[batch] - 1];
 
-        if (was_promised(oracle, dead)) {
+        if (break_promises(oracle, dead) && !damaged) {
             sim_fail(oracle->sim, 1,
                      "epoch %llu cuts batch %llu (LSN %llu to %llu), of which a client was told "
                      "that it is durable",

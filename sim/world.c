@@ -44,6 +44,9 @@ static bool is_justified(const struct world *world, const struct sim_member *mem
     if (member->halted_why == E_COORDINATOR || member->halted_why == E_CLAIM_LOST) {
         return world->sim->faults[FAULT_CLAIM] > 0;
     }
+    if (member->halted_why == E_CUT_COMMITTED) { /* it is right: the writer's damaged disk is not */
+        return hurt || world->sim->members[world->oracle->primary].store.damage > 0;
+    }
     switch (status_blame(member->halted_why)) {
     case BLAME_KEYS:
         return keys_were_hurt(world->sim) || hurt;
