@@ -24,7 +24,11 @@
 static const char MAKING[] = "making";
 static const char SPOT[] = "spot";
 
-enum filling { FILL_ZEROS, FILL_RESERVE };
+enum filling {
+    FILL_ZEROS, /* the maker: can be asked to stop in between */
+    FILL_ZEROS_NOW,
+    FILL_RESERVE,
+};
 
 static bool asked_to_stop(struct spares *spares)
 {
@@ -266,6 +270,9 @@ enum status spares_take(struct spares *spares, struct spare *spare)
 {
     pthread_mutex_lock(&spares->mutex);
     note_take(spares);
+
+    const bool hurried = spares->hurried;
+
     spare->slot = find_slot(spares, SPARE_READY);
     if (spare->slot >= 0) {
         spares->states[spare->slot] = SPARE_TAKEN;
@@ -276,7 +283,7 @@ enum status spares_take(struct spares *spares, struct spare *spare)
         return OK;
     }
     snprintf(spare->name, sizeof spare->name, "%s", SPOT);
-    return make_file(spares, SPOT, FILL_RESERVE);
+    return make_file(spares, SPOT, hurried ? FILL_RESERVE : FILL_ZEROS_NOW);
 }
 
 void spares_release(struct spares *spares, const struct spare *spare)

@@ -55,7 +55,7 @@ NODISCARD enum status spares_start_maker(struct spares *spares);
 /* Stops the maker within one chunk; closes the folder. The spares stay for the next process. */
 void spares_close(struct spares *spares);
 
-/* A synced file that reads as zeros: a ready one, or one that is reserved on the spot. */
+/* A synced file that reads as zeros: a ready one, or one made on the spot. */
 NODISCARD enum status spares_take(struct spares *spares, struct spare *spare);
 
 /* The file has been renamed away (or is not wanted: then it is removed by the caller). */
