@@ -77,7 +77,8 @@
     X(E_UNSIGNED, CALLER, "the request carries no AWS signature") \
     X(E_SIGNATURE, CALLER, "the request's AWS signature does not match") \
     X(E_SKEW, CALLER, "the request was signed more than 15 minutes from now") \
-    X(E_USAGE, CALLER, "the settings contradict each other or are incomplete")
+    X(E_USAGE, CALLER, "the settings contradict each other or are incomplete") \
+    X(E_WAL_FULL, CALLER, "the WAL has as many segments as segments_max allows")
 
 enum status {
 #define STATUS_ENUM(name, blame, text) name,

@@ -41,6 +41,11 @@ static void print_member(const struct status_answer *answer)
            status->epoch, status->durable_lsn, status->committed_lsn, status->visible_lsn,
            lag_records(status), (double)status->lag_us / 1000, rate_mb(answer),
            status->suite == SUITE_NONE ? "not encrypted" : status->key_arn);
+    if (status->segments_max > 0
+        && (uint64_t)status->segment_count * 10 >= (uint64_t)status->segments_max * 9) {
+        printf("  !! the WAL has %u of at most %u segments: raise --segments-max\n",
+               status->segment_count, status->segments_max);
+    }
 }
 
 static void print_feed(const struct feed_status *feed)

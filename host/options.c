@@ -29,6 +29,8 @@ enum option_key {
     KEY_WINDOW,
     KEY_SEGMENT,
     KEY_FEED_WINDOW,
+    KEY_SEGMENTS,
+    KEY_ACCEPT_SUSPECT,
 };
 
 const struct argp_option options_table[] = {
@@ -52,6 +54,9 @@ const struct argp_option options_table[] = {
     {"cluster-id", KEY_CLUSTER, "ID", 0, "Resource id of this region's cluster", 0},
     {"window-bytes", KEY_WINDOW, "SIZE", 0, "Memory for recent sealed batches", 0},
     {"segment-bytes", KEY_SEGMENT, "SIZE", 0, "Size of a segment file", 0},
+    {"segments-max", KEY_SEGMENTS, "NUMBER", 0, "Segments that the WAL may have (65536)", 0},
+    {"accept-suspect", KEY_ACCEPT_SUSPECT, NULL, 0,
+     "The disk failed, was looked at, and may be relied upon again", 0},
     {"feed-window-bytes", KEY_FEED_WINDOW, "SIZE", 0,
      "Unacknowledged bytes on the way to one replica", 0},
     {NULL, 0, NULL, 0, NULL, 0},
@@ -166,6 +171,15 @@ static error_t parse_option(int key, char *text, struct argp_state *state)
     case KEY_FEED_WINDOW:
         options->feed_window_bytes = parse_size(text, "feed-window-bytes", state);
         return 0;
+    case KEY_SEGMENTS:
+        options->segments_max = parse_size(text, "segments-max", state);
+        if (options->segments_max > UINT32_MAX / 2) {
+            argp_error(state, "--segments-max %s: at most %u", text, UINT32_MAX / 2);
+        }
+        return 0;
+    case KEY_ACCEPT_SUSPECT:
+        options->accept_suspect = true;
+        return 0;
     case ARGP_KEY_END:
         options_check(options, state);
         return 0;
@@ -227,4 +241,8 @@ void options_apply(const struct options *options, struct member_settings *settin
     if (options->feed_window_bytes != 0) {
         settings->feed_window_bytes = options->feed_window_bytes;
     }
+    if (options->segments_max != 0) {
+        settings->segments_max = (uint32_t)options->segments_max;
+    }
+    settings->accept_suspect = options->accept_suspect;
 }

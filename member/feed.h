@@ -5,7 +5,11 @@
  * our own in the same region, one KEYS message a DEK; wait until stored) -> PROVING -> WAITING for
  * RESUME -> STREAMING. Streaming is one loop: the next batch is in the window, or it is read from
  * its segment; the bytes are the same. `acked <= sent <= ship limit`; what is in flight is bounded
- * by feed_window_bytes. */
+ * by feed_window_bytes.
+ *
+ * A downstream that shows an epoch above ours supersedes this writer (member->fenced_by), but only
+ * once it has proved that it holds the DEK: a stolen certificate alone halts nobody. An unencrypted
+ * cluster has no DEK; there the certificate decides, as for everything else. */
 #ifndef SEALIFT_MEMBER_FEED_H
 #define SEALIFT_MEMBER_FEED_H
 
@@ -51,6 +55,7 @@ struct feed {
     uint32_t missing_count, handed_count;
     bool wrap_asked; /* the next of them is at the key service of its region */
     bool proved; /* its proof was right */
+    epoch_t shown_epoch; /* the highest in its GREET: believed once it has proved the DEK */
     uint8_t *greet; /* our GREET's head as it was sent, GREET_BYTES_MAX */
     uint32_t greet_bytes;
     struct digest greets; /* SHA-256(its GREET || ours), framing included */

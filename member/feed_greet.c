@@ -156,12 +156,13 @@ void feed_on_greet(struct member *member, struct feed *feed, const struct event 
         return;
     }
     const struct refusal refusal = check_greet(member, feed, greet);
+    const bool is_ahead = greet->highest_epoch > member->control.highest_epoch;
 
     if (refusal.why != OK) {
         feed_refuse(member, feed, fx, refusal.why, "%s", refusal.text);
-    } else if (greet->highest_epoch > member->control.highest_epoch) {
-        feed_fenced(member, feed, greet->highest_epoch, fx);
-    } else if (is_lost(member, greet)) {
+    } else if (is_ahead && member->descriptor.suite == SUITE_NONE) {
+        feed_fenced(member, feed, greet->highest_epoch, fx); /* there is nothing to prove */
+    } else if (!is_ahead && is_lost(member, greet)) {
         feed_refuse(member, feed, fx, E_LOST,
                     "Batch %llu of epoch %llu is no part of what this member can compare with: "
                     "start the replica again with an empty folder.",
@@ -170,6 +171,7 @@ void feed_on_greet(struct member *member, struct feed *feed, const struct event 
     } else {
         snprintf(feed->cluster, sizeof feed->cluster, "%s", greet->cluster);
         snprintf(feed->key_arn, sizeof feed->key_arn, "%s", greet->key_arn);
+        feed->shown_epoch = greet->highest_epoch;
         feed->greets = greeting_digest(head, bytes_of(feed->greet, feed->greet_bytes));
         go_on(member, feed, event->now, fx);
     }

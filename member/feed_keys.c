@@ -166,5 +166,9 @@ void feed_on_proof(struct member *member, struct feed *feed, const struct event 
         return;
     }
     feed->proved = true;
+    if (feed->shown_epoch > member->control.highest_epoch) {
+        feed_fenced(member, feed, feed->shown_epoch, fx);
+        return;
+    }
     feed_move(feed, FEED_WAITING, event->now);
 }

@@ -29,7 +29,7 @@ static struct wal_settings wal_settings_of(const struct member_settings *setting
         .segment_bytes = settings->segment_bytes,
         .segments_max = settings->segments_max,
         .batch_bytes = is_writer ? settings->batch_bytes : BATCH_BLOCK_BYTES,
-        .message_bytes_max = !is_writer                  ? BATCH_BLOCK_BYTES
+        .message_bytes_max = !is_writer                   ? BATCH_BLOCK_BYTES
                              : largest > APPEND_BYTES_MAX ? largest
                                                           : APPEND_BYTES_MAX,
         .producers_max = is_writer ? settings->producers_max : 1,
@@ -46,16 +46,16 @@ size_t member_bytes(const struct member_settings *settings)
     const struct wal_settings wal = wal_settings_of(settings, true);
 
     return arena_need(sizeof(struct keyring), _Alignof(struct keyring))
-        + arena_need(sizeof(struct greet), _Alignof(struct greet)) + wal_bytes(&wal)
-        + writes_bytes(writes_capacity(settings))
-        + reads_bytes(settings->reads_max, settings->read_bytes, BATCH_BYTES_MAX) + saves_bytes()
-        + opening_bytes(settings->segments_max) + feeds_bytes(settings->feeds_max)
-        + clients_bytes(settings->clients_max, BATCH_BYTES_MAX)
-        + arena_need(PROTO_SCRATCH_BYTES, ARENA_ALIGN_MAX);
+           + arena_need(sizeof(struct greet), _Alignof(struct greet)) + wal_bytes(&wal)
+           + writes_bytes(writes_capacity(settings))
+           + reads_bytes(settings->reads_max, settings->read_bytes, BATCH_BYTES_MAX) + saves_bytes()
+           + opening_bytes(settings->segments_max) + feeds_bytes(settings->feeds_max)
+           + clients_bytes(settings->clients_max, BATCH_BYTES_MAX)
+           + arena_need(PROTO_SCRATCH_BYTES, ARENA_ALIGN_MAX);
 }
 
-void member_init(struct member *member, struct arena *arena,
-                 const struct member_settings *settings, bool is_writer)
+void member_init(struct member *member, struct arena *arena, const struct member_settings *settings,
+                 bool is_writer)
 {
     const struct wal_settings wal = wal_settings_of(settings, is_writer);
 
@@ -176,9 +176,12 @@ static void on_write_failed(struct member *member, const struct write_asked *ask
                             enum status status, struct effects *fx)
 {
     static const char *const what[] = {
-        [WRITE_BATCH] = "batch",           [WRITE_SEGMENT] = "the header of segment",
-        [WRITE_SYNC] = "a sync of segment", [WRITE_ASIDE] = "the quarantine of segment",
-        [WRITE_DESCRIPTOR] = "descriptor", [WRITE_KEYRING] = "keyring",
+        [WRITE_BATCH] = "batch",
+        [WRITE_SEGMENT] = "the header of segment",
+        [WRITE_SYNC] = "a sync of segment",
+        [WRITE_ASIDE] = "the quarantine of segment",
+        [WRITE_DESCRIPTOR] = "descriptor",
+        [WRITE_KEYRING] = "keyring",
         [WRITE_CONTROL] = "control, generation",
     };
 
@@ -205,6 +208,14 @@ static void on_batch_written(struct member *member, batch_t batch)
     wal_on_batch_written(&member->wal, batch);
 }
 
+static void warn_of_full(const struct member *member)
+{
+    if (wal_is_nearly_full(&member->wal)) {
+        trace_event(&member->settings.trace, "wal_nearly_full segments=%u max=%u",
+                    member->wal.index.count, member->settings.segments_max);
+    }
+}
+
 struct write_asked member_on_written(struct member *member, const struct event *event,
                                      struct effects *fx)
 {
@@ -220,6 +231,7 @@ struct write_asked member_on_written(struct member *member, const struct event *
         break;
     case WRITE_SEGMENT:
         wal_on_segment_written(&member->wal, asked.value);
+        warn_of_full(member);
         break;
     case WRITE_SYNC:
     case WRITE_ASIDE:
@@ -316,6 +328,8 @@ static void fill_positions(const struct member *member, struct member_status *st
 
     status->epoch = wal->epoch;
     status->segment = wal->segment;
+    status->segment_count = wal->index.count;
+    status->segments_max = wal->index.capacity;
     status->first_lsn = wal->index.count == 0 ? 0 : wal->index.rows[0].first_lsn;
     status->appended_lsn = wal->appended_lsn;
     status->durable_lsn = wal->durable_lsn;

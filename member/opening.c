@@ -222,8 +222,8 @@ static bool check_numbers(struct member *member, const struct store_inventory *i
     }
     if (inventory->segment_count + 2 > member->settings.segments_max) {
         opening_refuse(member, fx, E_TOO_LARGE,
-                       "The data folder has %llu segments, more than the limit of %u allows: raise "
-                       "segments_max.",
+                       "The data folder has %llu segments, more than the limit of %u allows: start "
+                       "with a larger --segments-max.",
                        (unsigned long long)inventory->segment_count, member->settings.segments_max);
         return false;
     }

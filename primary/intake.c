@@ -242,17 +242,19 @@ static struct pending_append new_append(struct member *member, const struct inta
     return (struct pending_append){.first_lsn = first, .batch = member->wal.sealed + 1};
 }
 
-static bool has_room(struct primary *primary, const struct intake_message *message,
-                     struct effects *fx)
+/* OK, E_FULL (not now), or E_WAL_FULL. */
+static enum status make_room(struct primary *primary, const struct intake_message *message,
+                             struct effects *fx)
 {
-    return !pending_is_full(&primary->intake.pending)
-           && wal_make_room(&primary->member.wal, message->lengths.size + message->bodies.size,
-                            primary->wall_ns, fx)
-                  == OK;
+    if (pending_is_full(&primary->intake.pending)) {
+        return E_FULL;
+    }
+    return wal_make_room(&primary->member.wal, message->lengths.size + message->bodies.size,
+                         primary->wall_ns, fx);
 }
 
-static bool take(struct primary *primary, const struct client *client,
-                 const struct intake_message *message, struct effects *fx)
+static enum status take(struct primary *primary, const struct client *client,
+                        const struct intake_message *message, struct effects *fx)
 {
     struct wal *wal = &primary->member.wal;
     const struct append *append = &message->append;
@@ -261,14 +263,12 @@ static bool take(struct primary *primary, const struct client *client,
 
     if (producer != NULL && append->first_sequence <= producer->last_sequence) {
         if (pending_is_full(&primary->intake.pending)) {
-            return false;
+            return E_FULL;
         }
         pending = known_append(wal, producer, append);
         primary->intake.may_release = true;
     } else {
-        if (!has_room(primary, message, fx)) {
-            return false;
-        }
+        TRY(make_room(primary, message, fx));
         pending = new_append(&primary->member, message);
     }
     pending.link = client->link;
@@ -276,7 +276,15 @@ static bool take(struct primary *primary, const struct client *client,
     pending.count = append->count;
     pending.request = append->request;
     pending_add(&primary->intake.pending, message->level, &pending);
-    return true;
+    return OK;
+}
+
+static void explain_full(const struct primary *primary, char text[REFUSED_TEXT_MAX])
+{
+    snprintf(text, REFUSED_TEXT_MAX,
+             "the WAL has %u segments, and %u is the limit: start the primary with a larger "
+             "--segments-max; nothing was appended",
+             primary->member.wal.index.count, primary->member.settings.segments_max);
 }
 
 void intake_on_append(struct primary *primary, struct client *client, const struct event *event,
@@ -288,15 +296,21 @@ void intake_on_append(struct primary *primary, struct client *client, const stru
     char text[REFUSED_TEXT_MAX];
 
     text[0] = '\0';
-    const enum status status = check(primary, client, &event->message.message, &message, text);
+    enum status status = check(primary, client, &event->message.message, &message, text);
 
-    if (status != OK) {
-        line_leave(line, place);
-        refuse(primary, client, &message.append, status, text, fx);
-    } else if (line_must_wait(line, place) || !take(primary, client, &message, fx)) {
+    if (status == OK) {
+        status = line_must_wait(line, place) ? E_FULL : take(primary, client, &message, fx);
+    }
+    if (status == E_FULL) {
         line_wait(line, place, client->link, fx);
-    } else {
-        line_leave(line, place);
+        return;
+    }
+    line_leave(line, place);
+    if (status == E_WAL_FULL) {
+        explain_full(primary, text);
+    }
+    if (status != OK) {
+        refuse(primary, client, &message.append, status, text, fx);
     }
 }
 

@@ -112,6 +112,7 @@ struct member_status {
     struct level level;
     epoch_t epoch;
     segment_t segment;
+    uint32_t segment_count, segments_max; /* appends are refused shortly before the two meet */
     lsn_t first_lsn, appended_lsn, durable_lsn, committed_lsn, visible_lsn;
     batch_t sealed_batch, durable_batch;
     lsn_t upstream_lsn;        /* a replica: the newest LSN that its upstream has told of */

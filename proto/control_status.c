@@ -48,6 +48,8 @@ static void status_prepare_numbers(const struct member_status *from, Pb__MemberS
     message->client_count = from->client_count;
     message->epoch = from->epoch;
     message->segment = from->segment;
+    message->segment_count = from->segment_count;
+    message->segments_max = from->segments_max;
     message->first_lsn = from->first_lsn;
     message->appended_lsn = from->appended_lsn;
     message->durable_lsn = from->durable_lsn;
@@ -132,6 +134,8 @@ static void status_decode_numbers(struct member_status *status, const Pb__Member
     status->client_count = message->client_count;
     status->epoch = message->epoch;
     status->segment = message->segment;
+    status->segment_count = message->segment_count;
+    status->segments_max = message->segments_max;
     status->first_lsn = message->first_lsn;
     status->appended_lsn = message->appended_lsn;
     status->durable_lsn = message->durable_lsn;

@@ -76,6 +76,7 @@ struct receiver {
     struct id proof_dek; /* the last in the upstream's GREET */
     struct id wanted[GREET_DEKS_MAX]; /* DEKs of the upstream that are not held here */
     uint32_t wanted_count;
+    bool is_stale; /* the upstream is of a lower epoch: it is shown a proof, and left */
     struct epoch_table *theirs; /* the upstream's epochs, from its GREET */
     struct cut cut;
 

@@ -1,6 +1,10 @@
 /* What the upstream says of itself is held against the own certificate, the own demands and the own
  * folder, before a key is accepted or a byte stored.
  *
+ * An upstream of a lower epoch than the highest seen here is superseded. It is told so in our
+ * GREET, but may believe only a member that holds the DEK: so it is given our proof before it is
+ * left.
+ *
  * How it goes wrong: a demand of the person that contradicts the cluster (R12, R13, R14) halts with
  * the rule's sentence; everything else is the upstream's fault and ends the link. */
 #include "replica/receiver.h"
@@ -96,6 +100,22 @@ static enum status check_descriptor(const struct member *member, bool joined,
     return !joined || digest_equal(&digest, &member->descriptor_digest) ? OK : E_DESCRIPTOR;
 }
 
+/* Whether the upstream could tell our proof from a stranger's. */
+static bool can_prove(const struct replica *replica, const struct greet *greet)
+{
+    for (uint32_t i = 0; i < greet->dek_count; i++) {
+        if (deks_find(&replica->member.deks, &greet->deks[i]) == NULL) {
+            return false;
+        }
+    }
+    return replica->receiver.joined && greet->suite != SUITE_NONE && greet->dek_count > 0;
+}
+
+static bool is_stale(const struct member *member, const struct greet *greet)
+{
+    return greet->highest_epoch < member->control.highest_epoch;
+}
+
 static enum status check_greet(const struct replica *replica, const struct greet *greet)
 {
     const struct member *member = &replica->member;
@@ -112,7 +132,7 @@ static enum status check_greet(const struct replica *replica, const struct greet
     if (greet->suite != SUITE_NONE && greet->suite != SUITE_AES_256_GCM) {
         return E_VERSION;
     }
-    if (greet->highest_epoch < member->control.highest_epoch) {
+    if (is_stale(member, greet) && !can_prove(replica, greet)) {
         return E_STALE_EPOCH;
     }
     return (greet->suite != SUITE_NONE) == (greet->dek_count > 0) ? OK : E_PROTOCOL;
@@ -173,6 +193,7 @@ static void accept_greet(struct replica *replica, const struct greet *greet,
         begin_joining(replica, greet, &descriptor);
     }
     note_upstream(replica, greet, event->message.message.head);
+    replica->receiver.is_stale = is_stale(member, greet);
     receiver_begin_keys(replica, event->now, fx);
 }
 

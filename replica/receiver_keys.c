@@ -204,5 +204,9 @@ void receiver_on_proof(struct replica *replica, const struct event *event, struc
                         status_text(E_PROOF));
         return;
     }
+    if (receiver->is_stale) {
+        receiver_refuse(replica, event->now, fx, E_STALE_EPOCH, "%s.", status_text(E_STALE_EPOCH));
+        return;
+    }
     receiver_compare(replica, event->now, fx);
 }

@@ -163,6 +163,11 @@ void receiver_on_segment(struct replica *replica, const struct event *event, str
 
     if (status == E_FULL) {
         defer(replica, fx);
+    } else if (status == E_WAL_FULL) {
+        member_halt(&replica->member, fx, status,
+                    "This copy has %u segments, and %u is the limit: start again with a larger "
+                    "--segments-max.",
+                    replica->member.wal.index.count, replica->member.settings.segments_max);
     } else if (status != OK) {
         refuse(replica, event->now, fx, "segment header", status);
     } else {

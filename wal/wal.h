@@ -19,6 +19,7 @@
 #include "wal/writes.h"
 
 enum {
+    WAL_SEGMENTS_SPARE = 2, /* rows of the index that are left for the next start */
     WAL_HEADERS = 16,      /* raw headers at hand: pending CREATEs, and feeds near the end */
     WAL_RUNS_MAX = 16384,  /* producers' runs in one batch: one an APPEND message */
 };
@@ -108,6 +109,18 @@ struct wal_place {
 };
 void wal_resume(struct wal *wal, const struct wal_place *place);
 
+/* No further segment may begin. */
+static inline bool wal_is_full(const struct wal *wal)
+{
+    return wal->index.count + WAL_SEGMENTS_SPARE > wal->index.capacity;
+}
+
+/* So few segments are left that a person should be told. */
+static inline bool wal_is_nearly_full(const struct wal *wal)
+{
+    return (uint64_t)wal->index.count * 10 >= (uint64_t)wal->index.capacity * 9;
+}
+
 /* As before the first segment: everything was cut away. What it is stays known. */
 void wal_restart(struct wal *wal);
 
@@ -130,7 +143,7 @@ void wal_begin_epoch(struct wal *wal, const struct epoch_start *start, const str
                      const struct secret *dek, uint64_t created_ns, struct effects *fx);
 
 /* Room for a message of so many records, lengths and bodies: seals the open batch and begins a new
- * segment as needed. E_FULL: not now. */
+ * segment as needed. E_FULL: not now. E_WAL_FULL: not before segments_max is raised. */
 NODISCARD enum status wal_make_room(struct wal *wal, size_t bytes, uint64_t created_ns,
                                     struct effects *fx);
 
@@ -149,7 +162,8 @@ NODISCARD enum status wal_seal(struct wal *wal, struct effects *fx);
 /* ---- the replica's side: wal_adopt.c ---- */
 
 /* The header of the segment that follows. E_GAP, E_CHAIN, E_LINEAGE, E_DESCRIPTOR, E_STALE_EPOCH,
- * E_WRONG_KEY, E_FORGED, what segment_header_decode says, or E_FULL: try again after a WRITTEN. */
+ * E_WRONG_KEY, E_FORGED, what segment_header_decode says, E_WAL_FULL: not before segments_max is
+ * raised, or E_FULL: try again after a WRITTEN. */
 NODISCARD enum status wal_adopt_segment(struct wal *wal, const struct segment_header *header,
                                         struct bytes raw, const struct secret *dek,
                                         struct effects *fx);

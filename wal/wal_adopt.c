@@ -47,6 +47,9 @@ enum status wal_adopt_segment(struct wal *wal, const struct segment_header *head
 
     TRY(check_identity(wal, header));
     TRY(check_place(wal, header));
+    if (wal_is_full(wal)) {
+        return E_WAL_FULL;
+    }
     if (!wal_place_has_room_for_segment(wal)) {
         return E_FULL;
     }

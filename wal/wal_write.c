@@ -157,6 +157,9 @@ enum status wal_make_room(struct wal *wal, size_t bytes, uint64_t created_ns, st
     const uint32_t need = batch_bytes_for(message > target ? message : target);
 
     if (!segment_has_room(wal, need)) {
+        if (wal_is_full(wal)) {
+            return E_WAL_FULL;
+        }
         if (!window_has_room_to_roll(wal, need)) {
             return E_FULL;
         }

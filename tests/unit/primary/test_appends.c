@@ -307,6 +307,94 @@ TEST(a_replica_that_saw_a_higher_epoch_ends_this_writer_and_the_next_goes_above)
     scene_free(&scene);
 }
 
+/* Whoever has a replica's certificate, and says that it holds the cluster's key. */
+static link_t stranger(struct scene *scene, epoch_t epoch)
+{
+    static struct greet greet;
+    static uint8_t head[64 << 10];
+    const struct identity peer = scene_peer(scene, ROLE_REPLICA, "r1", "us-east-1");
+    const link_t link = fake_link_up(&scene->world, &peer, false);
+    struct fake_message *theirs = fake_take(&scene->world, link, MESSAGE_GREET);
+
+    NEED(theirs != NULL && greet_decode(&greet, fake_head(theirs), &scene->scratch) == OK);
+    greet.highest_epoch = epoch;
+    greet.descriptor_bytes = bytes_none();
+    fake_send(&scene->world, link, MESSAGE_GREET, greet_encode(&greet, head), bytes_none());
+    fake_run(&scene->world);
+    return link;
+}
+
+TEST(a_certificate_without_the_data_key_halts_no_writer)
+{
+    const struct proof wrong = {.mac = {{1, 2, 3}}};
+    struct appended appended;
+    struct scene scene;
+    struct bye bye;
+    uint8_t head[64];
+
+    start(&scene, WISH_YES);
+    const link_t link = stranger(&scene, 9);
+
+    EXPECT(!scene.world.halted && !scene.world.links[link].hung_up);
+    fake_send(&scene.world, link, MESSAGE_PROOF, proof_encode(&wrong, head), bytes_none());
+    fake_run(&scene.world);
+    struct fake_message *said = fake_take(&scene.world, link, MESSAGE_BYE);
+
+    NEED(said != NULL && bye_decode(&bye, fake_head(said), &scene.scratch) == OK);
+    EXPECT_STATUS(bye.why, E_PROOF);
+    const link_t silent = stranger(&scene, 9);
+
+    fake_advance(&scene.world, SPAN_S(60)); /* says no more */
+    EXPECT(scene.world.links[silent].hung_up && !scene.world.halted);
+    const link_t client = scene_client(&scene);
+
+    scene_append(&scene, client, 1, 1, 100, NULL);
+    fake_run(&scene.world);
+    EXPECT(scene_appended(&scene, client, &appended));
+    scene_crash(&scene, false);
+    scene_start(&scene);
+    EXPECT(scene_status(&scene).epoch == 2); /* and 9 was not remembered */
+    scene_free(&scene);
+}
+
+TEST(a_full_index_refuses_appends_by_name_and_a_larger_one_goes_on)
+{
+    struct scene scene;
+    struct appended appended;
+    struct refused refused;
+    uint64_t sequence = 0;
+
+    scene_init(&scene);
+    scene.settings.member.segments_max = 10;
+    scene_start(&scene);
+    link_t client = scene_client(&scene);
+
+    do {
+        scene_append(&scene, client, 3, ++sequence, 60000, NULL); /* a segment each */
+        fake_run(&scene.world);
+    } while (sequence < 20 && scene_appended(&scene, client, &appended));
+    EXPECT(scene_status(&scene).segment_count == 9 && scene_status(&scene).segments_max == 10);
+    EXPECT_STATUS(scene_refused(&scene, client, &refused), E_WAL_FULL);
+    EXPECT(strstr(refused.text, "--segments-max") != NULL);
+    EXPECT(!scene.world.links[client].deferred && !scene.world.links[client].hung_up);
+    EXPECT(scene_status(&scene).appended_lsn == sequence - 1);
+    scene_append(&scene, client, 3, sequence - 1, 60000, NULL); /* known ones are still answered */
+    fake_run(&scene.world);
+    EXPECT(scene_appended(&scene, client, &appended) && appended.first_lsn == sequence - 1);
+
+    scene_crash(&scene, false);
+    scene_start(&scene);
+    EXPECT(scene.world.halted && scene.world.halt_why == E_TOO_LARGE);
+    EXPECT(strstr(scene.world.halt_text, "--segments-max") != NULL);
+    scene.settings.member.segments_max = 20;
+    scene_start(&scene);
+    client = scene_client(&scene);
+    scene_append(&scene, client, 3, sequence, 60000, NULL);
+    fake_run(&scene.world);
+    EXPECT(scene_appended(&scene, client, &appended) && appended.first_lsn == sequence);
+    scene_free(&scene);
+}
+
 TEST(several_records_in_one_append_get_lsns_in_a_row)
 {
     struct scene scene;

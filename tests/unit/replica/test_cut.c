@@ -1,5 +1,6 @@
 /* Where histories part: what only the replica holds goes aside and the copies are equal again; what
  * was committed is never cut. */
+#include "cluster/control.h"
 #include "tests/support/fake_pair.h"
 #include "tests/support/test.h"
 
@@ -17,6 +18,16 @@ static void ship_and_die(struct pair *pair, unsigned appends, size_t size)
     pair_crash(pair, 0);
 }
 
+static epoch_t control_epoch(const struct fake_world *world)
+{
+    static struct control control;
+    const struct fake_file *file = &world->files[STORE_CONTROL];
+
+    return control_decode(&control, bytes_of(file->data, file->size), NULL) == OK
+               ? control.highest_epoch
+               : 0;
+}
+
 static void expect_equal_again(struct pair *pair, unsigned replica, size_t size)
 {
     struct member_status one, other;
@@ -32,12 +43,13 @@ static void expect_equal_again(struct pair *pair, unsigned replica, size_t size)
     EXPECT(pair_read(pair, replica, 1, size) == other.visible_lsn);
 }
 
-static void cut(unsigned before, unsigned lost, bool restart_replica)
+static void cut_of(bool encrypted, unsigned before, unsigned lost, bool restart_replica)
 {
     struct pair pair;
 
-    pair_init(&pair, true, 11);
-    const unsigned replica = pair_add_replica(&pair, 0, "ap-northeast-1", tokyo_key);
+    pair_init(&pair, encrypted, 11);
+    const unsigned replica =
+        pair_add_replica(&pair, 0, "ap-northeast-1", encrypted ? tokyo_key : "");
 
     pair_start(&pair, 0);
     pair_start(&pair, replica);
@@ -57,6 +69,11 @@ static void cut(unsigned before, unsigned lost, bool restart_replica)
     pair_free(&pair);
 }
 
+static void cut(unsigned before, unsigned lost, bool restart_replica)
+{
+    cut_of(true, before, lost, restart_replica);
+}
+
 TEST(what_the_primary_lost_is_set_aside_within_a_segment)
 {
     cut(5, 3, false);
@@ -73,6 +90,110 @@ TEST(what_the_primary_lost_is_set_aside_to_the_first_record)
 {
     cut(0, 2, false);
     cut(0, 20, true);
+}
+
+TEST(an_unencrypted_copy_is_cut_alike)
+{
+    cut_of(false, 5, 3, false);
+    cut_of(false, 5, 3, true);
+    cut_of(false, 20, 45, true);
+    cut_of(false, 0, 20, false);
+}
+
+/* A primary that dies in the very moment of its birth: its first header, too, never reached its own
+ * disk, but a replica. Nothing of that reign stays: the WAL begins again at segment 0. */
+static void cut_everything(bool encrypted, bool restart_replica)
+{
+    struct member_status status;
+    struct pair pair;
+
+    pair_init(&pair, encrypted, 14);
+    const unsigned replica =
+        pair_add_replica(&pair, 0, "ap-northeast-1", encrypted ? tokyo_key : "");
+    struct fake_world *world = &pair.members[0].world;
+
+    pair_start(&pair, 0);
+    while (!world->segments[0].exists) { /* the claim and all before it are durable */
+        const bool born = world->files[STORE_DESCRIPTOR].exists && world->record.epoch == 1;
+
+        world->hold_writes = born && control_epoch(world) == 1;
+        if (world->hold_writes) {
+            break;
+        }
+        world->events_max = world->events + 1;
+        (void)fake_run(world);
+    }
+    world->events_max = UINT64_MAX;
+    NEED(world->hold_writes);
+    pair_start(&pair, replica);
+    pair_append(&pair, 4, 900);
+    pair_advance(&pair, SPAN_MS(100));
+    pair_status(&pair, replica, &status);
+    NEED(status.durable_lsn == 4 && !world->segments[0].exists);
+    pair_crash(&pair, 0);
+    pair.sequence -= 4;
+    if (restart_replica) {
+        pair_crash(&pair, replica);
+        pair_start(&pair, replica);
+    }
+    pair_start(&pair, 0);
+    expect_equal_again(&pair, replica, 900);
+    EXPECT(pair.members[replica].world.quarantined > 0);
+    EXPECT(pair_disks_are_equal(&pair, 0, replica));
+    pair_free(&pair);
+}
+
+TEST(a_cut_to_nothing_begins_the_wal_again)
+{
+    cut_everything(true, false);
+    cut_everything(true, true);
+    cut_everything(false, false);
+    cut_everything(false, true);
+}
+
+/* The middle one cuts, hangs up on those whom it fed, and they cut after it. */
+static void cut_cascade(bool encrypted, unsigned before, unsigned lost, bool restart_last)
+{
+    struct member_status status;
+    struct pair pair;
+
+    pair_init(&pair, encrypted, 15);
+    const char *key = encrypted ? tokyo_key : "";
+    const unsigned middle = pair_add_replica(&pair, 0, "ap-northeast-1", key);
+    const unsigned last = pair_add_replica(&pair, middle, "ap-northeast-1", "");
+
+    pair_start(&pair, 0);
+    pair_start(&pair, middle);
+    pair_advance(&pair, SPAN_S(1));
+    pair_start(&pair, last);
+    pair_advance(&pair, SPAN_S(5));
+    for (unsigned i = 0; i < before; i++) {
+        pair_append(&pair, 4, 900);
+    }
+    ship_and_die(&pair, lost, 900);
+    pair_advance(&pair, SPAN_MS(200));
+    pair.sequence -= 4 * lost;
+    pair_status(&pair, last, &status);
+    EXPECT(status.durable_lsn > 4 * before); /* some of it came all the way */
+    if (restart_last) {
+        pair_crash(&pair, last);
+        pair_start(&pair, last);
+    }
+    pair_start(&pair, 0);
+    expect_equal_again(&pair, middle, 900);
+    expect_equal_again(&pair, last, 900);
+    EXPECT(pair.members[middle].world.quarantined > 0);
+    EXPECT(pair.members[last].world.quarantined > 0);
+    EXPECT(pair_disks_are_equal(&pair, 0, middle) && pair_disks_are_equal(&pair, 0, last));
+    pair_free(&pair);
+}
+
+TEST(a_cut_is_handed_down_a_cascade)
+{
+    cut_cascade(true, 5, 3, false);
+    cut_cascade(true, 20, 45, true);
+    cut_cascade(false, 5, 3, true);
+    cut_cascade(false, 0, 20, false);
 }
 
 TEST(a_crash_of_the_replica_after_any_write_of_a_cut_is_recovered_from)

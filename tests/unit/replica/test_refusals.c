@@ -1,6 +1,7 @@
 /* What must not happen, and the name under which it is refused: messages changed, dropped or made
  * up on their way, settings that contradict the cluster, keys that cannot be used. In each case
  * nothing is stored or shipped that should not be, and an honest link afterwards works. */
+#include "cluster/control.h"
 #include "seal/crc32c.h"
 #include "tests/support/fake_pair.h"
 #include "tests/support/test.h"
@@ -281,6 +282,66 @@ TEST(a_writer_that_meets_a_higher_epoch_knows_that_it_is_superseded)
     pair_advance(&pair, SPAN_MS(100));
     EXPECT(pair.members[0].world.halted);
     EXPECT_STATUS(pair.members[0].world.halt_why, E_FENCED);
+    pair_free(&pair);
+}
+
+static void see_epoch(struct pair *pair, unsigned replica, epoch_t epoch)
+{
+    static struct control control;
+    struct fake_file *file = &pair->members[replica].world.files[STORE_CONTROL];
+
+    pair_crash(pair, replica);
+    NEED(control_decode(&control, bytes_of(file->data, file->size), NULL) == OK);
+    control.highest_epoch = epoch;
+    control_encode(&control, file->data);
+    pair_start(pair, replica);
+}
+
+TEST(a_replica_that_proves_the_data_key_and_saw_a_higher_epoch_ends_the_writer)
+{
+    for (unsigned encrypted = 0; encrypted < 2; encrypted++) {
+        struct member_status status;
+        struct pair pair;
+
+        pair_init(&pair, encrypted == 1, 24);
+        const unsigned replica =
+            pair_add_replica(&pair, 0, "ap-northeast-1", encrypted == 1 ? tokyo_key : "");
+
+        pair_start(&pair, 0);
+        pair_start(&pair, replica);
+        pair_append(&pair, 3, 700);
+        see_epoch(&pair, replica, 9);
+        pair_advance(&pair, SPAN_S(5));
+        EXPECT_STATUS(pair.members[0].world.halt_why, E_FENCED);
+        EXPECT(pair.members[0].world.halted && !pair.members[replica].world.halted);
+        pair_crash(&pair, 0);
+        pair_start(&pair, 0);
+        pair_advance(&pair, SPAN_S(20));
+        pair_append(&pair, 3, 700);
+        pair_advance(&pair, SPAN_S(1));
+        pair_status(&pair, replica, &status);
+        EXPECT(status.epoch == 10 && status.visible_lsn == 6);
+        pair_free(&pair);
+    }
+}
+
+TEST(a_replica_with_a_full_index_stops_and_says_what_to_raise)
+{
+    struct pair pair;
+
+    pair_init(&pair, true, 25);
+    const unsigned replica = pair_add_replica(&pair, 0, "us-east-1", "");
+
+    pair.members[replica].replica.member.segments_max = 6;
+    pair_start(&pair, 0);
+    pair_start(&pair, replica);
+    for (unsigned i = 0; i < 60 && !pair.members[replica].world.halted; i++) {
+        pair_append(&pair, 4, 900);
+    }
+    NEED(pair.members[replica].world.halted);
+    EXPECT_STATUS(pair.members[replica].world.halt_why, E_WAL_FULL);
+    EXPECT(strstr(pair.members[replica].world.halt_text, "--segments-max") != NULL);
+    EXPECT(!pair.members[0].world.halted);
     pair_free(&pair);
 }
 
