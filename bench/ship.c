@@ -36,6 +36,9 @@ struct shipping {
 struct shipped {
     double records_per_s[BENCH_ROUNDS_MAX];
     double raw_mb_per_s[BENCH_ROUNDS_MAX];
+    double raw_cpu_s_per_gb[BENCH_ROUNDS_MAX]; /* both ends */
+    double ratio[BENCH_ROUNDS_MAX]; /* of one round's two figures: they shared the same minute */
+    double others_cpu[BENCH_ROUNDS_MAX]; /* of the machine, used by none of the three: 0 to 1 */
     double cpu_s_per_gb[WHO_COUNT][BENCH_ROUNDS_MAX];
 };
 
@@ -96,6 +99,16 @@ static void usages(const struct cluster *cluster, struct usage usage[WHO_COUNT])
     usage[REPLICA] = usage_of(cluster->replica.child.pid);
 }
 
+static double share_of_others(double machine_s, const struct usage before[WHO_COUNT],
+                              const struct usage after[WHO_COUNT], double took)
+{
+    for (unsigned i = 0; i < WHO_COUNT; i++) {
+        machine_s -= after[i].cpu_s - before[i].cpu_s;
+    }
+    /* Both sides count in steps of 10 ms: a difference below zero is nothing. */
+    return machine_s <= 0 ? 0 : machine_s / took / (double)sysconf(_SC_NPROCESSORS_ONLN);
+}
+
 static bool measure_round(struct shipping *shipping, const struct bench_options *options,
                           struct shipped *shipped, unsigned round)
 {
@@ -109,6 +122,7 @@ static bool measure_round(struct shipping *shipping, const struct bench_options 
     usages(shipping->cluster, before);
 
     const struct instant began = session_now();
+    const double machine_s = usage_of_machine();
 
     if (!append_for(shipping, options->seconds)) {
         return false;
@@ -119,6 +133,10 @@ static bool measure_round(struct shipping *shipping, const struct bench_options 
 
     usages(shipping->cluster, after);
     shipped->raw_mb_per_s[round] = raw.mb_per_s;
+    shipped->raw_cpu_s_per_gb[round] = raw.sender_cpu_s_per_gb + raw.receiver_cpu_s_per_gb;
+    shipped->ratio[round] = gb * 1e3 / took / raw.mb_per_s;
+    shipped->others_cpu[round] =
+        share_of_others(usage_of_machine() - machine_s, before, after, took);
     shipped->records_per_s[round] = (double)shipping->acked / took;
     for (unsigned i = 0; i < WHO_COUNT; i++) {
         shipped->cpu_s_per_gb[i][round] = (after[i].cpu_s - before[i].cpu_s) / gb;
@@ -140,21 +158,30 @@ static void report_size(const struct shipping *shipping, struct shipped *shipped
     for (unsigned i = 0; i < WHO_COUNT; i++) {
         cpu[i] = report_number(report_median(shipped->cpu_s_per_gb[i], rounds));
     }
-    report_line(
-        report,
-        json_pack("{s:s, s:I, s:s, s:b, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:{s:o, s:o, s:o},"
-                  " s:{s:o, s:o, s:o}}",
-                  "bench", "ship", "record_bytes", (json_int_t)shipping->record_bytes, "client",
-                  cluster_client(shipping->cluster), "encrypted", (int)shipping->cluster->encrypted,
-                  "rounds", (int)rounds, "records_per_s", report_number(records), "mb_per_s",
-                  report_number(mb), "mb_per_s_min",
-                  report_number(shipped->records_per_s[0] * size), "mb_per_s_max",
-                  report_number(shipped->records_per_s[rounds - 1] * size), "raw_tls_mb_per_s",
-                  report_number(raw), "ratio_raw_tls", report_number(mb / raw), "cpu_s_per_gb",
-                  "client", cpu[CLIENT], "primary", cpu[PRIMARY], "replica", cpu[REPLICA],
-                  "peak_mib", "client", report_number(usage[CLIENT].peak_mib), "primary",
-                  report_number(usage[PRIMARY].peak_mib), "replica",
-                  report_number(usage[REPLICA].peak_mib)));
+    json_t *line = json_pack(
+        "{s:s, s:I, s:s, s:b, s:i, s:o, s:o, s:o, s:o, s:o, s:o}", "bench", "ship", "record_bytes",
+        (json_int_t)shipping->record_bytes, "client", cluster_client(shipping->cluster),
+        "encrypted", (int)shipping->cluster->encrypted, "rounds", (int)rounds, "records_per_s",
+        report_number(records), "mb_per_s", report_number(mb), "mb_per_s_min",
+        report_number(shipped->records_per_s[0] * size), "mb_per_s_max",
+        report_number(shipped->records_per_s[rounds - 1] * size), "raw_tls_mb_per_s",
+        report_number(raw), "ratio_raw_tls", report_number(report_median(shipped->ratio, rounds)));
+
+    CHECK(line != NULL);
+    json_object_set_new(line, "ratio_min", report_number(shipped->ratio[0]));
+    json_object_set_new(line, "ratio_max", report_number(shipped->ratio[rounds - 1]));
+    json_object_set_new(line, "others_cpu",
+                        report_number(report_median(shipped->others_cpu, rounds)));
+    json_object_set_new(line, "cpu_s_per_gb",
+                        json_pack("{s:o, s:o, s:o, s:o}", "client", cpu[CLIENT], "primary",
+                                  cpu[PRIMARY], "replica", cpu[REPLICA], "raw_tls",
+                                  report_number(report_median(shipped->raw_cpu_s_per_gb, rounds))));
+    json_object_set_new(line, "peak_mib",
+                        json_pack("{s:o, s:o, s:o}", "client",
+                                  report_number(usage[CLIENT].peak_mib), "primary",
+                                  report_number(usage[PRIMARY].peak_mib), "replica",
+                                  report_number(usage[REPLICA].peak_mib)));
+    report_line(report, line);
 }
 
 static bool measure_rounds(struct shipping *shipping, const struct bench_options *options,

@@ -1,4 +1,4 @@
-/* utime and stime of /proc/PID/stat, VmHWM of /proc/PID/status. */
+/* utime and stime of /proc/PID/stat, VmHWM of /proc/PID/status, the first line of /proc/stat. */
 #include "bench/usage.h"
 
 #include <stdio.h>
@@ -52,4 +52,22 @@ static double peak_of(pid_t pid)
 struct usage usage_of(pid_t pid)
 {
     return (struct usage){.cpu_s = cpu_of(pid), .peak_mib = peak_of(pid)};
+}
+
+double usage_of_machine(void)
+{
+    unsigned long user, nice, system, irq, softirq, steal;
+    FILE *file = fopen("/proc/stat", "r");
+    int count;
+
+    if (file == NULL) {
+        return 0;
+    }
+    count = fscanf(file, "cpu %lu %lu %lu %*u %*u %lu %lu %lu", &user, &nice, &system, &irq,
+                   &softirq, &steal);
+    fclose(file);
+    if (count != 6) {
+        return 0;
+    }
+    return (double)(user + nice + system + irq + softirq + steal) / (double)sysconf(_SC_CLK_TCK);
 }

@@ -1,4 +1,5 @@
-/* What a process has cost so far, from /proc: its threads together. Zeros where it is gone. */
+/* What a process has cost so far, from /proc: its threads together. Zeros where it is gone. And what
+ * the whole machine has done meanwhile: on a machine that others use too, figures need that. */
 #ifndef SEALIFT_BENCH_USAGE_H
 #define SEALIFT_BENCH_USAGE_H
 
@@ -10,5 +11,9 @@ struct usage {
 };
 
 struct usage usage_of(pid_t pid);
+
+/* Seconds of all processors together that somebody used since boot, or that the machine below us
+ * took away. */
+double usage_of_machine(void);
 
 #endif
