@@ -1,5 +1,5 @@
-/* What a process has cost so far, from /proc: its threads together. Zeros where it is gone. And what
- * the whole machine has done meanwhile: on a machine that others use too, figures need that. */
+/* What a process has cost so far, from /proc: its threads together. Zeros where it is gone. And
+ * what the whole machine has done meanwhile: where others use it too, figures need that. */
 #ifndef SEALIFT_BENCH_USAGE_H
 #define SEALIFT_BENCH_USAGE_H
 

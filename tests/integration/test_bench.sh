@@ -38,7 +38,7 @@ for line in lines:
     assert line["encrypted"] is True
     assert abs(line["records_per_s"] * line["record_bytes"] / 1e6 / line["mb_per_s"] - 1) < 0.01
     assert 0 < line["ratio_min"] <= line["ratio_raw_tls"] <= line["ratio_max"], line
-    assert 0 <= line["others_cpu"] <= 1.1 and line["cpu_s_per_gb"]["raw_tls"] > 0, line
+    assert line["others_cpu"] >= 0 and line["cpu_s_per_gb"]["raw_tls"] > 0, line
     assert 0 < line["peak_mib"]["primary"] < 256 and 0 < line["peak_mib"]["replica"] < 256, line'
 
 measure ship --seconds 0.2 --record-bytes 500 --no-storage-encrypted && judge "ship: another size, in clear at rest" '
