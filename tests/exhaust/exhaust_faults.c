@@ -1,13 +1,16 @@
 /* And if it happens at the n-th event, for every n? A primary and a replica, one producer, one
- * reader; the fault strikes one of the two members at its n-th step or its n-th group of writes; it
- * is started again, and everything must settle with no promise broken. The count ends by itself:
- * with the first n that the run never reaches. */
+ * reader; the fault strikes one of the two members, or both, at the n-th step or the n-th group of
+ * writes; they are started again, and everything must settle with no promise broken. The count ends
+ * by itself: with the first n that the run never reaches. A second crash strikes whoever is
+ * recovering from the first. */
 #include "sim/swarm.h"
 #include "tests/support/test.h"
 
 enum { N_MAX = 5000, US_EAST = 0, EU_WEST = 3, RUN_S = 8 };
 
-enum what { WHAT_KILL, WHAT_POWER, WHAT_IO, WHAT_FULL };
+enum { RECOVERY_STEPS = 20 }; /* after a start: more than opening and joining again take */
+
+enum what { WHAT_KILL, WHAT_POWER, WHAT_POWER_ALL, WHAT_IO, WHAT_FULL };
 
 static struct world *small_world(void)
 {
@@ -32,8 +35,14 @@ static void strike(struct world *world, struct sim_member *victim, enum what wha
         victim->store.fail_next = what == WHAT_IO ? E_IO : E_DISK_FULL;
         return;
     }
-    sim_crash(world->sim, victim, what == WHAT_KILL ? SIM_KILL : SIM_POWER);
-    world_start_later(world, victim);
+    for (unsigned i = 0; i < world->sim->member_count; i++) {
+        struct sim_member *member = &world->sim->members[i];
+
+        if (member == victim || what == WHAT_POWER_ALL) {
+            sim_crash(world->sim, member, what == WHAT_KILL ? SIM_KILL : SIM_POWER);
+            world_start_later(world, member);
+        }
+    }
 }
 
 static uint64_t count_of(const struct sim_member *victim, enum what what)
@@ -41,18 +50,26 @@ static uint64_t count_of(const struct sim_member *victim, enum what what)
     return what == WHAT_IO || what == WHAT_FULL ? victim->store.groups : victim->steps;
 }
 
-/* False where the run has no n-th place. */
-static bool run_with_fault_at(unsigned member, enum what what, uint64_t n)
+/* False where the run ends before that place. */
+static bool run_to_place(struct world *world, const struct sim_member *victim, enum what what,
+                         uint64_t place, uint64_t end_ns)
+{
+    while (count_of(victim, what) < place && world->sim->now < end_ns && sim_next(world->sim)) {
+    }
+    return count_of(victim, what) >= place;
+}
+
+/* `again`: how many steps after the first fault the second crash comes; 0: there is none. */
+static bool run_with_faults_at(unsigned member, enum what what, uint64_t n, uint64_t again)
 {
     struct world *world = small_world();
     struct sim_member *victim = &world->sim->members[member];
-
-    while (count_of(victim, what) < n && world->sim->now < SPAN_S(RUN_S).ns
-           && sim_next(world->sim)) {
-    }
-    const bool reached = count_of(victim, what) >= n;
+    const bool reached = run_to_place(world, victim, what, n, SPAN_S(RUN_S).ns);
 
     strike(world, victim, what);
+    if (again > 0 && run_to_place(world, victim, what, n + again, world->sim->now + SPAN_S(3).ns)) {
+        strike(world, victim, what);
+    }
     sim_run_until(world->sim, world->sim->now + SPAN_S(2).ns);
     if (!world->sim->failed) {
         world_calm(world);
@@ -60,8 +77,8 @@ static bool run_with_fault_at(unsigned member, enum what what, uint64_t n)
     }
     if (world->sim->failed) {
         transcript_print_tail(&world->sim->transcript, stderr);
-        fprintf(stderr, "member %u, fault %d, place %llu: %s\n", member, (int)what,
-                (unsigned long long)n, world->sim->failure);
+        fprintf(stderr, "member %u, fault %d, place %llu and %llu later: %s\n", member, (int)what,
+                (unsigned long long)n, (unsigned long long)again, world->sim->failure);
     }
     EXPECT(!world->sim->failed);
     world_destroy(world);
@@ -72,11 +89,25 @@ static void exhaust(unsigned member, enum what what)
 {
     uint64_t n = 1;
 
-    while (n < N_MAX && run_with_fault_at(member, what, n)) {
+    while (n < N_MAX && run_with_faults_at(member, what, n, 0)) {
         n++;
     }
     EXPECT(n > 20);
     EXPECT(n < N_MAX);
+}
+
+/* Every pair whose sum is even: half of them all, and every n and every step of the recovery. */
+static void exhaust_twice(unsigned member)
+{
+    for (uint64_t again = 1; again <= RECOVERY_STEPS; again++) {
+        uint64_t n = 2 - again % 2;
+
+        while (n < N_MAX && run_with_faults_at(member, WHAT_POWER, n, again)) {
+            n += 2;
+        }
+        EXPECT(n > 20);
+        EXPECT(n < N_MAX);
+    }
 }
 
 TEST(a_primary_killed_at_any_event_keeps_its_promises)
@@ -109,4 +140,30 @@ TEST(any_write_of_a_replica_may_fail)
 {
     exhaust(1, WHAT_IO);
     exhaust(1, WHAT_FULL);
+}
+
+TEST(all_may_lose_power_at_any_event_of_either)
+{
+    exhaust(0, WHAT_POWER_ALL);
+    exhaust(1, WHAT_POWER_ALL);
+}
+
+TEST(a_primary_may_lose_power_again_at_any_event_of_its_recovery)
+{
+    exhaust_twice(0);
+}
+
+TEST(a_replica_may_lose_power_again_at_any_event_of_its_recovery)
+{
+    exhaust_twice(1);
+}
+
+TEST(the_run_that_is_struck_goes_through_several_segments)
+{
+    struct world *world = small_world();
+
+    sim_run_until(world->sim, SPAN_S(RUN_S).ns);
+    EXPECT(world->oracle->segment_count >= 2);
+    EXPECT(world->oracle->committed >= 14);
+    world_destroy(world);
 }

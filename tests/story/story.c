@@ -65,12 +65,40 @@ static void write_whole(const char *path, const char *text)
 static void show_difference(const char *name, const char *golden, const char *told)
 {
     unsigned line = 1;
+    size_t same = 0, begin = 0;
 
-    for (; *golden != '\0' && *golden == *told; golden++, told++) {
-        line += *golden == '\n';
+    for (; golden[same] != '\0' && golden[same] == told[same]; same++) {
+        if (golden[same] == '\n') {
+            line++;
+            begin = same + 1;
+        }
     }
-    fprintf(stderr, "%s: line %u differs\n  golden: %.100s\n  told:   %.100s\n", name, line, golden,
-            told);
+    fprintf(stderr, "%s: line %u differs\n  golden: %.*s\n  told:   %.*s\n", name, line,
+            (int)strcspn(golden + begin, "\n"), golden + begin, (int)strcspn(told + begin, "\n"),
+            told + begin);
+}
+
+/* Where everybody stands at the end, as the oracle's own reader finds it on the disks. */
+static void say_end(const struct world *world)
+{
+    struct sim *sim = world->sim;
+
+    for (unsigned i = 0; i < sim->member_count; i++) {
+        const struct oracle_disk disk = oracle_read_disk(world->oracle, &sim->members[i]);
+        const struct oracle_batch *last = oracle_at(world->oracle, disk.reached.batch);
+
+        sim_say(sim, sim->members[i].name, "holds epoch=%llu batch=%llu lsn=%llu",
+                (unsigned long long)disk.reached.epoch, (unsigned long long)disk.reached.batch,
+                (unsigned long long)(last == NULL ? 0 : last->end_lsn));
+    }
+    for (unsigned i = 0; i < world->workload.client_count; i++) {
+        const struct workload_client *client = &world->workload.clients[i];
+
+        if (client->kind == CLIENT_READER) {
+            sim_say(sim, sim->members[client->target].name, "was read by client-%u: records=%llu",
+                    i, (unsigned long long)client->records_read);
+        }
+    }
 }
 
 void story_end(struct world *world, const char *name)
@@ -82,7 +110,8 @@ void story_end(struct world *world, const char *name)
     if (world->sim->failed) {
         transcript_print_tail(&world->sim->transcript, stderr);
     }
-    EXPECT(!world->sim->failed);
+    NEED(!world->sim->failed); /* a broken promise never becomes a golden file */
+    say_end(world);
     snprintf(path, sizeof path, "story/golden/%s.txt", name);
     if (getenv("STORY_UPDATE") != NULL) {
         write_whole(path, world->sim->transcript.text);
