@@ -50,7 +50,7 @@ TEST(a_nonce_is_its_place)
     const struct nonce data = nonce_of_place(&base, 0x0102030405060708, false);
     const struct nonce last = nonce_of_place(&base, 0x0102030405060708, true);
     static const uint8_t wanted[] = {0,     1,     2,     3,     4 ^ 1,  5 ^ 2,
-                                     6 ^ 3, 7 ^ 4, 8 ^ 5, 9 ^ 6, 10 ^ 7, 11 ^ 8};
+                                     6 ^ 3, 7 ^ 4, 8 ^ 5, 9 ^ 6, 0x0a ^ 7, 0x0b ^ 8};
 
     EXPECT(memcmp(data.bytes, wanted, sizeof wanted) == 0);
     EXPECT(last.bytes[0] == 1 && memcmp(last.bytes + 1, wanted + 1, 11) == 0);
