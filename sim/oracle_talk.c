@@ -42,14 +42,10 @@ static uint32_t rotten(const struct oracle *oracle)
     return mask;
 }
 
-bool oracle_level_is_met(const struct oracle *oracle, lsn_t lsn, struct level level)
+/* Enough members hold the batch and the start of the epoch in which they acked it. */
+static bool is_held(const struct oracle *oracle, const struct oracle_batch *batch,
+                    const struct oracle_batch *start, struct level level)
 {
-    const struct oracle_batch *batch = oracle_of_lsn(oracle, lsn);
-    const struct oracle_batch *start = oracle_at(oracle, oracle->epoch_start);
-
-    if (lsn == 0) {
-        return true;
-    }
     if (batch == NULL || start == NULL) {
         return false;
     }
@@ -70,6 +66,13 @@ bool oracle_level_is_met(const struct oracle *oracle, lsn_t lsn, struct level le
         break;
     }
     UNREACHABLE();
+}
+
+bool oracle_level_is_met(const struct oracle *oracle, lsn_t lsn, struct level level)
+{
+    return lsn == 0
+           || is_held(oracle, oracle_of_lsn(oracle, lsn), oracle_at(oracle, oracle->epoch_start),
+                      level);
 }
 
 static void check_committed(struct oracle *oracle, const struct sim_member *member, lsn_t lsn,
@@ -124,6 +127,8 @@ static void check_appended(struct oracle *oracle, const struct effect_send *send
             sim_fail(oracle->sim, 1, "client %u is told LSN %llu; its records end at %llu",
                      puppet->number, (unsigned long long)appended.first_lsn,
                      (unsigned long long)last);
+        } else if (last > oracle->committed && oracle_level_is_met(oracle, last, oracle->level)) {
+            oracle->committed = last; /* it is, whether the writer gets to say so or not */
         }
         return;
     }
