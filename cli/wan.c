@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,7 +21,18 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { OPTION_MAP = 0x200, OPTION_ROUTE, OPTION_CONTROL, LINE_MAX_BYTES = 512, ANSWER_S = 10 };
+enum {
+    OPTION_MAP = 0x200,
+    OPTION_ROUTE,
+    OPTION_CONTROL,
+    OPTION_JSON,
+    OPTION_RTT,
+    OPTION_JITTER,
+    OPTION_MBIT,
+    OPTION_ONE_WAY,
+    LINE_MAX_BYTES = 512,
+    ANSWER_S = 10,
+};
 
 struct wan_order {
     const char *map;
@@ -28,22 +40,48 @@ struct wan_order {
     const char *routes[WAN_ROUTES_MAX];
     unsigned route_count;
     char line[LINE_MAX_BYTES]; /* the verb and its words */
+    char values[LINE_MAX_BYTES]; /* those that were given as options: the last words */
+    bool one_way, json;
 };
 
 static const struct argp_option options[] = {
     {"map", OPTION_MAP, "FILE", 0, "regions, round trips, rates and routes", 1},
     {"route", OPTION_ROUTE, "FROM,TO,LISTEN,TARGET", 0, "one more route (repeat)", 1},
     {"control", OPTION_CONTROL, "unix:PATH", 0, "where the running relay takes its orders", 1},
+    {"json", OPTION_JSON, 0, 0, "ready lines as objects; show always is one", 1},
+    {"rtt", OPTION_RTT, "MS", 0, "slow: the round trip; each way takes half", 2},
+    {"jitter", OPTION_JITTER, "MS", 0, "slow: up to that much more, each way", 2},
+    {"mbit", OPTION_MBIT, "N", 0, "slow: megabits a second, each way; 0: no limit", 2},
+    {"one-way", OPTION_ONE_WAY, 0, 0, "only from A to B, not back", 2},
     {0}};
 
-static void add_word(struct wan_order *order, const char *word, const struct argp_state *state)
+static void add_word(char line[LINE_MAX_BYTES], const char *word, const struct argp_state *state)
 {
-    const size_t size = strlen(order->line);
+    const size_t size = strlen(line);
 
-    if (size + strlen(word) + 2 > sizeof order->line) {
+    if (size + strlen(word) + 2 > LINE_MAX_BYTES) {
         argp_failure(state, EXIT_USAGE, 0, "too many words");
     }
-    snprintf(order->line + size, sizeof order->line - size, "%s%s", size == 0 ? "" : " ", word);
+    snprintf(line + size, LINE_MAX_BYTES - size, "%s%s", size == 0 ? "" : " ", word);
+}
+
+static error_t add_value(struct wan_order *order, const char *name, const char *value,
+                         const struct argp_state *state)
+{
+    add_word(order->values, name, state);
+    add_word(order->values, value, state);
+    return 0;
+}
+
+/* Options may stand before the words that they belong to. */
+static void end_line(struct wan_order *order, const struct argp_state *state)
+{
+    if (order->values[0] != '\0') {
+        add_word(order->line, order->values, state);
+    }
+    if (order->one_way) {
+        add_word(order->line, "one-way", state);
+    }
 }
 
 static error_t parse(int option, char *argument, struct argp_state *state)
@@ -64,9 +102,22 @@ static error_t parse(int option, char *argument, struct argp_state *state)
         order->routes[order->route_count++] = argument;
         return 0;
     case ARGP_KEY_ARG:
-        add_word(order, argument, state);
+        add_word(order->line, argument, state);
+        return 0;
+    case OPTION_JSON:
+        order->json = true;
+        return 0;
+    case OPTION_RTT:
+        return add_value(order, "rtt", argument, state);
+    case OPTION_JITTER:
+        return add_value(order, "jitter", argument, state);
+    case OPTION_MBIT:
+        return add_value(order, "mbit", argument, state);
+    case OPTION_ONE_WAY:
+        order->one_way = true;
         return 0;
     case ARGP_KEY_END:
+        end_line(order, state);
         if (order->line[0] == '\0' && order->map == NULL) {
             argp_error(state, "--map is missing");
         }
@@ -142,13 +193,15 @@ static enum status add_routes(struct wan_map *map, const struct wan_order *order
     return map->route_count > 0 ? OK : E_MISSING;
 }
 
-static void say_routes(const struct wan *wan, const struct wan_map *map)
+static void say_routes(const struct wan *wan, const struct wan_map *map, bool json)
 {
     for (unsigned i = 0; i < map->route_count; i++) {
         const struct wan_route *route = &map->routes[i];
         const struct wan_path *path = &map->paths[route->from][route->to];
 
-        printf("ready from=%s to=%s listen=%s port=%u target=%s one_way_ms=%.3f\n",
+        printf(json ? "{\"ready\": true, \"from\": \"%s\", \"to\": \"%s\", \"listen\": \"%s\", "
+                      "\"port\": %u, \"target\": \"%s\", \"one_way_ms\": %.3f}\n"
+                    : "ready from=%s to=%s listen=%s port=%u target=%s one_way_ms=%.3f\n",
                map->regions[route->from], map->regions[route->to], route->listen, wan_port(wan, i),
                route->target, (double)path->delay.ns / 1e6);
     }
@@ -180,15 +233,29 @@ static int serve(struct relay *relay, const struct wan_order *order)
     return EXIT_DONE;
 }
 
+/* The plain timer of libevent is coarse: round trips would be some milliseconds too long. */
+static struct event_base *base_new(void)
+{
+    struct event_config *config = event_config_new();
+
+    CHECK(config != NULL);
+    CHECK(event_config_set_flag(config, EVENT_BASE_FLAG_PRECISE_TIMER) == 0);
+
+    struct event_base *base = event_base_new_with_config(config);
+
+    event_config_free(config);
+    CHECK(base != NULL);
+    return base;
+}
+
 static int run_relay(const struct wan_order *order)
 {
     static struct wan_map map;
-    struct relay relay = {.base = event_base_new(), .control = -1};
+    struct relay relay = {.base = base_new(), .control = -1};
     struct address bound;
     char why[TRANSPORT_WHY_MAX] = "no route: give --route FROM,TO,LISTEN,TARGET";
     int code;
 
-    CHECK(relay.base != NULL);
     wan_map_init(&map);
     if (wan_map_load(&map, order->map, why) != OK || add_routes(&map, order, why) != OK
         || wan_open(&relay.wan, relay.base, &map, why) != OK) {
@@ -199,7 +266,7 @@ static int run_relay(const struct wan_order *order)
         && socket_listen(order->control, 8, false, &relay.control, &bound, why) != OK) {
         code = refuse(order->control, why);
     } else {
-        say_routes(relay.wan, &map);
+        say_routes(relay.wan, &map, order->json);
         code = serve(&relay, order);
     }
     wan_close(relay.wan);
@@ -257,7 +324,8 @@ int verb_wan(int argc, char **argv)
     static const struct argp argp = {
         .options = options,
         .parser = parse,
-        .args_doc = "[show | cut A B | heal A B | stall A B MS | slow A B rtt MS jitter MS mbit N]",
+        .args_doc = "[show | cut A B | heal A B | reset A B | stall A B MS | slow A B rtt MS "
+                    "jitter MS mbit N]",
         .doc = "Relays links between regions with delay, jitter, bandwidth, stalls and cuts.\v"
                "Without words it runs the relay; with words it tells a relay that runs. A and B "
                "are regions of the map or *; add one-way for one direction."};

@@ -1,7 +1,8 @@
-/* Routes accept, dial their target, and hand both sockets to a relay; commands change links.
+/* Routes accept and hand the caller to a relay, which calls the target; commands change links.
  *
- * All connections from one region to another share one link, hence its rate. How it goes wrong: a
- * target that does not answer closes the accepted socket, as a refused connection would. */
+ * All connections from one region to another share one link, hence its rate. How it goes wrong: no
+ * descriptor or memory is left (accepting rests 100 ms), too many connections (closed as they
+ * come). A target that does not answer is the relay's to tell. */
 #include "transport/wan.h"
 
 #include "base/check.h"
@@ -10,81 +11,87 @@
 #include "transport/wan_relay.h"
 
 #include <errno.h>
-#include <event2/event.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { BACKLOG = 128 };
-
-struct target {
-    struct sockaddr_storage name;
-    socklen_t size;
-};
+enum { BACKLOG = 128, REST_US = 100000 };
 
 struct route {
     struct wan *wan;
     const struct wan_route *said;
     int listener;
-    struct event *acceptable;
-    struct target target;
+    struct address bound;
+    struct loop_event acceptable, rested;
+    struct wan_target target;
     struct wan_relay *relays;
 };
 
 struct wan {
-    struct event_base *base;
+    struct wan_pool pool;
     struct wan_map map;
     struct wan_link links[WAN_REGIONS_MAX][WAN_REGIONS_MAX];
     struct route routes[WAN_ROUTES_MAX];
-    struct prng dice;
 };
 
-static int dial(const struct target *target)
+static unsigned count_relays(const struct wan_relay *relay)
 {
-    const int file = socket_open(target->name.ss_family);
+    unsigned count = 0;
 
-    if (file < 0) {
-        return -1;
+    for (; relay != NULL; relay = relay->next) {
+        count++;
     }
-    if (connect(file, (const struct sockaddr *)&target->name, target->size) != 0
-        && errno != EINPROGRESS) {
-        close(file);
-        return -1;
-    }
-    socket_tune(file, target->name.ss_family, 0);
-    return file;
+    return count;
+}
+
+static void on_rested(evutil_socket_t file, short what, void *context)
+{
+    struct route *route = context;
+
+    (void)file;
+    (void)what;
+    CHECK(event_add(&route->acceptable, NULL) == 0);
+}
+
+/* A descriptor or memory is missing: accept would fail again at once, and again. */
+static void route_rest(struct route *route)
+{
+    const struct timeval time = {.tv_usec = REST_US};
+
+    event_del(&route->acceptable);
+    CHECK(event_add(&route->rested, &time) == 0);
 }
 
 static void on_acceptable(evutil_socket_t listener, short what, void *context)
 {
     struct route *route = context;
     struct wan *wan = route->wan;
-    const int client = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    const unsigned from = route->said->from, to = route->said->to;
+    const int caller = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
     (void)what;
-    if (client < 0) {
-        return; /* gone again, or no descriptor is left: the next one will be tried */
+    if (caller < 0) {
+        if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+            route_rest(route);
+        }
+        return; /* else it is gone again */
     }
-    const int target = dial(&route->target);
-
-    if (target < 0) {
-        close(client);
+    if (count_relays(route->relays) >= WAN_CONNECTIONS_MAX) {
+        close(caller);
         return;
     }
-    socket_tune(client, AF_INET, 0);
-    wan_relay_begin(
-        &(struct wan_relay_order){.base = wan->base,
-                                  .client = client,
-                                  .target = target,
-                                  .there = &wan->links[route->said->from][route->said->to],
-                                  .back = &wan->links[route->said->to][route->said->from],
-                                  .dice = &wan->dice,
-                                  .list = &route->relays});
+    socket_tune(caller, route->bound.is_unix ? AF_UNIX : AF_INET, 0);
+    wan_relay_begin(&(struct wan_relay_order){.pool = &wan->pool,
+                                              .target = &route->target,
+                                              .there = &wan->links[from][to],
+                                              .back = &wan->links[to][from],
+                                              .list = &route->relays,
+                                              .caller = caller});
 }
 
 /* E_USAGE: a name that would have to be looked up. */
-static enum status take_target(struct target *target, const char *text)
+static enum status take_target(struct wan_target *target, const char *text)
 {
     struct address address;
     struct addrinfo *list;
@@ -107,7 +114,7 @@ static enum status take_target(struct target *target, const char *text)
 static enum status open_route(struct wan *wan, unsigned n, char *why)
 {
     struct route *route = &wan->routes[n];
-    struct address bound;
+    struct event_base *base = wan->pool.base;
 
     route->wan = wan;
     route->said = &wan->map.routes[n];
@@ -116,11 +123,12 @@ static enum status open_route(struct wan *wan, unsigned n, char *why)
                  route->said->target);
         return E_USAGE;
     }
-    TRY(socket_listen(route->said->listen, BACKLOG, false, &route->listener, &bound, why));
-    route->acceptable =
-        event_new(wan->base, route->listener, EV_READ | EV_PERSIST, on_acceptable, route);
-    CHECK(route->acceptable != NULL);
-    event_add(route->acceptable, NULL);
+    TRY(socket_listen(route->said->listen, BACKLOG, false, &route->listener, &route->bound, why));
+    CHECK(event_assign(&route->acceptable, base, route->listener, EV_READ | EV_PERSIST,
+                       on_acceptable, route)
+          == 0);
+    CHECK(event_assign(&route->rested, base, -1, 0, on_rested, route) == 0);
+    CHECK(event_add(&route->acceptable, NULL) == 0);
     return OK;
 }
 
@@ -130,9 +138,8 @@ enum status wan_open(struct wan **out, struct event_base *base, const struct wan
     struct wan *wan = calloc(1, sizeof *wan);
 
     CHECK(wan != NULL);
-    wan->base = base;
     wan->map = *map;
-    prng_seed(&wan->dice, wan_now().ns);
+    wan_pool_init(&wan->pool, base, wan_now().ns);
     for (unsigned i = 0; i < WAN_REGIONS_MAX; i++) {
         for (unsigned k = 0; k < WAN_REGIONS_MAX; k++) {
             wan->links[i][k].path = map->paths[i][k];
@@ -151,16 +158,31 @@ enum status wan_open(struct wan **out, struct event_base *base, const struct wan
     return OK;
 }
 
+static void route_close(struct route *route)
+{
+    event_del(&route->acceptable);
+    event_del(&route->rested);
+    close(route->listener);
+    if (route->bound.is_unix) {
+        unlink(route->bound.host);
+    }
+}
+
 void wan_close(struct wan *wan)
 {
     for (unsigned i = 0; i < wan->map.route_count; i++) {
         while (wan->routes[i].relays != NULL) {
             wan_relay_reset(wan->routes[i].relays);
         }
-        event_free(wan->routes[i].acceptable);
-        close(wan->routes[i].listener);
+        route_close(&wan->routes[i]);
     }
+    wan_pool_clear(&wan->pool);
     free(wan);
+}
+
+size_t wan_queued_peak(const struct wan *wan)
+{
+    return wan->pool.bytes_peak;
 }
 
 unsigned wan_port(const struct wan *wan, unsigned route)
@@ -222,14 +244,19 @@ static bool take_order(const struct wan *wan, struct order *order, char **words,
     if (strcmp(order->verb, "slow") == 0) {
         return take_slow(order, words, count);
     }
-    return count == 3 && (strcmp(order->verb, "cut") == 0 || strcmp(order->verb, "heal") == 0);
+    return count == 3
+           && (strcmp(order->verb, "cut") == 0 || strcmp(order->verb, "heal") == 0
+               || strcmp(order->verb, "reset") == 0);
 }
 
-/* True where connections of this link must be reset. */
+/* True where connections of this link must be reset. A stall of a cut link changes nothing. */
 static bool change_link(struct wan *wan, const struct order *order, struct wan_link *link)
 {
     const struct instant now = wan_now();
 
+    if (strcmp(order->verb, "reset") == 0) {
+        return true;
+    }
     if (strcmp(order->verb, "cut") == 0) {
         wan_link_cut(link, now);
     } else if (strcmp(order->verb, "heal") == 0) {
@@ -239,7 +266,10 @@ static bool change_link(struct wan *wan, const struct order *order, struct wan_l
     } else {
         link->path.delay.ns = order->has_rtt ? order->rtt.ns / 2 : link->path.delay.ns;
         link->path.jitter.ns = order->has_jitter ? order->jitter.ns : link->path.jitter.ns;
-        link->path.rate = order->has_mbit ? order->rate : link->path.rate;
+        if (order->has_mbit) {
+            link->path.rate = order->rate;
+            link->wire_free_at = now; /* what waits was reckoned with the old rate */
+        }
     }
     return false;
 }
@@ -266,7 +296,7 @@ static void look_again(struct wan *wan, bool reset[WAN_REGIONS_MAX][WAN_REGIONS_
             if (reset[said->from][said->to] || reset[said->to][said->from]) {
                 wan_relay_reset(relay);
             } else {
-                wan_relay_pump(relay);
+                wan_relay_wake(relay);
             }
             relay = next;
         }
@@ -285,16 +315,6 @@ static void carry_out(struct wan *wan, const struct order *order)
         }
     }
     look_again(wan, reset);
-}
-
-static unsigned count_relays(const struct wan_relay *relay)
-{
-    unsigned count = 0;
-
-    for (; relay != NULL; relay = relay->next) {
-        count++;
-    }
-    return count;
 }
 
 static void show(const struct wan *wan, char *answer)
@@ -316,7 +336,9 @@ static void show(const struct wan *wan, char *answer)
             (double)link->path.rate * 8 / 1e6, wan_link_is_cut(link) ? "true" : "false",
             count_relays(route->relays), (unsigned long long)link->bytes);
     }
-    snprintf(answer + size, WAN_ANSWER_MAX - size, "]}");
+    snprintf(answer + size, WAN_ANSWER_MAX - size,
+             "], \"queued_bytes\": %zu, \"queued_bytes_peak\": %zu}", wan->pool.bytes,
+             wan->pool.bytes_peak);
 }
 
 enum status wan_command(struct wan *wan, char *line, char *answer)
@@ -333,9 +355,10 @@ enum status wan_command(struct wan *wan, char *line, char *answer)
         return OK;
     }
     if (!take_order(wan, &order, words, count)) {
-        snprintf(answer, WAN_ANSWER_MAX,
-                 "say cut, heal, stall or slow, two regions of the map (or *), and their values: "
-                 "stall A B MS, slow A B rtt MS jitter MS mbit N; at the end one-way or nothing");
+        snprintf(
+            answer, WAN_ANSWER_MAX,
+            "say cut, heal, reset, stall or slow, two regions of the map (or *), and their values: "
+            "stall A B MS, slow A B rtt MS jitter MS mbit N; at the end one-way or nothing");
         return E_USAGE;
     }
     carry_out(wan, &order);

@@ -1,243 +1,192 @@
-/* Read, stamp, wait, write.
+/* From the accepted socket to the last end.
  *
- * Each direction is pumped after whatever could have changed: readable, writable, its timer, or a
- * word of the owner. Pumping delivers what has arrived, then takes what the wire has room for, then
- * arms the one timer for whichever comes next. How it goes wrong: any error of a socket resets both
- * ends, since bytes under way are then lost, and TCP would say so. */
+ * Each end of a direction is passed on as such (half close); a reset that has travelled to the
+ * other side ends both.
+ *
+ * How it goes wrong: nobody listens at the target (the refusal travels back as a reset); a caller
+ * gives up before it is open (kept for 10 s, since a half close looks alike). */
 #include "transport/wan_relay.h"
 
 #include "base/check.h"
+#include "transport/allocate.h"
+#include "transport/socket.h"
 
 #include <errno.h>
-#include <event2/event.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
-struct instant wan_now(void)
+enum { LEFT_S = 10 };
+
+static void close_file(int file, bool reset)
 {
-    struct timespec time;
+    const struct linger at_once = {.l_onoff = 1};
 
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (struct instant){(uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec};
-}
-
-static void pipe_free(struct wan_pipe *pipe)
-{
-    while (pipe->head != NULL) {
-        struct wan_chunk *chunk = pipe->head;
-
-        pipe->head = chunk->next;
-        free(chunk);
+    if (file < 0) {
+        return;
     }
-    event_free(pipe->readable);
-    event_free(pipe->writable);
-    event_free(pipe->timer);
+    if (reset) {
+        (void)setsockopt(file, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    }
+    close(file);
 }
 
-static void relay_free(struct wan_relay *relay)
+static void relay_end(struct wan_relay *relay, bool reset)
 {
+    wan_stream_free(&relay->there);
+    wan_stream_free(&relay->back);
+    event_del(&relay->left);
+    if (relay->dialing) {
+        event_del(&relay->dialed);
+    }
+    close_file(relay->near, reset);
+    close_file(relay->far, reset);
     *relay->place = relay->next;
     if (relay->next != NULL) {
         relay->next->place = relay->place;
     }
-    pipe_free(&relay->there);
-    pipe_free(&relay->back);
-    close(relay->there.from);
-    close(relay->there.to);
     free(relay);
 }
 
 void wan_relay_reset(struct wan_relay *relay)
 {
-    const struct linger at_once = {.l_onoff = 1, .l_linger = 0};
-
-    setsockopt(relay->there.from, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
-    setsockopt(relay->there.to, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
-    relay_free(relay);
+    relay_end(relay, true);
 }
 
-static void put_chunk(struct wan_pipe *pipe, struct wan_chunk *chunk, struct instant now)
+void wan_relay_wake(struct wan_relay *relay)
 {
-    const uint64_t jitter_ns = pipe->link->path.jitter.ns;
-    const struct span jitter = {jitter_ns == 0 ? 0 : prng_below(pipe->relay->dice, jitter_ns + 1)};
-    const struct instant due = wan_link_send(pipe->link, now, chunk->size, jitter);
+    wan_stream_wake(&relay->there);
+    wan_stream_wake(&relay->back);
+}
 
-    /* Jitter delays; it does not let bytes overtake each other. */
-    chunk->due = due.ns > pipe->last_due.ns ? due : pipe->last_due;
-    pipe->last_due = chunk->due;
-    chunk->next = NULL;
-    if (pipe->head == NULL) {
-        pipe->head = chunk;
+static void target_answered(struct wan_relay *relay)
+{
+    socket_tune(relay->far, relay->target->name.ss_family, 0);
+    wan_stream_set_to(&relay->there, relay->far);
+    wan_stream_set_from(&relay->back, relay->far);
+    wan_stream_mark(&relay->back, WAN_OPEN);
+    wan_stream_open(&relay->back);
+}
+
+static void on_dialed(evutil_socket_t file, short what, void *context)
+{
+    struct wan_relay *relay = context;
+    int error = 0;
+    socklen_t size = sizeof error;
+
+    (void)what;
+    relay->dialing = false;
+    if (getsockopt(file, SOL_SOCKET, SO_ERROR, &error, &size) == 0 && error == 0) {
+        target_answered(relay);
     } else {
-        pipe->tail->next = chunk;
+        wan_stream_mark(&relay->back, WAN_RESET);
     }
-    pipe->tail = chunk;
-    pipe->queued += chunk->size;
 }
 
-static bool may_read(const struct wan_pipe *pipe, struct instant now)
+static void target_dial(struct wan_relay *relay)
 {
-    return !pipe->ended && pipe->queued < wan_link_window(pipe->link)
-           && instant_reached(wan_link_send_at(pipe->link), now);
-}
+    const struct wan_target *target = relay->target;
 
-/* False: the socket is broken. */
-static bool take_in(struct wan_pipe *pipe, struct instant now)
-{
-    while (may_read(pipe, now)) {
-        const size_t room = wan_link_quantum(pipe->link);
-        struct wan_chunk *chunk = malloc(sizeof *chunk + room);
-
-        CHECK(chunk != NULL);
-        const ssize_t got = recv(pipe->from, chunk->bytes, room, 0);
-
-        if (got < 0) {
-            free(chunk);
-            return errno == EAGAIN || errno == EINTR;
-        }
-        chunk->size = (size_t)got;
-        chunk->sent = 0;
-        pipe->ended = got == 0;
-        put_chunk(pipe, chunk, now);
-    }
-    return true;
-}
-
-static void drop_head(struct wan_pipe *pipe)
-{
-    struct wan_chunk *chunk = pipe->head;
-
-    pipe->head = chunk->next;
-    pipe->queued -= chunk->size;
-    free(chunk);
-}
-
-/* False: the socket is broken. `blocked`: it takes no more now. */
-static bool hand_out(struct wan_pipe *pipe, struct instant now, bool *blocked)
-{
-    while (pipe->head != NULL
-           && instant_reached(wan_link_arrival(pipe->link, pipe->head->due), now)) {
-        struct wan_chunk *chunk = pipe->head;
-
-        if (chunk->size == 0) {
-            shutdown(pipe->to, SHUT_WR);
-            pipe->delivered = true;
-            drop_head(pipe);
-            return true;
-        }
-        const ssize_t put =
-            send(pipe->to, chunk->bytes + chunk->sent, chunk->size - chunk->sent, MSG_NOSIGNAL);
-
-        if (put < 0) {
-            *blocked = errno == EAGAIN || errno == EINTR;
-            return *blocked;
-        }
-        chunk->sent += (size_t)put;
-        if (chunk->sent == chunk->size) {
-            drop_head(pipe);
-        }
-    }
-    return true;
-}
-
-static void arm_at(struct event *timer, struct instant when, struct instant now)
-{
-    if (when.ns == INSTANT_NEVER.ns) {
+    relay->far = socket_open(target->name.ss_family);
+    if (relay->far < 0) {
+        wan_stream_mark(&relay->back, WAN_RESET);
         return;
     }
-    const uint64_t ns = instant_since(now, when).ns;
-    const struct timeval wait = {.tv_sec = (time_t)(ns / 1000000000u),
-                                 .tv_usec = (suseconds_t)(ns % 1000000000u / 1000 + 1)};
-
-    evtimer_add(timer, &wait);
-}
-
-static void arm(struct wan_pipe *pipe, struct instant now, bool blocked)
-{
-    struct instant wake = INSTANT_NEVER;
-
-    event_del(pipe->readable);
-    evtimer_del(pipe->timer);
-    if (may_read(pipe, now)) {
-        event_add(pipe->readable, NULL);
-    } else if (!pipe->ended && pipe->queued < wan_link_window(pipe->link)) {
-        wake = wan_link_send_at(pipe->link);
-    }
-    if (blocked) {
-        event_add(pipe->writable, NULL);
-    } else if (pipe->head != NULL) {
-        wake = instant_min(wake, wan_link_arrival(pipe->link, pipe->head->due));
-    }
-    arm_at(pipe->timer, wake, now);
-}
-
-static bool pump(struct wan_pipe *pipe)
-{
-    const struct instant now = wan_now();
-    bool blocked = false;
-
-    if (!hand_out(pipe, now, &blocked) || !take_in(pipe, now)) {
-        return false;
-    }
-    if (!blocked && !hand_out(pipe, now, &blocked)) {
-        return false; /* without any delay what was taken in has arrived */
-    }
-    arm(pipe, now, blocked);
-    return true;
-}
-
-void wan_relay_pump(struct wan_relay *relay)
-{
-    if (!pump(&relay->there) || !pump(&relay->back)) {
-        wan_relay_reset(relay);
-    } else if (relay->there.delivered && relay->back.delivered) {
-        relay_free(relay);
+    if (connect(relay->far, (const struct sockaddr *)&target->name, target->size) == 0) {
+        target_answered(relay);
+    } else if (errno == EINPROGRESS) {
+        relay->dialing = true;
+        CHECK(event_assign(&relay->dialed, relay->there.pool->base, relay->far, EV_WRITE, on_dialed,
+                           relay)
+              == 0);
+        CHECK(event_add(&relay->dialed, NULL) == 0);
+    } else {
+        wan_stream_mark(&relay->back, WAN_RESET);
     }
 }
 
-static void on_event(evutil_socket_t file, short what, void *context)
+static void on_opening(struct wan_relay *relay, const struct wan_stream *stream)
 {
-    struct wan_pipe *pipe = context;
-    struct wan_relay *relay = pipe->relay;
+    if (stream == &relay->there) {
+        target_dial(relay);
+    } else {
+        event_del(&relay->left);
+        wan_stream_open(&relay->there);
+    }
+}
+
+static void on_end(struct wan_relay *relay, const struct wan_stream *stream)
+{
+    relay->ends++;
+    if (relay->ends == 2) {
+        relay_end(relay, false);
+    } else {
+        (void)shutdown(stream->to, SHUT_WR); /* if it is gone, the other direction learns it */
+    }
+}
+
+static void on_arrived(void *context, struct wan_stream *stream, enum wan_mark mark)
+{
+    struct wan_relay *relay = context;
+
+    switch (mark) {
+    case WAN_OPEN:
+        on_opening(relay, stream);
+        return;
+    case WAN_END:
+        on_end(relay, stream);
+        return;
+    case WAN_RESET:
+        relay_end(relay, true);
+        return;
+    case WAN_BROKEN:
+        wan_stream_mark(stream == &relay->there ? &relay->back : &relay->there, WAN_RESET);
+        return;
+    case WAN_BYTES:
+        break;
+    }
+    UNREACHABLE();
+}
+
+static void on_left(evutil_socket_t file, short what, void *context)
+{
+    struct wan_relay *relay = context;
+    const struct timeval wait = {.tv_sec = LEFT_S};
 
     (void)file;
-    (void)what;
-    if (!pump(pipe)) {
-        wan_relay_reset(relay);
-    } else if (relay->there.delivered && relay->back.delivered) {
-        relay_free(relay);
+    if ((what & EV_TIMEOUT) != 0) {
+        relay_end(relay, true);
+        return;
     }
+    CHECK(event_assign(&relay->left, relay->there.pool->base, -1, 0, on_left, relay) == 0);
+    CHECK(event_add(&relay->left, &wait) == 0);
 }
 
-static void pipe_begin(struct wan_pipe *pipe, struct wan_relay *relay, struct event_base *base,
-                       struct wan_link *link)
+static void stream_begin(struct wan_relay *relay, struct wan_stream *stream,
+                         const struct wan_relay_order *order, struct wan_link *link)
 {
-    pipe->relay = relay;
-    pipe->link = link;
-    pipe->readable = event_new(base, pipe->from, EV_READ, on_event, pipe);
-    pipe->writable = event_new(base, pipe->to, EV_WRITE, on_event, pipe);
-    pipe->timer = evtimer_new(base, on_event, pipe);
-    CHECK(pipe->readable != NULL && pipe->writable != NULL && pipe->timer != NULL);
+    wan_stream_init(stream, order->pool, link);
+    stream->arrived = on_arrived;
+    stream->context = relay;
 }
 
 void wan_relay_begin(const struct wan_relay_order *order)
 {
-    struct wan_relay *relay = calloc(1, sizeof *relay);
+    struct wan_relay *relay = allocate_zeroed(sizeof *relay);
 
-    CHECK(relay != NULL);
-    relay->dice = order->dice;
-    relay->there.from = relay->back.to = order->client;
-    relay->there.to = relay->back.from = order->target;
-    pipe_begin(&relay->there, relay, order->base, order->there);
-    pipe_begin(&relay->back, relay, order->base, order->back);
+    relay->target = order->target;
+    relay->near = order->caller;
+    relay->far = -1;
     relay->next = *order->list;
     relay->place = order->list;
     if (relay->next != NULL) {
         relay->next->place = &relay->next;
     }
     *order->list = relay;
-    wan_relay_pump(relay);
+    stream_begin(relay, &relay->there, order, order->there);
+    stream_begin(relay, &relay->back, order, order->back);
+    wan_stream_set_from(&relay->there, relay->near);
+    wan_stream_set_to(&relay->back, relay->near);
+    CHECK(event_assign(&relay->left, order->pool->base, relay->near, EV_CLOSED, on_left, relay)
+          == 0);
+    CHECK(event_add(&relay->left, NULL) == 0);
+    wan_stream_mark(&relay->there, WAN_OPEN);
 }

@@ -1,62 +1,48 @@
-/* One relayed connection: two sockets, and in each direction bytes that are still under way.
+/* One relayed connection: a caller, a target that is called for it, and a stream each way.
  *
- * A direction reads only while its link has room on the wire and the window is not full, so memory
- * is bounded by rate times delay and a receive buffer. Order is kept. A half close travels like
- * bytes. A reset at one end is a reset at the other. */
+ * The kernel has answered the caller before we hear of it, so the distance of the handshake is made
+ * up for: an opening travels there, then we connect; an opening travels back, then we begin to read
+ * the caller. Its first byte arrives after one and a half round trips, as on a real road, and
+ * nothing is dialed through a cut. Ends and resets travel behind the bytes they follow. */
 #ifndef SEALIFT_TRANSPORT_WAN_RELAY_H
 #define SEALIFT_TRANSPORT_WAN_RELAY_H
 
-#include "base/prng.h"
-#include "transport/wan_link.h"
+#include "transport/wan_stream.h"
 
 #include <stdbool.h>
+#include <sys/socket.h>
 
-struct event_base;
-struct event;
-struct wan_relay;
-
-struct wan_chunk {
-    struct wan_chunk *next;
-    struct instant due;
-    size_t size, sent; /* size 0: the end */
-    unsigned char bytes[];
-};
-
-struct wan_pipe { /* one direction */
-    struct wan_relay *relay;
-    struct wan_link *link;
-    int from, to;
-    struct event *readable, *writable, *timer;
-    struct wan_chunk *head, *tail;
-    struct instant last_due;
-    size_t queued;
-    bool ended; /* the sender has */
-    bool delivered; /* and the receiver knows */
+struct wan_target {
+    struct sockaddr_storage name;
+    socklen_t size;
 };
 
 struct wan_relay {
     struct wan_relay *next, **place; /* in the owner's list */
-    struct wan_pipe there, back;
-    struct prng *dice;
+    const struct wan_target *target;
+    int near, far; /* the caller; the target, -1 before it is dialed */
+    bool dialing;
+    unsigned ends; /* directions that have ended */
+    struct wan_stream there, back;
+    struct loop_event dialed;
+    struct loop_event left; /* the caller hung up before it was open */
 };
 
 struct wan_relay_order {
-    struct event_base *base;
-    int client, target;
-    struct wan_link *there, *back; /* the owner's; outlive the relay */
-    struct prng *dice;
+    struct wan_pool *pool; /* these are the owner's, and outlive the relay */
+    const struct wan_target *target;
+    struct wan_link *there, *back;
     struct wan_relay **list;
+    int caller;
 };
 
-struct instant wan_now(void);
-
-/* Owns both sockets from now on; frees itself when both directions have ended. */
+/* Owns the socket from now on; frees itself, from the loop, when both directions have ended. */
 void wan_relay_begin(const struct wan_relay_order *order);
 
-/* Its links have changed: look again. May free the relay. */
-void wan_relay_pump(struct wan_relay *relay);
+/* Its links have changed: it looks again, from the loop. */
+void wan_relay_wake(struct wan_relay *relay);
 
-/* Ends it with a reset at both ends. */
+/* Ends it now, with a reset at both ends. */
 void wan_relay_reset(struct wan_relay *relay);
 
 #endif
