@@ -6,7 +6,8 @@
  * yet needs no second waking. `busy` says who may use the store: the thread, or the loop inside
  * disk_kick.
  *
- * After the first failure everything is answered with it and the store is left alone. */
+ * After the first failure everything is answered with it and the store is left alone, but for the
+ * member's last words. */
 #include "host/disk.h"
 
 #include "base/check.h"
@@ -142,19 +143,30 @@ static uint64_t monotonic_ns(void)
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
+/* The control file, replaced whole: the old one stands until the new one is durable. */
+static bool is_last_word(const struct group *group)
+{
+    const struct store_write *write = &group->tasks[0].write;
+
+    return group->count == 1 && write->op == STORE_REPLACE && write->file == STORE_CONTROL;
+}
+
 /* With the mutex held, which is let go meanwhile. */
 static void run_group(struct disk *disk, struct group *group)
 {
     enum status status = disk->failed;
 
     disk->busy = true;
-    if (status == OK) {
+    if (status == OK || is_last_word(group)) {
         const uint64_t began = monotonic_ns();
 
         pthread_mutex_unlock(&disk->mutex);
         status = perform_group(disk, group);
         pthread_mutex_lock(&disk->mutex);
-        disk->failed = status;
+        if (disk->failed == OK && status != OK) {
+            disk->failed = status;
+            store_abandon(disk->store);
+        }
         disk->counters.groups++;
         disk->counters.ns += monotonic_ns() - began;
     }

@@ -1,16 +1,18 @@
 /* How does a member use its disk without waiting for it?
  *
- * One thread writes, in the order in which it was asked; everything that is queued for one segment
- * (up to DISK_GROUP_BYTES) goes under one fdatasync. Two threads read beside it, so that catching
- * up does not delay commits. Answers are collected with disk_next after `disk_fd` became readable;
- * WRITEs are answered in order.
+ * One thread writes, in the order in which it was asked; everything that is queued for one
+ * segment (up to DISK_GROUP_BYTES) goes under one fdatasync. Two threads read beside it, so that
+ * catching up does not delay commits. Answers are collected with disk_next after `disk_fd` became
+ * readable; WRITEs are answered in order.
  *
  * A small write that finds the disk idle is better made by the caller's own thread: it saves two
  * wake-ups. So writes wait for disk_kick, which the host calls when the sends of a step have left:
  * it performs them at once, or hands them to the thread.
  *
  * A failed write or sync is final: its status answers it and everything asked after it, and
- * nothing is written any more. All functions are for one thread, the loop's. */
+ * nothing is written any more, but for the control file: it is replaced whole, touches nothing that
+ * is in doubt, and is where the member says that this disk is suspect. All functions are for one
+ * thread, the loop's. */
 #ifndef SEALIFT_HOST_DISK_H
 #define SEALIFT_HOST_DISK_H
 

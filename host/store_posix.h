@@ -62,6 +62,10 @@ NODISCARD enum status store_put(struct store_posix *store, const struct store_wr
 /* Syncs, on the descriptor that wrote, whatever was appended. */
 NODISCARD enum status store_settle(struct store_posix *store);
 
+/* What was appended and is not settled is in doubt for good: it is never synced by this process,
+ * since a second sync could say that all is well when the first one lost it. */
+void store_abandon(struct store_posix *store);
+
 static inline bool store_is_dirty(const struct store_posix *store)
 {
     return store->dirty;

@@ -130,6 +130,14 @@ enum status store_settle(struct store_posix *store)
     return store_said(store, status, STORE_SYNC, name);
 }
 
+void store_abandon(struct store_posix *store)
+{
+    store->dirty = false;
+    const enum status closed = store_forget_writer(store);
+
+    (void)closed; /* changes nothing any more */
+}
+
 static enum status sync_segment(struct store_posix *store, const char *name)
 {
     const int fd = openat(store->wal, name, O_RDWR | O_CLOEXEC);

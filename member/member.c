@@ -168,10 +168,10 @@ bool member_on_link_down(struct member *member, const struct event *event, struc
 /* What was under way is in doubt. `suspect` is recorded if the disk still takes it, and with it
  * what was durable here until now: that covers everything that was ever acknowledged, so that the
  * next start can tell whether all of it is there (opening.h). A disk that has just failed may well
- * take nothing, and the world may refuse to write any more; then the next start knows nothing of
- * this and relies on reading past the page cache, which it always does. A full disk is not suspect:
- * it refused bytes, it did not lose any. (Other kinds of writes fail at start, when nothing was
- * acknowledged yet, or in a replica's cut, which has just lowered the mark on purpose.) */
+ * take nothing more; then the next start knows nothing of this and relies on reading past the page
+ * cache, which it always does. A full disk is not suspect: it refused bytes, it did not lose any.
+ * (Other kinds of writes fail at start, when nothing was acknowledged yet, or in a replica's cut,
+ * which has just lowered the mark on purpose.) */
 static void on_write_failed(struct member *member, const struct write_asked *asked,
                             enum status status, struct effects *fx)
 {

@@ -151,3 +151,36 @@ TEST(after_a_failure_nothing_is_written_any_more)
     EXPECT(faccessat(rig.store.wal, "00000000000000000001.seg", F_OK, 0) != 0);
     rig_stop(&rig);
 }
+
+static void put_file(struct rig *rig, uint64_t ticket, enum store_file file)
+{
+    const struct store_write write = {
+        .op = STORE_REPLACE, .file = file, .data = bytes_of(block, 4096)};
+
+    disk_write(rig->disk, ticket, &write);
+}
+
+TEST(after_a_failure_the_member_may_still_say_that_its_disk_is_suspect)
+{
+    struct rig rig;
+
+    rig_start(&rig);
+    put(&rig, 0, STORE_CREATE, 0, 0, 4096);
+    put(&rig, 1, STORE_APPEND, 0, 4096, 4096); /* written, and never synced: the next one fails */
+    put(&rig, 1, STORE_APPEND, 0, (uint64_t)1 << 62, 4096);
+    disk_kick(rig.disk);
+    EXPECT(await(&rig).status == OK);
+    EXPECT(await(&rig).status == E_IO);
+    EXPECT(await(&rig).status == E_IO);
+    put_file(&rig, 2, STORE_KEYRING);
+    put_file(&rig, 3, STORE_CONTROL);
+    put(&rig, 4, STORE_CREATE, 1, 0, 4096);
+    disk_kick(rig.disk);
+    EXPECT(await(&rig).status == E_IO);
+    EXPECT(await(&rig).status == OK);
+    EXPECT(await(&rig).status == E_IO); /* and it is no new beginning */
+    EXPECT(faccessat(rig.store.folder, "keyring", F_OK, 0) != 0);
+    EXPECT(faccessat(rig.store.folder, "control", F_OK, 0) == 0);
+    EXPECT(faccessat(rig.store.wal, "00000000000000000001.seg", F_OK, 0) != 0);
+    rig_stop(&rig);
+}
