@@ -10,11 +10,11 @@
 #include <stdint.h>
 #include <string.h>
 
-typedef uint64_t lsn_t;     /* dense record number; the first is 1, 0 = nothing yet */
-typedef uint64_t batch_t;   /* dense batch number along a lineage; the first is 1 */
+typedef uint64_t lsn_t; /* dense record number; the first is 1, 0 = nothing yet */
+typedef uint64_t batch_t; /* dense batch number along a lineage; the first is 1 */
 typedef uint64_t segment_t; /* dense segment number; the first is 0 */
-typedef uint64_t epoch_t;   /* the reign of one writer; the first is 1, higher wins */
-typedef uint64_t link_t;    /* one conversation; drawn by the world, never used again; 0 = none */
+typedef uint64_t epoch_t; /* the reign of one writer; the first is 1, higher wins */
+typedef uint64_t link_t; /* one conversation; drawn by the world, never used again; 0 = none */
 
 #define SEGMENT_NONE UINT64_MAX /* segment numbers start at 0, so "none" needs a value */
 
@@ -37,11 +37,11 @@ struct position {
 };
 
 enum {
-    REGION_TEXT_MAX = 32,    /* AWS's longest region name is 14 bytes; ours may be longer */
-    MEMBER_TEXT_MAX = 64,    /* one path segment of a certificate's URI */
-    CLUSTER_TEXT_MAX = 64,   /* an AWS cluster resource id has 34 bytes */
-    KEY_ARN_TEXT_MAX = 256,  /* an AWS key ARN has 75 bytes, an alias ARN up to 300 less common */
-    ADDRESS_TEXT_MAX = 256,  /* HOST:PORT or unix:PATH */
+    REGION_TEXT_MAX = 32, /* AWS's longest region name is 14 bytes; ours may be longer */
+    MEMBER_TEXT_MAX = 64, /* one path segment of a certificate's URI */
+    CLUSTER_TEXT_MAX = 64, /* an AWS cluster resource id has 34 bytes */
+    KEY_ARN_TEXT_MAX = 256, /* an AWS key ARN has 75 bytes, an alias ARN up to 300 less common */
+    ADDRESS_TEXT_MAX = 256, /* HOST:PORT or unix:PATH */
 };
 
 static inline bool id_equal(const struct id *a, const struct id *b)
@@ -64,11 +64,6 @@ static inline bool digest_equal(const struct digest *a, const struct digest *b)
 static inline bool tag_equal(const struct tag *a, const struct tag *b)
 {
     return memcmp(a->bytes, b->bytes, sizeof a->bytes) == 0;
-}
-
-static inline bool position_before(struct position a, struct position b)
-{
-    return a.epoch != b.epoch ? a.epoch < b.epoch : a.batch < b.batch;
 }
 
 #endif

@@ -12,8 +12,7 @@ bool level_is_valid(struct level level)
     if (level.kind == LEVEL_LOCAL) {
         return level.count == 0;
     }
-    return (unsigned)level.kind < LEVEL_KINDS && level.count >= 1
-        && level.count <= LEVEL_COUNT_MAX;
+    return (unsigned)level.kind < LEVEL_KINDS && level.count >= 1 && level.count <= LEVEL_COUNT_MAX;
 }
 
 static enum status count_parse(unsigned *count, const char *text)

@@ -84,7 +84,7 @@ enum status {
 #define STATUS_ENUM(name, blame, text) name,
     STATUS_LIST(STATUS_ENUM)
 #undef STATUS_ENUM
-    STATUSES
+        STATUSES
 };
 
 enum blame { BLAME_NOBODY, BLAME_PEER, BLAME_DISK, BLAME_KEYS, BLAME_CALLER };

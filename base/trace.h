@@ -16,6 +16,6 @@ struct trace {
 };
 
 __attribute__((format(printf, 2, 3))) void trace_event(const struct trace *trace,
-                                                        const char *format, ...);
+                                                       const char *format, ...);
 
 #endif

@@ -19,11 +19,11 @@ enum {
 struct control {
     uint64_t generation; /* grows by one with each save */
     struct id lineage;
-    struct id folder;        /* drawn when the data folder was made; the coordinator knows it */
-    epoch_t highest_epoch;   /* seen; lower ones are refused */
+    struct id folder; /* drawn when the data folder was made; the coordinator knows it */
+    epoch_t highest_epoch; /* seen; lower ones are refused */
     struct position durable; /* proved durable on this disk when this was saved */
-    lsn_t commit_lsn;        /* known committed when this was saved */
-    bool suspect;            /* the last stop was an I/O failure */
+    lsn_t commit_lsn; /* known committed when this was saved */
+    bool suspect; /* the last stop was an I/O failure */
     struct epoch_table epochs;
 };
 

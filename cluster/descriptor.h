@@ -32,8 +32,8 @@ struct descriptor {
     struct id lineage;
     enum suite suite;
     char engine[ENGINE_TEXT_MAX]; /* "records" unless a source says otherwise */
-    uint64_t created_ns;          /* UNIX time, advisory */
-    uint32_t ancestor_count;      /* oldest first */
+    uint64_t created_ns; /* UNIX time, advisory */
+    uint32_t ancestor_count; /* oldest first */
     struct ancestor ancestors[DESCRIPTOR_ANCESTORS_MAX];
 };
 

@@ -36,13 +36,6 @@ enum status epoch_table_add(struct epoch_table *table, const struct epoch_entry 
     return OK;
 }
 
-void epoch_table_cut(struct epoch_table *table, struct position keep)
-{
-    while (table->count > 0 && table->entries[table->count - 1].epoch > keep.epoch) {
-        table->count--;
-    }
-}
-
 /* The first entry of at least this epoch; `count` where there is none. */
 static uint32_t table_place(const struct epoch_table *table, epoch_t epoch)
 {

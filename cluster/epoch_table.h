@@ -19,12 +19,9 @@ struct epoch_table {
 
 /* Adds the newest. E_STALE_EPOCH where its epoch is not higher than the last (the very same entry
  * again is OK); E_MALFORMED for an epoch or start of 0, and where batch or LSN begin before
- * those of the one before it: after a cut below that, epoch_table_cut comes first. The oldest
+ * those of the one before it: a cut takes over the upstream's whole table instead. The oldest
  * makes room. */
 NODISCARD enum status epoch_table_add(struct epoch_table *table, const struct epoch_entry *entry);
-
-/* Forgets the epochs above `keep.epoch`: what a cut at `keep` leaves. */
-void epoch_table_cut(struct epoch_table *table, struct position keep);
 
 /* NULL where unknown. */
 const struct epoch_entry *epoch_table_find(const struct epoch_table *table, epoch_t epoch);
@@ -43,7 +40,7 @@ batch_t epoch_table_clamp(const struct epoch_table *table, struct position mark)
 
 enum divergence {
     DIVERGENCE_NONE, /* everything that the downstream has is part of the upstream's history */
-    DIVERGENCE_CUT,  /* what follows `keep` is not: to quarantine, then go on */
+    DIVERGENCE_CUT, /* what follows `keep` is not: to quarantine, then go on */
     DIVERGENCE_LOST, /* older than the tables reach: re-seed */
 };
 

@@ -22,7 +22,7 @@ struct keyring {
     char cluster[CLUSTER_TEXT_MAX];
     char region[REGION_TEXT_MAX];
     char key_arn[KEY_ARN_TEXT_MAX]; /* the cluster's KMS key, for life; "" if unencrypted */
-    uint32_t count;                 /* in order of first use: the last is the current DEK's */
+    uint32_t count; /* in order of first use: the last is the current DEK's */
     struct envelope envelopes[KEYRING_ENVELOPES_MAX]; /* blobs point into `blobs` */
     uint8_t blobs[KEYRING_ENVELOPES_MAX][KEY_BLOB_BYTES_MAX];
 };

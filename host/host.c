@@ -360,8 +360,3 @@ unsigned host_port(const struct host *host, unsigned listener)
     CHECK(listener < host->settings.listen_count);
     return listener_port(host->listeners[listener]);
 }
-
-unsigned host_metrics_port(const struct host *host)
-{
-    return http_server_port(host->metrics);
-}

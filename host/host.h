@@ -57,6 +57,5 @@ void host_close(struct host *host);
 
 /* The port of the n-th listener, where 0 was asked. */
 unsigned host_port(const struct host *host, unsigned listener);
-unsigned host_metrics_port(const struct host *host);
 
 #endif

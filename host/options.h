@@ -25,7 +25,7 @@ struct options {
     const char *cluster;
     enum wish encrypted;
     uint64_t window_bytes, segment_bytes, feed_window_bytes; /* 0: the default */
-    uint64_t segments_max;                                   /* likewise */
+    uint64_t segments_max; /* likewise */
     bool accept_suspect;
 };
 

@@ -97,6 +97,7 @@ enum status call_need_blob(struct kms_call *call, const char *name, size_t max, 
     const char *text;
 
     TRY(call_need_text(call, name, &text));
+    CHECK(text != NULL);
 
     const enum status status = base64_decode(bytes_text(text), into, max, size);
 

@@ -116,12 +116,13 @@ static enum status find_blob_key(struct kms_call *call, struct bytes blob,
 static enum status decrypt_blob(struct kms_call *call, struct bytes blob, uint8_t *plain)
 {
     uint8_t context[BLOB_CONTEXT_BYTES_MAX];
-    const struct kms_key *key;
+    const struct kms_key *key = NULL;
     struct key_use use = {.arn = call->arn};
     size_t size;
 
     TRY(call_context(call, context, &use.context));
     TRY(find_blob_key(call, blob, &key));
+    CHECK(key != NULL);
     TRY(check_named_key(call, key));
     TRY(call_check_usable(call, key));
     use.material = &key->material;

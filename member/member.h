@@ -45,26 +45,26 @@ struct member {
     struct greet *greet; /* the largest message: one at hand, in the arena */
 
     batch_t ship_limit; /* feeds send up to here: sealed on a primary, durable on a replica */
-    lsn_t commit_lsn;   /* known committed at the cluster's level; only forward */
-    lsn_t visible_lsn;  /* readers see up to here; only forward */
-    epoch_t fenced_by;  /* highest epoch that a downstream has shown; above our own: superseded */
+    lsn_t commit_lsn; /* known committed at the cluster's level; only forward */
+    lsn_t visible_lsn; /* readers see up to here; only forward */
+    epoch_t fenced_by; /* highest epoch that a downstream has shown; above our own: superseded */
 
     /* what only the node knows, kept current by it for STATUS */
-    const char *state;  /* "serving" */
+    const char *state; /* "serving" */
     struct level level; /* the cluster's; a replica leaves it LEVEL_LOCAL */
     lsn_t upstream_lsn;
     uint64_t lag_us;
 
     struct instant started_at;
     uint64_t appended_records, appended_bytes, shipped_bytes, received_bytes, persisted_bytes;
-    bool ready;   /* links are served */
-    bool halted;  /* HALT has been asked for: nothing more is done */
+    bool ready; /* links are served */
+    bool halted; /* HALT has been asked for: nothing more is done */
     bool stopping;
 };
 
 size_t member_bytes(const struct member_settings *settings);
-void member_init(struct member *member, struct arena *arena,
-                 const struct member_settings *settings, bool is_writer);
+void member_init(struct member *member, struct arena *arena, const struct member_settings *settings,
+                 bool is_writer);
 void member_drop(struct member *member); /* wipes keys, frees what libcrypto holds */
 
 /* The descriptor (and its digest) becomes this member's; wal_know included. */
@@ -72,7 +72,7 @@ void member_know(struct member *member, const struct descriptor *descriptor, str
 
 /* Asks for HALT, once. */
 __attribute__((format(printf, 4, 5))) void member_halt(struct member *member, struct effects *fx,
-                                                        enum status why, const char *format, ...);
+                                                       enum status why, const char *format, ...);
 
 /* Accepted links go to feeds or clients by the role in their certificate; others are refused. */
 void member_on_link_up(struct member *member, const struct event *event, struct effects *fx);

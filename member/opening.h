@@ -24,13 +24,13 @@ struct member;
 
 enum opening_state {
     OPENING_IDLE,
-    OPENING_KEYS,    /* envelopes are being unwrapped */
+    OPENING_KEYS, /* envelopes are being unwrapped */
     OPENING_HEADERS, /* every segment's first block */
-    OPENING_SCAN,    /* the newest segments' batches */
-    OPENING_MEND,    /* quarantine and sync */
-    OPENING_EMPTY,   /* done: nothing is here */
-    OPENING_DONE,    /* done: the WAL may go on */
-    OPENING_FAILED,  /* HALT has been asked for */
+    OPENING_SCAN, /* the newest segments' batches */
+    OPENING_MEND, /* quarantine and sync */
+    OPENING_EMPTY, /* done: nothing is here */
+    OPENING_DONE, /* done: the WAL may go on */
+    OPENING_FAILED, /* HALT has been asked for */
 };
 
 struct opening; /* opening_state.h: internal */
@@ -43,8 +43,7 @@ void opening_begin(struct member *member, const struct store_inventory *inventor
 void opening_on_read(struct member *member, struct read_slot *slot, struct effects *fx);
 
 /* Of its own quarantines and syncs; a replica's cut asks for such too, and is not disturbed. */
-void opening_on_written(struct member *member, const struct write_asked *asked,
-                        struct effects *fx);
+void opening_on_written(struct member *member, const struct write_asked *asked, struct effects *fx);
 
 /* After every event while it is not done. */
 void opening_pump(struct member *member, struct instant now, struct effects *fx);

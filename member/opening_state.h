@@ -26,8 +26,8 @@ struct opening {
 
     /* the segment that is being scanned */
     uint32_t at;
-    bool begun;   /* its header has been read again, `scan` is under way */
-    bool judged;  /* the newest has its verdict; older ones are read for the producers alone */
+    bool begun; /* its header has been read again, `scan` is under way */
+    bool judged; /* the newest has its verdict; older ones are read for the producers alone */
     bool has_checkpoint;
     struct read_slot *read;
     uint64_t read_size;
@@ -51,9 +51,8 @@ struct opening {
 };
 
 /* HALT with a sentence, and no more of this. */
-__attribute__((format(printf, 4, 5))) void opening_refuse(struct member *member,
-                                                           struct effects *fx, enum status why,
-                                                           const char *format, ...);
+__attribute__((format(printf, 4, 5))) void opening_refuse(struct member *member, struct effects *fx,
+                                                          enum status why, const char *format, ...);
 
 /* Decoded, opened with its DEK, and of this WAL. */
 NODISCARD enum status opening_open_header(const struct member *member,

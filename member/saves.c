@@ -33,9 +33,9 @@ static bool begin(struct member *member, struct saves_file *file)
 static void write_file(struct member *member, enum write_kind kind, uint64_t value,
                        enum store_file file, struct bytes data, struct effects *fx)
 {
-    writes_ask(&member->writes, fx, kind, value,
-               &(struct store_write){
-                   .op = STORE_REPLACE, .file = file, .size = data.size, .data = data});
+    writes_ask(
+        &member->writes, fx, kind, value,
+        &(struct store_write){.op = STORE_REPLACE, .file = file, .size = data.size, .data = data});
 }
 
 void saves_pump(struct member *member, struct effects *fx)
@@ -109,6 +109,6 @@ void saves_on_written(struct member *member, enum write_kind kind, struct effect
 bool saves_are_durable(const struct saves *saves)
 {
     return saves->control.durable == saves->control.wanted
-        && saves->keyring.durable == saves->keyring.wanted
-        && saves->descriptor.durable == saves->descriptor.wanted;
+           && saves->keyring.durable == saves->keyring.wanted
+           && saves->descriptor.durable == saves->descriptor.wanted;
 }

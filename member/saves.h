@@ -16,7 +16,7 @@ struct member;
 
 struct saves_file {
     uint8_t *buffer;
-    uint64_t wanted;  /* counts the changes */
+    uint64_t wanted; /* counts the changes */
     uint64_t written; /* the newest change that is under way */
     uint64_t durable; /* the newest change that is durable */
     bool under_way;

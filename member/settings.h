@@ -16,32 +16,32 @@
 #include "node/identity.h"
 
 struct member_settings {
-    struct identity self;            /* from its own certificate */
-    enum wish encrypted;             /* what the person asked for; unsaid: as the cluster is */
-    bool accept_suspect;             /* an operator says: the disk may be relied upon again */
-    char key[KEY_ARN_TEXT_MAX];      /* KMS key of this region: any identifier; "" = unsaid */
-    char cluster[CLUSTER_TEXT_MAX];  /* cluster resource id; "" = draw one, or join (same region) */
+    struct identity self; /* from its own certificate */
+    enum wish encrypted; /* what the person asked for; unsaid: as the cluster is */
+    bool accept_suspect; /* an operator says: the disk may be relied upon again */
+    char key[KEY_ARN_TEXT_MAX]; /* KMS key of this region: any identifier; "" = unsaid */
+    char cluster[CLUSTER_TEXT_MAX]; /* cluster resource id; "" = draw one, or join (same region) */
 
-    uint64_t window_bytes;      /* sealed batches in memory; at least two of the largest batch */
-    uint32_t window_batches;    /* at most so many of them */
-    uint64_t segment_bytes;     /* a segment is closed before it grows beyond this */
-    uint32_t segments_max;      /* rows of the segment index */
-    uint32_t batch_bytes;       /* a batch is sealed when it has grown to this */
-    uint32_t record_bytes_max;  /* at most RECORD_BYTES_MAX */
-    uint32_t producers_max;     /* at most PRODUCERS_MAX */
-    uint32_t feeds_max;         /* downstream replicas */
-    uint32_t clients_max;       /* client, reader and operator links */
+    uint64_t window_bytes; /* sealed batches in memory; at least two of the largest batch */
+    uint32_t window_batches; /* at most so many of them */
+    uint64_t segment_bytes; /* a segment is closed before it grows beyond this */
+    uint32_t segments_max; /* rows of the segment index */
+    uint32_t batch_bytes; /* a batch is sealed when it has grown to this */
+    uint32_t record_bytes_max; /* at most RECORD_BYTES_MAX */
+    uint32_t producers_max; /* at most PRODUCERS_MAX */
+    uint32_t feeds_max; /* downstream replicas */
+    uint32_t clients_max; /* client, reader and operator links */
     uint64_t feed_window_bytes; /* unacknowledged bytes in flight to one replica */
-    uint32_t reads_max;         /* disk reads under way at once; each has a buffer */
-    uint32_t read_bytes;        /* the usual size of one */
+    uint32_t reads_max; /* disk reads under way at once; each has a buffer */
+    uint32_t read_bytes; /* the usual size of one */
 
-    struct span greet_max;     /* from link up to RESUME, keys aside */
-    struct span keys_max;      /* for the key exchange of a greeting */
+    struct span greet_max; /* from link up to RESUME, keys aside */
+    struct span keys_max; /* for the key exchange of a greeting */
     struct span keys_wait_max; /* at start: how long an unreachable key service is waited for */
-    struct span silence_max;   /* hang up after hearing nothing for this long */
+    struct span silence_max; /* hang up after hearing nothing for this long */
     struct span heartbeat_gap; /* say something at least this often */
-    struct span announce_gap;  /* a commit is announced within this */
-    struct span retry_gap;     /* before asking or dialing again; doubles up to 16 times this */
+    struct span announce_gap; /* a commit is announced within this */
+    struct span retry_gap; /* before asking or dialing again; doubles up to 16 times this */
 
     struct entropy entropy;
     struct trace trace;

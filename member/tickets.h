@@ -7,8 +7,8 @@
 
 enum ticket_asker {
     TICKET_GENESIS = 1, /* the primary makes a new cluster's DEK */
-    TICKET_UNWRAP,      /* member/unwrap.h; value: its attempt */
-    TICKET_FEED,        /* member/feed.h wraps for a replica's region; value: link of the feed */
+    TICKET_UNWRAP, /* member/unwrap.h; value: its attempt */
+    TICKET_FEED, /* member/feed.h wraps for a replica's region; value: link of the feed */
 };
 
 #define TICKET_VALUE_BITS 56
@@ -16,7 +16,7 @@ enum ticket_asker {
 static inline uint64_t ticket_of(enum ticket_asker asker, uint64_t value)
 {
     return (uint64_t)asker << TICKET_VALUE_BITS
-         | (value & (((uint64_t)1 << TICKET_VALUE_BITS) - 1));
+           | (value & (((uint64_t)1 << TICKET_VALUE_BITS) - 1));
 }
 
 static inline enum ticket_asker ticket_asker(uint64_t ticket)

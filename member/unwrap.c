@@ -86,9 +86,8 @@ static void fail(struct member *member, enum status why, const char *text)
 
     unwrap->state = UNWRAP_FAILED;
     unwrap->why = why;
-    snprintf(unwrap->text, sizeof unwrap->text, "key %.90s in %s: %.100s",
-             asked_key(member), member->settings.self.region,
-             text[0] != '\0' ? text : status_text(why));
+    snprintf(unwrap->text, sizeof unwrap->text, "key %.90s in %s: %.100s", asked_key(member),
+             member->settings.self.region, text[0] != '\0' ? text : status_text(why));
     trace_event(&member->settings.trace, "unwrap_failed why=%s key=%s region=%s", status_name(why),
                 asked_key(member), member->settings.self.region);
 }
@@ -167,8 +166,7 @@ void unwrap_on_keys(struct member *member, const struct event *event, struct eff
 
 void unwrap_pump(struct member *member, struct instant now, struct effects *fx)
 {
-    if (member->unwrap.state == UNWRAP_WAITING
-        && instant_reached(member->unwrap.retry_at, now)) {
+    if (member->unwrap.state == UNWRAP_WAITING && instant_reached(member->unwrap.retry_at, now)) {
         ask(member, fx);
     }
 }

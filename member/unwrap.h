@@ -19,13 +19,13 @@ enum unwrap_state { UNWRAP_IDLE, UNWRAP_ASKED, UNWRAP_WAITING, UNWRAP_DONE, UNWR
 
 struct unwrap {
     enum unwrap_state state;
-    uint64_t attempt;        /* the ticket's value: answers to older attempts are ignored */
-    uint32_t envelope;       /* which of the keyring is asked for */
+    uint64_t attempt; /* the ticket's value: answers to older attempts are ignored */
+    uint32_t envelope; /* which of the keyring is asked for */
     unsigned tries;
     struct instant retry_at; /* while WAITING */
     struct instant give_up;
-    enum status why;         /* FAILED */
-    bool naming;             /* the next question is which key settings.key names */
+    enum status why; /* FAILED */
+    bool naming; /* the next question is which key settings.key names */
     char text[VERDICT_TEXT_MAX + 64]; /* FAILED: a sentence, with key and region */
 };
 

@@ -22,8 +22,8 @@ struct claim_record {
     struct id lineage;
     epoch_t epoch;
     char writer[MEMBER_TEXT_MAX];
-    struct id folder;    /* the random id of the writer's data folder */
-    segment_t segment;   /* the writer's first segment of this epoch */
+    struct id folder; /* the random id of the writer's data folder */
+    segment_t segment; /* the writer's first segment of this epoch */
     struct digest chain; /* that segment's prev_chain: what it follows */
     char level[LEVEL_TEXT_MAX]; /* the cluster's durability level */
     uint32_t member_count;

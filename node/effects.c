@@ -17,7 +17,7 @@ void effects_clear(struct effects *fx)
 bool effects_have_room(const struct effects *fx)
 {
     return fx->count + EFFECTS_RESERVE < EFFECTS_MAX
-        && fx->scratch_used + EFFECTS_SCRATCH_RESERVE < EFFECTS_SCRATCH_BYTES;
+           && fx->scratch_used + EFFECTS_SCRATCH_RESERVE < EFFECTS_SCRATCH_BYTES;
 }
 
 void *effects_scratch(struct effects *fx, size_t size)
@@ -64,8 +64,8 @@ void effects_send(struct effects *fx, link_t link, unsigned type, struct bytes h
 void effects_send_tail(struct effects *fx, link_t link, unsigned type, struct bytes head,
                        struct bytes tail, struct bytes more)
 {
-    effects_next(fx, EFFECT_SEND)->send = (struct effect_send){
-        .link = link, .type = type, .head = head, .tail = {tail, more}};
+    effects_next(fx, EFFECT_SEND)->send =
+        (struct effect_send){.link = link, .type = type, .head = head, .tail = {tail, more}};
 }
 
 void effects_defer(struct effects *fx, link_t link)

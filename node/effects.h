@@ -10,7 +10,7 @@
 
 enum {
     EFFECTS_MAX = 512,
-    EFFECTS_RESERVE = 64,             /* what pumps leave for those who cannot wait */
+    EFFECTS_RESERVE = 64, /* what pumps leave for those who cannot wait */
     EFFECTS_SCRATCH_BYTES = 512 * 1024, /* 64 KiB of GREET, a claim or two, heads of ~100 bytes */
     EFFECTS_SCRATCH_RESERVE = 192 * 1024,
 };
@@ -52,6 +52,6 @@ void effects_claim(struct effects *fx, const struct claim_record *record);
 void effects_save(struct effects *fx, uint64_t ticket, const struct save_row *rows, size_t count);
 
 __attribute__((format(printf, 3, 4))) void effects_halt(struct effects *fx, enum status why,
-                                                         const char *format, ...);
+                                                        const char *format, ...);
 
 #endif

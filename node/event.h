@@ -40,7 +40,7 @@ struct event_link {
     bool dialed;
     struct identity peer; /* verified by TLS, or by the credentials of a UNIX socket */
     uint8_t exporter[32]; /* RFC 8446 section 7.5, label EXPORTER-sealift-v1; zeros on UNIX */
-    enum status why;      /* LINK_DOWN */
+    enum status why; /* LINK_DOWN */
 };
 
 struct event_message {
@@ -66,7 +66,7 @@ struct event_keys {
 };
 
 struct event_claimed {
-    enum status status;         /* E_CLAIM_LOST: the record was not at that version */
+    enum status status; /* E_CLAIM_LOST: the record was not at that version */
     struct claim_record record; /* as it is now, whatever the status */
 };
 
@@ -93,7 +93,7 @@ struct event_rows {
 struct event {
     enum event_kind kind;
     struct instant now; /* never decreases; the only clock that a node sees */
-    uint64_t wall_ns;   /* UNIX time; advisory: may jump, decides nothing */
+    uint64_t wall_ns; /* UNIX time; advisory: may jump, decides nothing */
     union {
         struct store_inventory start; /* of a member */
         struct event_rows start_rows; /* of a keys or region node */

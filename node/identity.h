@@ -15,8 +15,8 @@ enum role {
     ROLE_NONE,
     ROLE_PRIMARY,
     ROLE_REPLICA,
-    ROLE_CLIENT,   /* appends and reads */
-    ROLE_READER,   /* reads */
+    ROLE_CLIENT, /* appends and reads */
+    ROLE_READER, /* reads */
     ROLE_OPERATOR, /* status, and later promote, rotate, drain */
     ROLE_KEYD,
     ROLE_REGION,

@@ -16,26 +16,26 @@ enum {
 
 enum keys_op {
     KEYS_GENERATE, /* GenerateDataKey: a new DEK, in plain and wrapped */
-    KEYS_UNWRAP,   /* Decrypt: blob -> DEK */
-    KEYS_WRAP,     /* Encrypt: DEK -> blob, on the key service of `region` */
+    KEYS_UNWRAP, /* Decrypt: blob -> DEK */
+    KEYS_WRAP, /* Encrypt: DEK -> blob, on the key service of `region` */
     KEYS_DESCRIBE, /* DescribeKey: which key does this identifier name? Only key_arn is answered */
     KEYS_OPS
 };
 
 struct keys_context {
     char cluster[CLUSTER_TEXT_MAX]; /* aws:rds:dbc-id */
-    struct id lineage;              /* sealift:lineage, hex */
-    struct id dek;                  /* sealift:dek, hex */
-    char region[REGION_TEXT_MAX];   /* sealift:region */
+    struct id lineage; /* sealift:lineage, hex */
+    struct id dek; /* sealift:dek, hex */
+    char region[REGION_TEXT_MAX]; /* sealift:region */
 };
 
 /* Everything in it is copied by the world before the next step. */
 struct keys_request {
     enum keys_op op;
     char region[REGION_TEXT_MAX]; /* whose key service is asked */
-    char key[KEY_ARN_TEXT_MAX];   /* id, ARN, alias or alias ARN; KEYS_UNWRAP: the ARN on record */
+    char key[KEY_ARN_TEXT_MAX]; /* id, ARN, alias or alias ARN; KEYS_UNWRAP: the ARN on record */
     struct keys_context context;
-    struct bytes blob;  /* KEYS_UNWRAP */
+    struct bytes blob; /* KEYS_UNWRAP */
     struct bytes plain; /* KEYS_WRAP: the DEK; wiped from the world's copy after use */
 };
 
@@ -43,9 +43,9 @@ struct keys_request {
  * authenticated refusals. `why` is the key service's own sentence. */
 struct keys_answer {
     char key_arn[KEY_ARN_TEXT_MAX];
-    struct bytes blob;  /* KEYS_GENERATE, KEYS_WRAP */
+    struct bytes blob; /* KEYS_GENERATE, KEYS_WRAP */
     struct bytes plain; /* KEYS_GENERATE, KEYS_UNWRAP */
-    const char *why;    /* "" where there is nothing to say */
+    const char *why; /* "" where there is nothing to say */
 };
 
 #endif

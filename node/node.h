@@ -102,7 +102,7 @@ struct effect {
         link_t link; /* DEFER, RESUME */
         struct effect_write write;
         struct effect_read read;
-        struct effect_keys *keys;   /* large: in the scratch of the effects */
+        struct effect_keys *keys; /* large: in the scratch of the effects */
         struct effect_claim *claim; /* likewise */
         struct effect_save save;
         struct effect_halt halt;

@@ -13,17 +13,17 @@
 /* Small files, replaced whole: write new, fsync, rename, fsync the folder. */
 enum store_file {
     STORE_DESCRIPTOR, /* the genesis of the WAL; written once, never changed */
-    STORE_KEYRING,    /* the envelopes of this cluster in its region */
-    STORE_CONTROL,    /* what this member must remember across a crash */
+    STORE_KEYRING, /* the envelopes of this cluster in its region */
+    STORE_CONTROL, /* what this member must remember across a crash */
     STORE_FILES
 };
 
 enum store_op {
-    STORE_REPLACE,            /* file, data */
-    STORE_CREATE,             /* segment, data = its header; refused where the segment exists */
-    STORE_APPEND,             /* segment, offset, data: one batch, a multiple of 4096 bytes */
-    STORE_SYNC,               /* segment: make what an earlier process wrote durable, folder too */
-    STORE_QUARANTINE_PART,    /* segment, offset, size, epoch: copy those bytes aside */
+    STORE_REPLACE, /* file, data */
+    STORE_CREATE, /* segment, data = its header; refused where the segment exists */
+    STORE_APPEND, /* segment, offset, data: one batch, a multiple of 4096 bytes */
+    STORE_SYNC, /* segment: make what an earlier process wrote durable, folder too */
+    STORE_QUARANTINE_PART, /* segment, offset, size, epoch: copy those bytes aside */
     STORE_QUARANTINE_SEGMENT, /* segment, epoch: move the file aside, out of the WAL */
     STORE_OPS
 };
@@ -52,7 +52,7 @@ struct store_read {
 /* What the world found in the data folder when it started the node. Borrowed during START. */
 struct store_inventory {
     struct bytes files[STORE_FILES]; /* empty where missing */
-    const segment_t *segments;       /* ascending */
+    const segment_t *segments; /* ascending */
     size_t segment_count;
 };
 

@@ -15,13 +15,13 @@
 
 struct primary_settings {
     struct member_settings member;
-    bool create;           /* make a new cluster where the folder is empty */
-    bool adopt_folder;     /* an operator says: this copied folder is now the writer's */
-    char engine[32];       /* recorded at creation */
-    struct level level;    /* the cluster's durability level */
-    bool level_given;      /* else the recorded level is kept (local for a new cluster) */
-    uint32_t pending_max;  /* appends that wait for their level */
-    uint32_t groups_max;   /* sealed batches that are not durable yet before batching waits */
+    bool create; /* make a new cluster where the folder is empty */
+    bool adopt_folder; /* an operator says: this copied folder is now the writer's */
+    char engine[32]; /* recorded at creation */
+    struct level level; /* the cluster's durability level */
+    bool level_given; /* else the recorded level is kept (local for a new cluster) */
+    uint32_t pending_max; /* appends that wait for their level */
+    uint32_t groups_max; /* sealed batches that are not durable yet before batching waits */
     struct span drain_max; /* at STOP: how long to wait for pending appends */
 };
 

@@ -34,7 +34,7 @@ struct welcome {
     char region[REGION_TEXT_MAX];
     char member[MEMBER_TEXT_MAX];
     epoch_t epoch;
-    lsn_t first_lsn;   /* the first that can be read here */
+    lsn_t first_lsn; /* the first that can be read here */
     lsn_t visible_lsn; /* the last that can be read now */
 };
 
@@ -64,7 +64,7 @@ struct refused {
 struct read_message {
     uint64_t request;
     lsn_t from_lsn; /* 0 or 1: the first there is */
-    bool follow;    /* wait for more at the end instead of READ_END */
+    bool follow; /* wait for more at the end instead of READ_END */
     uint64_t window_bytes; /* how far the member may run ahead of CONSUMED */
 };
 
@@ -95,7 +95,7 @@ struct feed_status {
     lsn_t acked_lsn;
     uint64_t lag_bytes;
     uint64_t lag_us; /* age of the oldest batch that is not acked */
-    bool votes;      /* its acks count towards the level */
+    bool votes; /* its acks count towards the level */
 };
 
 struct member_status {
@@ -115,7 +115,7 @@ struct member_status {
     uint32_t segment_count, segments_max; /* appends are refused shortly before the two meet */
     lsn_t first_lsn, appended_lsn, durable_lsn, committed_lsn, visible_lsn;
     batch_t sealed_batch, durable_batch;
-    lsn_t upstream_lsn;        /* a replica: the newest LSN that its upstream has told of */
+    lsn_t upstream_lsn; /* a replica: the newest LSN that its upstream has told of */
     uint64_t appended_records; /* since the process started */
     uint64_t appended_bytes;
     uint64_t shipped_bytes;

@@ -17,7 +17,7 @@ enum message_type {
     MESSAGE_PROOF = 4,
     MESSAGE_RESUME = 5,
     MESSAGE_SEGMENT = 6, /* tail: a segment header */
-    MESSAGE_BATCH = 7,   /* tail: a sealed batch */
+    MESSAGE_BATCH = 7, /* tail: a sealed batch */
     MESSAGE_ACK = 8,
     MESSAGE_COMMIT = 9,
     MESSAGE_BYE = 10,
@@ -39,8 +39,8 @@ enum message_type {
 enum {
     PROTOCOL_VERSION = 1,
     FRAME_PREFIX_BYTES = 12,
-    FRAME_HEAD_BYTES_MAX = 512 * 1024,          /* a KEYS with all envelopes of a long life */
-    FRAME_TAIL_BYTES_MAX = (16 << 20) + 65536,  /* the largest batch, or its records */
+    FRAME_HEAD_BYTES_MAX = 512 * 1024, /* a KEYS with all envelopes of a long life */
+    FRAME_TAIL_BYTES_MAX = (16 << 20) + 65536, /* the largest batch, or its records */
 };
 
 struct frame {

@@ -15,11 +15,11 @@
 
 enum {
     GREET_EPOCHS_MAX = 1024, /* the newest entries; older divergence means `lost` */
-    GREET_DEKS_MAX = 64,     /* as many as a keyring holds */
+    GREET_DEKS_MAX = 64, /* as many as a keyring holds */
     GREET_SUITE_UNSAID = 255, /* from an empty replica that takes whatever the cluster is */
     GREET_DESCRIPTOR_MAX = 16384, /* the largest descriptor (cluster/descriptor.h) */
-    ENVELOPE_BLOB_MAX = 6144,     /* KEY_BLOB_BYTES_MAX of node/keys.h, which proto does not see */
-    SUITE_NUMBER_MAX = 1,         /* the last of enum suite (seal/aead.h), likewise */
+    ENVELOPE_BLOB_MAX = 6144, /* KEY_BLOB_BYTES_MAX of node/keys.h, which proto does not see */
+    SUITE_NUMBER_MAX = 1, /* the last of enum suite (seal/aead.h), likewise */
     BYE_TEXT_MAX = 256,
 };
 
@@ -34,19 +34,19 @@ struct greet {
     uint32_t version;
     struct id lineage;
     uint32_t suite;
-    struct digest descriptor;  /* zeros: the sender has none yet */
+    struct digest descriptor; /* zeros: the sender has none yet */
     char region[REGION_TEXT_MAX];
     char cluster[CLUSTER_TEXT_MAX]; /* "": join the upstream's (same region only) */
     char key_arn[KEY_ARN_TEXT_MAX]; /* "" for unencrypted clusters, or: the upstream's */
     uint32_t dek_count;
     struct id deks[GREET_DEKS_MAX]; /* in order of first use */
-    epoch_t highest_epoch;          /* the highest ever seen */
-    struct position position;       /* the last batch that is durable here */
-    struct tag tag;                 /* of that batch, or the first tag of its segment */
+    epoch_t highest_epoch; /* the highest ever seen */
+    struct position position; /* the last batch that is durable here */
+    struct tag tag; /* of that batch, or the first tag of its segment */
     lsn_t commit_lsn;
     uint32_t epoch_count;
     struct epoch_entry epochs[GREET_EPOCHS_MAX]; /* ascending */
-    struct bytes descriptor_bytes;  /* from the upstream only */
+    struct bytes descriptor_bytes; /* from the upstream only */
 };
 
 /* A DEK wrapped for one region and cluster. */
@@ -56,7 +56,7 @@ struct envelope {
     char region[REGION_TEXT_MAX];
     char key_arn[KEY_ARN_TEXT_MAX];
     struct digest check; /* the DEK's check value */
-    struct bytes blob;   /* what the key service returned */
+    struct bytes blob; /* what the key service returned */
 };
 
 struct keys_message {
@@ -80,11 +80,11 @@ struct resume {
 };
 
 struct segment_message { /* tail: the raw header */
-    epoch_t epoch;       /* the highest that the sender has seen: its reign, not the segment's */
+    epoch_t epoch; /* the highest that the sender has seen: its reign, not the segment's */
 };
 
 struct batch_message { /* tail: the sealed batch */
-    epoch_t epoch;     /* as above */
+    epoch_t epoch; /* as above */
 };
 
 struct ack {
@@ -94,9 +94,9 @@ struct ack {
 
 struct commit {
     epoch_t epoch;
-    lsn_t lsn;         /* committed at the cluster's level */
-    batch_t batch;     /* the newest that the upstream has, for showing lag */
-    lsn_t end_lsn;     /* its last LSN */
+    lsn_t lsn; /* committed at the cluster's level */
+    batch_t batch; /* the newest that the upstream has, for showing lag */
+    lsn_t end_lsn; /* its last LSN */
 };
 
 struct bye {

@@ -14,7 +14,7 @@
 #include "seal/secret.h"
 
 enum suite {
-    SUITE_NONE = 0,        /* not encrypted at rest */
+    SUITE_NONE = 0, /* not encrypted at rest */
     SUITE_AES_256_GCM = 1,
 };
 

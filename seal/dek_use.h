@@ -10,9 +10,9 @@
 #include "seal/secret.h"
 
 enum dek_use {
-    DEK_USE_HELLO,    /* "sealift/hello/v1": key of the proof in a link's greeting */
+    DEK_USE_HELLO, /* "sealift/hello/v1": key of the proof in a link's greeting */
     DEK_USE_MANIFEST, /* "sealift/manifest/v1": MAC key of snapshot manifests */
-    DEK_USE_CHECK,    /* "sealift/dek-check/v1": the check value */
+    DEK_USE_CHECK, /* "sealift/dek-check/v1": the check value */
 };
 
 void dek_use_derive(const struct secret *dek, enum dek_use use, const struct id *lineage,

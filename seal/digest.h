@@ -22,7 +22,7 @@ struct digest_stream {
 void digest_stream_start(struct digest_stream *stream);
 void digest_stream_add(struct digest_stream *stream, struct bytes bytes);
 struct digest digest_stream_end(struct digest_stream *stream); /* frees */
-void digest_stream_drop(struct digest_stream *stream);         /* frees, started or not */
+void digest_stream_drop(struct digest_stream *stream); /* frees, started or not */
 
 struct digest digest_hmac(struct bytes key, struct bytes message);
 

@@ -296,16 +296,6 @@ void sim_start(struct sim *sim, struct sim_member *member)
     sim_store_inventory_drop(&event.start);
 }
 
-void sim_stop(struct sim *sim, struct sim_member *member)
-{
-    struct event event = {.kind = EVENT_STOP};
-
-    if (member->state == SIM_UP) {
-        sim_say(sim, member->name, "STOP");
-        sim_step(sim, member, &event);
-    }
-}
-
 void sim_crash(struct sim *sim, struct sim_member *member, enum sim_crash crash)
 {
     if (member->state != SIM_UP) {

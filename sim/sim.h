@@ -153,7 +153,6 @@ bool sim_next(struct sim *sim);
 void sim_run_until(struct sim *sim, uint64_t at_ns);
 
 void sim_start(struct sim *sim, struct sim_member *member);
-void sim_stop(struct sim *sim, struct sim_member *member); /* SIGTERM */
 void sim_crash(struct sim *sim, struct sim_member *member, enum sim_crash crash);
 
 /* One event for a member that is up; fills in the clocks. */

@@ -380,8 +380,8 @@ bool sim_store_rot(struct sim_store *store)
     if (file->shown != SIM_IN_WAL || file->written == 0) {
         return false;
     }
-    const uint64_t at = prng_below(
-        &store->dice, is_newest(store, file) ? marked_bytes(file) : file->written);
+    const uint64_t at =
+        prng_below(&store->dice, is_newest(store, file) ? marked_bytes(file) : file->written);
     const uint8_t bit = (uint8_t)(1u << prng_below(&store->dice, 8));
 
     file->cache[at] ^= bit;

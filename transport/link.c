@@ -356,11 +356,6 @@ void link_set_context(struct link *link, void *context)
     link->context = context;
 }
 
-void *link_context(const struct link *link)
-{
-    return link->context;
-}
-
 struct link_counters link_counters(const struct link *link)
 {
     return link->counters;

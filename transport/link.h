@@ -115,7 +115,6 @@ enum link_ending {
 void link_close(struct link *link, enum link_ending ending);
 
 void link_set_context(struct link *link, void *context);
-void *link_context(const struct link *link);
 struct link_counters link_counters(const struct link *link);
 
 #endif

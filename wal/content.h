@@ -32,7 +32,7 @@ void run_encode(struct writer *writer, const struct run *run);
 
 /* Data, taken apart without copying. */
 struct batch_data {
-    struct bytes runs;    /* record_count records in all */
+    struct bytes runs; /* record_count records in all */
     struct bytes lengths; /* 4 bytes a record */
     struct bytes bodies;
     uint32_t record_count;

@@ -47,7 +47,13 @@ void producers_clear(struct producers *producers)
 
 static struct producer *slot_of(const struct producers *producers, uint32_t link)
 {
-    return link == 0 ? NULL : &producers->slots[link - 1];
+    CHECK(link != 0);
+    return &producers->slots[link - 1];
+}
+
+static struct producer *slot_or_none(const struct producers *producers, uint32_t link)
+{
+    return link == 0 ? NULL : slot_of(producers, link);
 }
 
 static uint32_t *bucket_of(const struct producers *producers, uint64_t id)
@@ -67,13 +73,13 @@ static uint32_t find_link(const struct producers *producers, uint64_t id)
 
 const struct producer *producers_find(const struct producers *producers, uint64_t id)
 {
-    return slot_of(producers, find_link(producers, id));
+    return slot_or_none(producers, find_link(producers, id));
 }
 
 static void leave_list(struct producers *producers, const struct producer *slot)
 {
-    struct producer *older = slot_of(producers, slot->older);
-    struct producer *newer = slot_of(producers, slot->newer);
+    struct producer *older = slot_or_none(producers, slot->older);
+    struct producer *newer = slot_or_none(producers, slot->newer);
 
     *(older == NULL ? &producers->oldest : &older->newer) = slot->newer;
     *(newer == NULL ? &producers->newest : &newer->older) = slot->older;
@@ -82,7 +88,7 @@ static void leave_list(struct producers *producers, const struct producer *slot)
 static void become_newest(struct producers *producers, uint32_t link)
 {
     struct producer *slot = slot_of(producers, link);
-    struct producer *newest = slot_of(producers, producers->newest);
+    struct producer *newest = slot_or_none(producers, producers->newest);
 
     slot->older = producers->newest;
     slot->newer = 0;

@@ -25,7 +25,7 @@ struct producer {
     uint64_t id;
     uint64_t last_sequence;
     lsn_t last_lsn;
-    uint32_t older, newer;   /* neighbours by last use, as slots + 1; 0 = none */
+    uint32_t older, newer; /* neighbours by last use, as slots + 1; 0 = none */
     uint32_t next_in_bucket; /* as slot + 1 */
 };
 
@@ -34,8 +34,8 @@ struct producers {
     uint32_t *buckets; /* slot + 1 of the first in each */
     uint32_t capacity;
     uint32_t bucket_count; /* a power of two, at least two */
-    unsigned shift;        /* leaves so many bits of a product as number a bucket */
-    uint64_t multiplier;   /* odd, drawn at init: nobody else can tell which ids share a bucket */
+    unsigned shift; /* leaves so many bits of a product as number a bucket */
+    uint64_t multiplier; /* odd, drawn at init: nobody else can tell which ids share a bucket */
     uint32_t count;
     uint32_t oldest, newest; /* slot + 1 */
 };

@@ -15,11 +15,11 @@
 enum {
     SEGMENT_HEADER_BYTES = 4096,
     SEGMENT_VERSION = 1,
-    SEGMENT_DIGESTS_MAX = 64,   /* closed segments whose digest one header can list */
+    SEGMENT_DIGESTS_MAX = 64, /* closed segments whose digest one header can list */
     SEGMENT_BATCHES_MAX = 1 << 20, /* per segment key: far below GCM's 2^32 */
-    SEGMENT_BYTES_MAX = 1 << 30,   /* per segment key */
+    SEGMENT_BYTES_MAX = 1 << 30, /* per segment key */
     SEGMENT_BYTES_DEFAULT = 64 << 20,
-    SEGMENT_BYTES_MIN = 64 << 10,  /* tests: header, a few batches, final */
+    SEGMENT_BYTES_MIN = 64 << 10, /* tests: header, a few batches, final */
 };
 
 struct segment_digest {

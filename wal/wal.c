@@ -20,12 +20,11 @@ static size_t lengths_room(const struct wal_settings *settings)
 size_t wal_bytes(const struct wal_settings *settings)
 {
     return index_bytes(settings->segments_max)
-        + window_bytes(settings->window_bytes, settings->window_batches)
-        + producers_bytes(settings->producers_max)
-        + arena_need((size_t)WAL_RUNS_MAX * RUN_BYTES, 1)
-        + 2 * arena_need(lengths_room(settings), 1)
-        + arena_need(checkpoint_room(settings), 1)
-        + arena_need(sizeof(struct wal_header_slot) * WAL_HEADERS, ARENA_ALIGN_MAX);
+           + window_bytes(settings->window_bytes, settings->window_batches)
+           + producers_bytes(settings->producers_max)
+           + arena_need((size_t)WAL_RUNS_MAX * RUN_BYTES, 1)
+           + 2 * arena_need(lengths_room(settings), 1) + arena_need(checkpoint_room(settings), 1)
+           + arena_need(sizeof(struct wal_header_slot) * WAL_HEADERS, ARENA_ALIGN_MAX);
 }
 
 static struct writer writer_take(struct arena *arena, size_t room)
@@ -36,10 +35,8 @@ static struct writer writer_take(struct arena *arena, size_t room)
 void wal_init(struct wal *wal, struct arena *arena, const struct wal_settings *settings,
               const struct entropy *entropy, struct writes *writes)
 {
-    *wal = (struct wal){.settings = *settings,
-                        .entropy = *entropy,
-                        .writes = writes,
-                        .segment = SEGMENT_NONE};
+    *wal = (struct wal){
+        .settings = *settings, .entropy = *entropy, .writes = writes, .segment = SEGMENT_NONE};
     index_init(&wal->index, arena, settings->segments_max);
     window_init(&wal->window, arena, settings->window_bytes, settings->window_batches);
     producers_init(&wal->producers, arena, settings->producers_max, entropy);

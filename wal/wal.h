@@ -20,8 +20,8 @@
 
 enum {
     WAL_SEGMENTS_SPARE = 2, /* rows of the index that are left for the next start */
-    WAL_HEADERS = 16,      /* raw headers at hand: pending CREATEs, and feeds near the end */
-    WAL_RUNS_MAX = 16384,  /* producers' runs in one batch: one an APPEND message */
+    WAL_HEADERS = 16, /* raw headers at hand: pending CREATEs, and feeds near the end */
+    WAL_RUNS_MAX = 16384, /* producers' runs in one batch: one an APPEND message */
 };
 
 struct wal_settings {
@@ -100,7 +100,7 @@ struct wal_place {
     const struct segment_header *header;
     struct bytes raw_header;
     const struct segment_key *key;
-    uint64_t offset;      /* after the last valid batch */
+    uint64_t offset; /* after the last valid batch */
     uint64_t batch_count; /* valid ones in this segment */
     bool closed;
     struct tag tag;
@@ -148,8 +148,7 @@ NODISCARD enum status wal_make_room(struct wal *wal, size_t bytes, uint64_t crea
                                     struct effects *fx);
 
 /* After wal_make_room. Returns the LSN of the first; `lengths` (u32 each) and `bodies` agree. */
-lsn_t wal_append(struct wal *wal, const struct run *run, struct bytes lengths,
-                 struct bytes bodies);
+lsn_t wal_append(struct wal *wal, const struct run *run, struct bytes lengths, struct bytes bodies);
 
 static inline bool wal_has_open(const struct wal *wal)
 {

@@ -14,7 +14,7 @@ bool wal_place_has_room_for_segment(const struct wal *wal)
     const struct wal_header_slot *slot = &wal->headers[next_segment(wal) % WAL_HEADERS];
 
     return (!slot->used || slot->durable) && !index_is_full(&wal->index)
-        && writes_room(wal->writes) > 0;
+           && writes_room(wal->writes) > 0;
 }
 
 uint8_t *wal_place_header(struct wal *wal, segment_t segment)

@@ -17,9 +17,9 @@ struct window_batch {
     segment_t segment;
     uint64_t offset; /* in the segment file */
     lsn_t end_lsn;
-    uint8_t *data;   /* aligned to 4096 */
+    uint8_t *data; /* aligned to 4096 */
     uint32_t bytes;
-    uint64_t begin;  /* place in the ring of bytes, never wrapping */
+    uint64_t begin; /* place in the ring of bytes, never wrapping */
     struct tag tag;
 };
 

@@ -10,13 +10,13 @@
 #include "node/effects.h"
 
 enum write_kind {
-    WRITE_BATCH,      /* value: the batch */
-    WRITE_SEGMENT,    /* value: the segment whose header it is */
-    WRITE_SYNC,       /* value: the segment */
-    WRITE_ASIDE,      /* value: the segment that goes, in part or whole, to quarantine */
+    WRITE_BATCH, /* value: the batch */
+    WRITE_SEGMENT, /* value: the segment whose header it is */
+    WRITE_SYNC, /* value: the segment */
+    WRITE_ASIDE, /* value: the segment that goes, in part or whole, to quarantine */
     WRITE_DESCRIPTOR, /* value: 0 */
-    WRITE_KEYRING,    /* value: 0 */
-    WRITE_CONTROL,    /* value: the generation */
+    WRITE_KEYRING, /* value: 0 */
+    WRITE_CONTROL, /* value: the generation */
 };
 
 struct write_asked {

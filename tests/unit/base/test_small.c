@@ -9,9 +9,9 @@
 TEST(a_level_says_itself_and_nothing_else)
 {
     static const char *const good[] = {"local", "quorum:1", "quorum:16", "region:2"};
-    static const char *const bad[] = {"",          "Local",     "quorum",     "quorum:",
-                                      "quorum:0",  "quorum:17", "quorum:1 ",  "region:-1",
-                                      "region:01", "local:1",   "quorum:1e1", "region:99999999999"};
+    static const char *const bad[] = {
+        "",          "Local",     "quorum",    "quorum:", "quorum:0",   "quorum:17",
+        "quorum:1 ", "region:-1", "region:01", "local:1", "quorum:1e1", "region:99999999999"};
     struct level level;
     char text[16];
 

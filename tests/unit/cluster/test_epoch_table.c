@@ -245,13 +245,6 @@ TEST(a_table_takes_only_what_is_newer_and_not_before_the_last_start)
     EXPECT_STATUS(epoch_table_add(&table, &before), E_MALFORMED);
     EXPECT_STATUS(epoch_table_add(&table, &six), OK);
     EXPECT(epoch_table_end(&table, 5) == 9); /* ended before its first batch */
-
-    epoch_table_cut(&table, (struct position){5, 8});
-    EXPECT(table.count == 1);
-    EXPECT_STATUS(epoch_table_add(&table, &before), E_MALFORMED);
-    epoch_table_cut(&table, (struct position){4, 8});
-    EXPECT(table.count == 0);
-    EXPECT_STATUS(epoch_table_add(&table, &before), OK);
 }
 
 TEST(a_full_table_forgets_its_oldest_and_says_lost_for_what_it_forgot)

@@ -49,7 +49,7 @@ TEST(a_nonce_is_its_place)
     const struct nonce base = {{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11}};
     const struct nonce data = nonce_of_place(&base, 0x0102030405060708, false);
     const struct nonce last = nonce_of_place(&base, 0x0102030405060708, true);
-    static const uint8_t wanted[] = {0,     1,     2,     3,     4 ^ 1,  5 ^ 2,
+    static const uint8_t wanted[] = {0,     1,     2,     3,     4 ^ 1,    5 ^ 2,
                                      6 ^ 3, 7 ^ 4, 8 ^ 5, 9 ^ 6, 0x0a ^ 7, 0x0b ^ 8};
 
     EXPECT(memcmp(data.bytes, wanted, sizeof wanted) == 0);
