@@ -62,3 +62,36 @@ TEST(a_replica_feeds_a_replica)
     story_run_to(world, 5000);
     story_end(world, "a_replica_feeds_a_replica");
 }
+
+/* A replica that holds a record and says so does not make up for the primary's own disk. */
+TEST(a_commit_waits_for_the_disk_of_the_primary)
+{
+    struct world *world = story_begin(true, (struct level){LEVEL_QUORUM, 1});
+    struct sim_member *primary = world_add_primary(world, US_EAST);
+    struct sim_member *eu = world_add_replica(world, "eu-1", EU_WEST, primary);
+
+    sim_start(world->sim, primary);
+    sim_start(world->sim, eu);
+    story_run_to(world, 3000);
+    sim_say(world->sim, NULL, "the primary's disk takes 500 ms");
+    primary->store.latency_ns = SPAN_MS(500).ns;
+    add_clients(world, 3, 1);
+    story_run_to(world, 7000);
+    story_end(world, "a_commit_waits_for_the_disk_of_the_primary");
+}
+
+/* The control file that names the epoch takes longer than a heartbeat's gap (seed 130). */
+TEST(a_replica_with_a_slow_disk_joins_without_spinning)
+{
+    struct world *world = story_begin(true, (struct level){LEVEL_QUORUM, 1});
+    struct sim_member *primary = world_add_primary(world, US_EAST);
+    struct sim_member *eu = world_add_replica(world, "eu-1", EU_WEST, primary);
+
+    eu->store.latency_ns = SPAN_MS(1500).ns;
+    sim_start(world->sim, primary);
+    sim_start(world->sim, eu);
+    story_run_to(world, 12000);
+    add_clients(world, 2, 1);
+    story_run_to(world, 20000);
+    story_end(world, "a_replica_with_a_slow_disk_joins_without_spinning");
+}
