@@ -37,6 +37,7 @@
     X(E_CERTIFICATE, PEER, "the peer's certificate is missing, not of our CA, or not for this") \
     X(E_EXPIRED, PEER, "the peer's certificate is expired or not yet valid") \
     X(E_DEPLOYMENT, PEER, "the peer's certificate is of another deployment") \
+    X(E_ORDER, PEER, "no batch of this type belongs at this place of its segment") \
     /* our own disk */ \
     X(E_IO, DISK, "a write, read or sync failed; what was under way is in doubt") \
     X(E_DISK_FULL, DISK, "no space is left on the device") \

@@ -120,16 +120,6 @@ static enum status check_content(const struct audit_row *row, const struct scan_
     return OK;
 }
 
-/* An epoch-start begins the first segment of an epoch, and no other. */
-static enum status check_beginning(const struct audit *audit, const struct scan_batch *found)
-{
-    const struct audit_row *row = &audit->rows[audit->row_count];
-    const bool new_epoch = audit->row_count == 0 || row[-1].epoch != row->epoch;
-    const bool starts = found->header.type == BATCH_EPOCH_START;
-
-    return row->batch_count > 0 || new_epoch == starts ? OK : E_MALFORMED;
-}
-
 static enum status take_batch(struct audit *audit, const struct scan_batch *found,
                               const uint8_t *sealed, struct digest_stream *stream)
 {
@@ -140,7 +130,6 @@ static enum status take_batch(struct audit *audit, const struct scan_batch *foun
         audit->surplus_count++;
         return OK;
     }
-    TRY(check_beginning(audit, found));
     if (audit->scan.keyed) {
         TRY(check_content(row, found));
     }
@@ -257,12 +246,14 @@ static enum status read_batches(struct audit *audit)
 {
     struct digest_stream stream;
     struct audit_row *row = row_of(audit);
+    const bool begins_epoch = audit->row_count == 0 || row[-1].epoch != row->epoch;
     const struct scan_start start = {.header = &audit->header,
                                      .raw_header = bytes_of(audit->raw, SEGMENT_HEADER_BYTES),
                                      .key = audit_has_key(audit) ? &audit->key : NULL,
                                      .plain = audit->plain,
                                      .last_batch =
                                          is_last(audit) ? SCAN_OPEN_END : row[1].prev_last_batch,
+                                     .beginning = begins_epoch ? BEGINNING_EPOCH : BEGINNING_LATER,
                                      .look_ahead = is_last(audit)};
 
     scan_begin(&audit->scan, &start);

@@ -321,14 +321,16 @@ static enum status begin_scan(struct member *member, struct bytes raw)
 
     TRY(opening_open_header(member, &opening->header, raw, &opening->key));
     memcpy(opening->raw, raw.data, sizeof opening->raw);
-    scan_begin(&opening->scan,
-               &(struct scan_start){.header = &opening->header,
-                                    .raw_header = bytes_of(opening->raw, sizeof opening->raw),
-                                    .key = &opening->key,
-                                    .plain = member->is_writer ? member->clients.plain : NULL,
-                                    .batch_bytes_max = BATCH_BYTES_MAX,
-                                    .last_batch = end,
-                                    .look_ahead = is_last(opening)});
+    scan_begin(
+        &opening->scan,
+        &(struct scan_start){.header = &opening->header,
+                             .raw_header = bytes_of(opening->raw, sizeof opening->raw),
+                             .key = &opening->key,
+                             .plain = member->is_writer ? member->clients.plain : NULL,
+                             .batch_bytes_max = BATCH_BYTES_MAX,
+                             .last_batch = end,
+                             .beginning = index_find(&member->wal.index, opening->at)->beginning,
+                             .look_ahead = is_last(opening)});
     opening->begun = true;
     return OK;
 }

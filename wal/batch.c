@@ -239,23 +239,27 @@ enum status batch_check_place(const struct batch_header *header, batch_t batch, 
     return tag_equal(&header->prev_tag, prev_tag) ? OK : E_CHAIN;
 }
 
-enum status batch_check_order(const struct batch_header *header, uint64_t before)
+enum status batch_check_order(const struct batch_header *header, uint64_t before,
+                              enum batch_beginning beginning)
 {
+    /* Where the checkpoint stands: one place where the beginning is known, else one of two. */
+    const uint64_t checkpoint_first = beginning == BEGINNING_EPOCH ? 1 : 0;
+    const uint64_t checkpoint_last = beginning == BEGINNING_LATER ? 0 : 1;
     bool belongs = false;
 
     switch (header->type) {
     case BATCH_EPOCH_START:
-        belongs = before == 0;
+        belongs = before == 0 && beginning != BEGINNING_LATER;
         break;
     case BATCH_CHECKPOINT:
-        belongs = before <= 1;
+        belongs = before >= checkpoint_first && before <= checkpoint_last;
         break;
     case BATCH_DATA:
     case BATCH_FINAL:
-        belongs = before >= 1;
+        belongs = before > checkpoint_first;
         break;
     }
-    return belongs ? OK : E_MALFORMED;
+    return belongs ? OK : E_ORDER;
 }
 
 /* What the seal covers, and what it is checked against. */

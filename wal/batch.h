@@ -88,9 +88,18 @@ NODISCARD enum status batch_parse(const struct batch_sealer *sealer, struct batc
 NODISCARD enum status batch_check_place(const struct batch_header *header, batch_t batch,
                                         lsn_t end_lsn, const struct tag *prev_tag);
 
-/* E_MALFORMED where a batch of this type cannot follow so many others in its segment: epoch-start
- * comes first, then the checkpoint (first where there is no epoch-start), then data and final. */
-NODISCARD enum status batch_check_order(const struct batch_header *header, uint64_t before);
+/* How a segment must begin. A reader of one file alone does not know. */
+enum batch_beginning {
+    BEGINNING_UNKNOWN,
+    BEGINNING_EPOCH, /* the first segment of an epoch: epoch-start, then the checkpoint */
+    BEGINNING_LATER, /* any other: the checkpoint */
+};
+
+/* E_ORDER where a batch of this type cannot follow so many others in its segment: behind the
+ * beginning there are only data, and one final. The one rule for writers' disks, readers and
+ * replicas. */
+NODISCARD enum status batch_check_order(const struct batch_header *header, uint64_t before,
+                                        enum batch_beginning beginning);
 
 /* `from` is a batch that parsed. E_FORGED where the seal or the padding is wrong. `plain` has room
  * for batch_bytes - 88 bytes, of which plain_bytes are meaningful. */

@@ -32,7 +32,10 @@ void index_add(struct index *index, const struct segment_header *header)
                               .first_batch = header->first_batch,
                               .first_lsn = header->first_lsn,
                               .epoch = header->epoch,
-                              .dek = header->dek};
+                              .dek = header->dek,
+                              .beginning = last != NULL && last->epoch == header->epoch
+                                               ? BEGINNING_LATER
+                                               : BEGINNING_EPOCH};
     memcpy(row->crc_seed, header->commitment.bytes, sizeof row->crc_seed);
 }
 

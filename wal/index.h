@@ -6,7 +6,7 @@
 #define SEALIFT_WAL_INDEX_H
 
 #include "base/arena.h"
-#include "wal/segment.h"
+#include "wal/batch.h"
 
 struct index_row {
     segment_t segment;
@@ -15,6 +15,7 @@ struct index_row {
     epoch_t epoch;
     struct id dek;
     uint8_t crc_seed[4]; /* commitment[0..3]: batch CRCs start from it */
+    enum batch_beginning beginning; /* it is the first of its epoch, or a later one */
 };
 
 struct index {

@@ -35,6 +35,7 @@ void scan_begin(struct scan *scan, const struct scan_start *start)
         .plain = start->plain,
         .batch_bytes_max = start->batch_bytes_max == 0 ? BATCH_BYTES_MAX : start->batch_bytes_max,
         .last_batch = start->last_batch,
+        .beginning = start->beginning,
         .keyed = start->key != NULL,
         .look_ahead = start->look_ahead,
         .place = {.batch = start->header->first_batch - 1,
@@ -113,7 +114,7 @@ static enum status check_batch(struct scan *scan, struct bytes window, struct sc
     }
     TRY(batch_parse(&scan->sealer, &found->header, window, &found->tag));
     TRY(batch_check_place(&found->header, at->batch + 1, at->end_lsn, &at->tag));
-    TRY(batch_check_order(&found->header, at->batch_count));
+    TRY(batch_check_order(&found->header, at->batch_count, scan->beginning));
     return check_seal(scan, found, window);
 }
 

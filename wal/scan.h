@@ -40,6 +40,7 @@ struct scan_start {
     uint32_t batch_bytes_max; /* 0 means BATCH_BYTES_MAX */
     batch_t last_batch; /* valid bytes end with it: the next header's prev_last_batch, or
                                  SCAN_OPEN_END. Valid batches beyond it are surplus */
+    enum batch_beginning beginning;
     bool look_ahead;
 };
 #define SCAN_OPEN_END UINT64_MAX
@@ -81,6 +82,7 @@ struct scan {
     uint8_t *plain;
     uint32_t batch_bytes_max;
     batch_t last_batch;
+    enum batch_beginning beginning;
     bool keyed, look_ahead, looking, done;
 };
 

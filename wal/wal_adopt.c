@@ -74,7 +74,7 @@ enum status wal_adopt_batch(struct wal *wal, struct bytes sealed, struct effects
         return E_MALFORMED;
     }
     TRY(batch_check_place(&header, wal->sealed + 1, wal->sealed_lsn, &wal->tag));
-    TRY(batch_check_order(&header, wal->batch_count));
+    TRY(batch_check_order(&header, wal->batch_count, index_last(&wal->index)->beginning));
 
     uint8_t *memory = wal_place_reserve(wal, header.batch_bytes);
 

@@ -97,7 +97,7 @@ static void try_batch(struct bytes bytes)
     CHECK(found.batch_bytes == batch_bytes_for(found.plain_bytes));
     (void)batch_end_lsn(&found);
     (void)!batch_check_place(&found, 1, 0, &tag);
-    (void)!batch_check_order(&found, 0);
+    (void)!batch_check_order(&found, 0, BEGINNING_UNKNOWN);
     const enum status opened = batch_open(&sealer, &found, bytes, plain);
 
     CHECK(batch_verify(&sealer, &found, bytes) == opened);

@@ -300,10 +300,9 @@ def next_batch(header, data, place, starts_epoch):
     need(follows, "E_GAP")
     need(batch["prev_tag"] == place["tag"], "E_CHAIN")
     before, kind = place["count"], batch["kind"]
-    order = {1: before >= 1, 2: before == 0, 3: before <= 1, 4: before >= 1}
-    need(order[kind], "E_MALFORMED")
+    checkpoint = 1 if starts_epoch else 0
+    need(kind in ((2,) if before < checkpoint else (3,) if before == checkpoint else (1, 4)), "E_ORDER")
     plain = open_batch(header, batch) if header["key"] else None
-    need(before > 0 or starts_epoch == (kind == 2), "E_MALFORMED")
     return batch, read_content(header, batch, plain, place) if header["key"] else []
 
 

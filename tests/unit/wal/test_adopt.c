@@ -294,3 +294,81 @@ TEST(a_reign_closes_its_segment_before_the_next)
     EXPECT_STATUS(adopt_remade(pair, newer_epoch), OK);
     pair_free(pair);
 }
+
+/* The next batch of the replica's segment, of whatever type, sealed with the right key. */
+static enum status offer(struct pair pair, enum batch_type type)
+{
+    static uint8_t sealed[BATCH_BLOCK_BYTES];
+    static const uint8_t content[RUN_BYTES + 5];
+    struct wal *wal = &pair.replica->wal;
+    struct batch_header header = {.type = type,
+                                  .batch = wal->sealed + 1,
+                                  .first_lsn = wal->sealed_lsn + 1,
+                                  .record_count = type == BATCH_DATA ? 1 : 0,
+                                  .prev_tag = wal->tag};
+    const struct bytes part = bytes_of(content, sizeof content);
+
+    (void)batch_seal(&wal->sealer, &header, &part, 1, sealed);
+    return wal_adopt_batch(wal, bytes_of(sealed, header.batch_bytes), &pair.replica->fx);
+}
+
+static void refuse_all_but(struct pair pair, enum batch_type good)
+{
+    static const enum batch_type types[] = {BATCH_DATA, BATCH_EPOCH_START, BATCH_CHECKPOINT,
+                                            BATCH_FINAL};
+    const batch_t before = pair.replica->wal.sealed;
+
+    for (unsigned i = 0; i < COUNT_OF(types); i++) {
+        if (types[i] != good) {
+            EXPECT_STATUS(offer(pair, types[i]), E_ORDER);
+        }
+    }
+    EXPECT(pair.replica->wal.sealed == before && pair.replica->fx.count == 0);
+}
+
+TEST(an_epoch_begins_with_its_epoch_start_then_the_checkpoint)
+{
+    const struct pair pair = pair_new();
+
+    adopt_until(pair, SEGMENT_NONE, 1);
+    refuse_all_but(pair, BATCH_EPOCH_START);
+    EXPECT_STATUS(offer(pair, BATCH_EPOCH_START), OK);
+    rig_answer(pair.replica);
+    refuse_all_but(pair, BATCH_CHECKPOINT);
+    EXPECT_STATUS(offer(pair, BATCH_CHECKPOINT), OK);
+    rig_answer(pair.replica);
+    EXPECT_STATUS(offer(pair, BATCH_EPOCH_START), E_ORDER); /* a second one in this epoch */
+    EXPECT_STATUS(offer(pair, BATCH_CHECKPOINT), E_ORDER);
+    EXPECT_STATUS(offer(pair, BATCH_DATA), OK);
+    rig_answer(pair.replica);
+    EXPECT_STATUS(offer(pair, BATCH_CHECKPOINT), E_ORDER);
+    EXPECT_STATUS(offer(pair, BATCH_FINAL), OK);
+    pair_free(pair);
+}
+
+TEST(a_later_segment_of_an_epoch_begins_with_its_checkpoint)
+{
+    const struct pair pair = pair_new();
+
+    adopt_until(pair, 1, 0);
+    EXPECT_STATUS(adopt_remade(pair, nothing), OK);
+    rig_answer(pair.replica);
+    refuse_all_but(pair, BATCH_CHECKPOINT);
+    EXPECT_STATUS(offer(pair, BATCH_CHECKPOINT), OK);
+    rig_answer(pair.replica);
+    EXPECT_STATUS(offer(pair, BATCH_EPOCH_START), E_ORDER);
+    EXPECT_STATUS(offer(pair, BATCH_FINAL), OK);
+    pair_free(pair);
+}
+
+TEST(the_first_segment_of_a_later_epoch_needs_its_epoch_start_too)
+{
+    const struct pair pair = pair_new();
+
+    adopt_until(pair, 1, 0);
+    EXPECT_STATUS(adopt_remade(pair, newer_epoch), OK);
+    rig_answer(pair.replica);
+    refuse_all_but(pair, BATCH_EPOCH_START);
+    EXPECT_STATUS(offer(pair, BATCH_EPOCH_START), OK);
+    pair_free(pair);
+}

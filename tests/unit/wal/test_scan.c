@@ -401,10 +401,8 @@ TEST(what_a_writer_with_a_bug_would_seal_is_refused)
         EXPECT(outcome.bad == (wrong == 0 ? OK : E_MALFORMED));
     }
     memset(memory, 0, sizeof memory);
-    EXPECT(behind_the_last(&reading, file, BATCH_CHECKPOINT, bytes_of(memory, 8)).bad
-           == E_MALFORMED);
-    EXPECT(behind_the_last(&reading, file, BATCH_EPOCH_START, bytes_of(memory, 8)).bad
-           == E_MALFORMED);
+    EXPECT(behind_the_last(&reading, file, BATCH_CHECKPOINT, bytes_of(memory, 8)).bad == E_ORDER);
+    EXPECT(behind_the_last(&reading, file, BATCH_EPOCH_START, bytes_of(memory, 8)).bad == E_ORDER);
     scan_drop(&reading.scan);
     rig_free(rig);
 }
