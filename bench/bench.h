@@ -17,9 +17,9 @@ struct bench_options {
     unsigned rounds; /* medians are of so many */
     uint64_t record_bytes; /* 0: each subcommand's own sizes */
     const char *folder; /* where clusters are made and removed */
-    bool
-        client_tls; /* the client's link too; else a UNIX socket, as a writer on the same machine */
+    bool client_tls; /* the client's link too; else a UNIX socket: a writer on the same machine */
     bool unencrypted; /* clusters not encrypted at rest */
+    const char *aes; /* what --aes the members and this process use: auto or openssl */
 };
 
 /* The sizes to measure: the asked one alone, or the standard ones. Returns how many. */

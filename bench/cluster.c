@@ -150,6 +150,7 @@ static bool start_keyd(struct cluster *cluster)
 static void say_keys(const struct cluster *cluster, struct words *words)
 {
     say(words, "--ca", cluster->ca);
+    say(words, "--aes", cluster->aes);
     if (cluster->encrypted) {
         snprintf(words->more[0], sizeof words->more[0], "%s=https://127.0.0.1:%u", region,
                  cluster->keyd.port);
@@ -278,7 +279,7 @@ struct sealift *cluster_connect(const struct cluster *cluster)
 
 bool cluster_open(struct cluster *cluster, const struct bench_options *options)
 {
-    *cluster = (struct cluster){.encrypted = !options->unencrypted};
+    *cluster = (struct cluster){.encrypted = !options->unencrypted, .aes = options->aes};
     snprintf(cluster->folder, sizeof cluster->folder, "%.400s/sealift-bench.XXXXXX",
              options->folder);
     if (!local_programs(cluster->programs, sizeof cluster->programs)) {

@@ -16,6 +16,7 @@ struct cluster_process {
 
 struct cluster {
     bool encrypted;
+    const char *aes;
     char folder[512];
     char programs[512];
     char ca[CHILD_PATH_MAX], certificate[CHILD_PATH_MAX], key[CHILD_PATH_MAX]; /* the client's */

@@ -1,6 +1,7 @@
 /* `sealift-bench`: parse, run what was asked, print the summary. */
 #include "base/check.h"
 #include "bench/bench.h"
+#include "seal/aes_provider.h"
 
 #include <argp.h>
 #include <signal.h>
@@ -16,7 +17,8 @@ enum {
     OPTION_JSON,
     OPTION_FOLDER,
     OPTION_CLEAR,
-    OPTION_CLIENT_TLS
+    OPTION_CLIENT_TLS,
+    OPTION_AES
 };
 
 struct subcommand {
@@ -41,6 +43,10 @@ static const struct argp_option choices[] = {
     {"folder", OPTION_FOLDER, "DIR", 0, "where clusters live meanwhile (default: /var/tmp)", 0},
     {"client-tls", OPTION_CLIENT_TLS, NULL, 0,
      "the client reaches the primary over TLS, not over a UNIX socket", 0},
+    {"aes", OPTION_AES, "WHICH", 0,
+     "whose AES-256-GCM members and client use: auto (default) or openssl; the raw TLS stream and "
+     "the plain cipher of `seal` always use OpenSSL's",
+     0},
     {"no-storage-encrypted", OPTION_CLEAR, NULL, 0, "clusters that are not encrypted at rest", 0},
     {0}};
 
@@ -77,6 +83,12 @@ static error_t parse(int option, char *argument, struct argp_state *state)
         return 0;
     case OPTION_CLIENT_TLS:
         asked->options.client_tls = true;
+        return 0;
+    case OPTION_AES:
+        if (strcmp(argument, "auto") != 0 && strcmp(argument, "openssl") != 0) {
+            argp_error(state, "--aes %s: must be auto or openssl", argument);
+        }
+        asked->options.aes = argument;
         return 0;
     case OPTION_CLEAR:
         asked->options.unencrypted = true;
@@ -120,7 +132,8 @@ int main(int argc, char **argv)
         NULL,
         NULL,
         NULL};
-    struct asked asked = {.options = {.seconds = 2, .rounds = 3, .folder = "/var/tmp"}};
+    struct asked asked = {
+        .options = {.seconds = 2, .rounds = 3, .folder = "/var/tmp", .aes = "auto"}};
     struct report report;
     bool known = false, complete = true;
 
@@ -130,6 +143,7 @@ int main(int argc, char **argv)
     if (asked.what == NULL) {
         asked.what = "all";
     }
+    CHECK(aes_provider_choose(strcmp(asked.options.aes, "auto") == 0 ? AES_AUTO : AES_OPENSSL));
     report_begin(&report, asked.json);
     for (unsigned i = 0; i < COUNT_OF(subcommands); i++) {
         if (strcmp(asked.what, "all") == 0 || strcmp(asked.what, subcommands[i].name) == 0) {

@@ -5,6 +5,7 @@
 #include "bench/report.h"
 
 #include "base/check.h"
+#include "seal/aes_provider.h"
 
 #include <math.h>
 #include <openssl/crypto.h>
@@ -90,10 +91,10 @@ void report_line(struct report *report, json_t *line)
 void report_end(struct report *report, bool complete)
 {
     if (report->json) {
-        json_t *summary =
-            json_pack("{s:s, s:b, s:s, s:i, s:o}", "bench", "summary", "complete", (int)complete,
-                      "openssl", OpenSSL_version(OPENSSL_VERSION), "processors",
-                      (int)sysconf(_SC_NPROCESSORS_ONLN), "results", report->lines);
+        json_t *summary = json_pack(
+            "{s:s, s:b, s:s, s:s, s:i, s:o}", "bench", "summary", "complete", (int)complete,
+            "openssl", OpenSSL_version(OPENSSL_VERSION), "aes", aes_provider_name(), "processors",
+            (int)sysconf(_SC_NPROCESSORS_ONLN), "results", report->lines);
 
         CHECK(summary != NULL);
         print_json(summary);

@@ -3,6 +3,7 @@
 
 #include "base/check.h"
 #include "host/key_json.h"
+#include "seal/aes_provider.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -42,6 +43,7 @@ static void last_words(const char *text)
 int main(int argc, char **argv)
 {
     check_listen(last_words);
+    (void)aes_provider_choose(AES_AUTO);
     key_json_init(); /* before the first JSON value: it chooses how all of them are freed */
     signal(SIGPIPE, SIG_IGN); /* a reader that went away is an error of write, not a death */
     if (argc < 2) {

@@ -45,12 +45,26 @@ static enum status learn_self(struct running *running)
     return OK;
 }
 
+/* Before the first cipher and the first thread. */
+static enum status choose_aes(struct running *running)
+{
+    if (!aes_provider_choose(running->daemon->options->aes)) {
+        snprintf(running->why, sizeof running->why,
+                 "--aes ipsec-mb: this build or OpenSSL's configuration has no libipsec-mb; "
+                 "use --aes auto (E_USAGE)");
+        return E_USAGE;
+    }
+    trace_event(&running->settings.trace, "aes.chosen by=\"%s\"", aes_provider_name());
+    return OK;
+}
+
 static enum status prepare(struct running *running)
 {
     const struct daemon *daemon = running->daemon;
     struct member_settings *member = daemon->member;
 
     TRY(lockdown_process(running->settings.trace, &running->settings.memory_locked, running->why));
+    TRY(choose_aes(running));
     TRY(learn_self(running));
     member->entropy = host_entropy();
     member->trace = running->settings.trace;

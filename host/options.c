@@ -31,6 +31,7 @@ enum option_key {
     KEY_FEED_WINDOW,
     KEY_SEGMENTS,
     KEY_ACCEPT_SUSPECT,
+    KEY_AES,
 };
 
 const struct argp_option options_table[] = {
@@ -57,6 +58,8 @@ const struct argp_option options_table[] = {
     {"segments-max", KEY_SEGMENTS, "NUMBER", 0, "Segments that the WAL may have (65536)", 0},
     {"accept-suspect", KEY_ACCEPT_SUSPECT, NULL, 0,
      "The disk failed, was looked at, and may be relied upon again", 0},
+    {"aes", KEY_AES, "WHICH", 0,
+     "Whose AES-256-GCM: openssl, ipsec-mb (needs AVX-512 and VAES to pay), or auto (default)", 0},
     {"feed-window-bytes", KEY_FEED_WINDOW, "SIZE", 0,
      "Unacknowledged bytes on the way to one replica", 0},
     {NULL, 0, NULL, 0, NULL, 0},
@@ -119,6 +122,20 @@ static void set_text(const char **into, const char *text, size_t room, const cha
     *into = text;
 }
 
+static enum aes_choice parse_aes(const char *text, const struct argp_state *state)
+{
+    static const char *const names[] = {
+        [AES_AUTO] = "auto", [AES_OPENSSL] = "openssl", [AES_IPSEC_MB] = "ipsec-mb"};
+
+    for (unsigned i = 0; i < COUNT_OF(names); i++) {
+        if (strcmp(text, names[i]) == 0) {
+            return (enum aes_choice)i;
+        }
+    }
+    argp_error(state, "--aes %s: must be auto, openssl or ipsec-mb", text);
+    return AES_AUTO;
+}
+
 static error_t parse_option(int key, char *text, struct argp_state *state)
 {
     struct options *options = state->input;
@@ -179,6 +196,9 @@ static error_t parse_option(int key, char *text, struct argp_state *state)
         return 0;
     case KEY_ACCEPT_SUSPECT:
         options->accept_suspect = true;
+        return 0;
+    case KEY_AES:
+        options->aes = parse_aes(text, state);
         return 0;
     case ARGP_KEY_END:
         options_check(options, state);

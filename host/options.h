@@ -9,6 +9,7 @@
 #include "host/conf.h"
 #include "host/host.h"
 #include "member/settings.h"
+#include "seal/aes_provider.h"
 
 enum { OPTIONS_EXIT_USAGE = 2 };
 
@@ -27,6 +28,7 @@ struct options {
     uint64_t window_bytes, segment_bytes, feed_window_bytes; /* 0: the default */
     uint64_t segments_max; /* likewise */
     bool accept_suspect;
+    enum aes_choice aes;
 };
 
 extern const struct argp options_argp;

@@ -4,6 +4,7 @@
  * what the RFC allows, which are a bug for us and not a status) are counted and said. */
 #include "base/check.h"
 #include "seal/aead.h"
+#include "seal/aes_provider.h"
 #include "seal/digest.h"
 #include "tests/support/rsp.h"
 #include "tests/support/test.h"
@@ -168,6 +169,14 @@ static bool run_hmac(const json_t *group, const json_t *test)
 TEST(wycheproof_aes_gcm)
 {
     run_file("aes_gcm_test.json", run_gcm, 66);
+}
+
+TEST(wycheproof_aes_gcm_through_libipsec_mb)
+{
+    if (aes_provider_choose(AES_IPSEC_MB)) {
+        run_file("aes_gcm_test.json", run_gcm, 66);
+        aes_provider_leave();
+    }
 }
 
 TEST(wycheproof_hkdf)
