@@ -69,6 +69,7 @@ void member_init(struct member *member, struct arena *arena, const struct member
     wal_init(&member->wal, arena, &wal, &settings->entropy, &member->writes);
     reads_init(&member->reads, arena, settings->reads_max, settings->read_bytes, BATCH_BYTES_MAX);
     saves_init(&member->saves, arena);
+    marks_init(&member->marks);
     opening_init(member, arena);
     feeds_init(&member->feeds, arena, settings->feeds_max);
     clients_init(&member->clients, arena, settings->clients_max, BATCH_BYTES_MAX);

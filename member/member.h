@@ -12,6 +12,7 @@
 #include "member/clients.h"
 #include "member/deks.h"
 #include "member/feed.h"
+#include "member/marks.h"
 #include "member/opening.h"
 #include "member/reads.h"
 #include "member/saves.h"
@@ -37,6 +38,7 @@ struct member {
     struct writes writes;
     struct reads reads;
     struct saves saves;
+    struct marks marks;
     struct unwrap unwrap;
     struct opening *opening;
     struct feeds feeds;

@@ -42,6 +42,8 @@ void member_settings_default(struct member_settings *settings)
     settings->silence_max = SPAN_S(15);
     settings->heartbeat_gap = SPAN_S(3);
     settings->announce_gap = SPAN_MS(10);
+    settings->mark_rest = SPAN_MS(200);
+    settings->mark_gap = SPAN_S(1); /* 128 KiB: less wear than the batches that moved it */
     settings->retry_gap = SPAN_MS(250);
 }
 
@@ -143,7 +145,8 @@ static enum status check_patience(const struct member_settings *settings, char *
         {"greet_max", settings->greet_max},         {"keys_max", settings->keys_max},
         {"keys_wait_max", settings->keys_wait_max}, {"silence_max", settings->silence_max},
         {"heartbeat_gap", settings->heartbeat_gap}, {"announce_gap", settings->announce_gap},
-        {"retry_gap", settings->retry_gap},
+        {"retry_gap", settings->retry_gap},         {"mark_rest", settings->mark_rest},
+        {"mark_gap", settings->mark_gap},
     };
 
     for (size_t i = 0; i < COUNT_OF(spans); i++) {

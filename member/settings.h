@@ -41,6 +41,8 @@ struct member_settings {
     struct span silence_max; /* hang up after hearing nothing for this long */
     struct span heartbeat_gap; /* say something at least this often */
     struct span announce_gap; /* a commit is announced within this */
+    struct span mark_rest; /* the WAL is at rest, and its position marked, after so long */
+    struct span mark_gap; /* at most one such mark in this */
     struct span retry_gap; /* before asking or dialing again; doubles up to 16 times this */
 
     struct entropy entropy;

@@ -57,12 +57,8 @@ static void say_goodbye(struct primary *primary, struct effects *fx)
 /* A last word on what this disk holds: the next start knows it without looking for it. */
 static void save(struct primary *primary, struct effects *fx)
 {
-    struct member *member = &primary->member;
-
     primary->drain.saving = true;
-    member->control.durable = (struct position){member->wal.epoch, member->wal.durable};
-    member->control.commit_lsn = member->commit_lsn;
-    saves_control(member, fx);
+    marks_save(&primary->member, fx);
 }
 
 void drain_pump(struct primary *primary, struct instant now, struct effects *fx)

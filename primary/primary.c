@@ -79,9 +79,7 @@ static void on_written(struct primary *primary, const struct event *event, struc
     const struct write_asked asked = member_on_written(member, event, fx);
 
     if (!member->halted && asked.kind == WRITE_SEGMENT) {
-        member->control.durable = (struct position){member->wal.epoch, member->wal.durable};
-        member->control.commit_lsn = member->commit_lsn;
-        saves_control(member, fx);
+        marks_save(member, fx);
     }
 }
 
@@ -142,6 +140,7 @@ static void pump_serving(struct primary *primary, struct instant now, struct eff
     if (primary->intake.may_release) {
         effects_wake_at(fx, now); /* more answers than one step can hold */
     }
+    marks_pump(&primary->member, now, fx);
     if (primary->phase == PHASE_DRAINING) {
         drain_pump(primary, now, fx);
     }

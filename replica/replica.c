@@ -60,11 +60,23 @@ static bool is_opened(const struct member *member)
     return state == OPENING_DONE || state == OPENING_EMPTY;
 }
 
+/* While a cut is under way the mark is the cut's to lower. */
+static bool may_mark(const struct replica *replica)
+{
+    return replica->opened && replica->receiver.joined && replica->receiver.cut.phase == CUT_NONE;
+}
+
+/* What was under way when the stop came is durable by then, and the last mark says so. */
 static void stop_pump(struct replica *replica, struct effects *fx)
 {
     struct member *member = &replica->member;
 
-    if (writes_are_done(&member->writes) && saves_are_durable(&member->saves)) {
+    if (!writes_are_done(&member->writes) || !saves_are_durable(&member->saves)) {
+        return;
+    }
+    if (may_mark(replica) && marks_are_behind(member)) {
+        marks_save(member, fx);
+    } else {
         member_halt(member, fx, OK, "Stopped: batch %llu is durable.",
                     (unsigned long long)member->wal.durable);
     }
@@ -81,6 +93,9 @@ static void replica_pump(struct replica *replica, struct instant now, struct eff
         receiver_pump(replica, now, fx);
         move_positions(member);
     }
+    if (may_mark(replica)) {
+        marks_pump(member, now, fx);
+    }
     if (member->stopping && !member->halted) {
         stop_pump(replica, fx);
     }
@@ -95,10 +110,8 @@ static void on_stop(struct replica *replica, struct instant now, struct effects 
     receiver_stop(replica, now, fx);
     feeds_hang_up_all(member, E_NOT_READY, fx);
     clients_hang_up_all(member, E_NOT_READY, fx);
-    if (replica->opened && replica->receiver.joined && replica->receiver.cut.phase == CUT_NONE) {
-        member->control.durable = member_position(member);
-        member->control.commit_lsn = receiver_held_commit(member);
-        saves_control(member, fx);
+    if (may_mark(replica)) {
+        marks_save(member, fx);
     }
 }
 
@@ -152,9 +165,7 @@ static void on_written(struct replica *replica, const struct event *event, struc
         return;
     }
     if (asked.kind == WRITE_SEGMENT && replica->receiver.cut.phase == CUT_NONE) {
-        member->control.durable = member_position(member);
-        member->control.commit_lsn = receiver_held_commit(member);
-        saves_control(member, fx);
+        marks_save(member, fx);
     }
     receiver_on_written(replica, event->now, fx);
 }

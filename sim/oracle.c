@@ -52,6 +52,8 @@ static void on_start(void *context, struct sim_member *member)
 
     oracle->status_committed[member->number] = 0;
     oracle_note_disk(oracle, member);
+    oracle->must_refuse[member->number] = oracle_marks_are_broken(oracle, member);
+    oracle->refusals_demanded += oracle->must_refuse[member->number];
 }
 
 static void on_effect(void *context, struct sim_member *member, const struct effect *effect)

@@ -95,6 +95,8 @@ struct oracle {
     batch_t durable[SIM_MEMBERS_MAX]; /* what is surely on the disk, in its own history */
     epoch_t highest_epoch[SIM_MEMBERS_MAX];
     lsn_t status_committed[SIM_MEMBERS_MAX]; /* within one life */
+    bool must_refuse[SIM_MEMBERS_MAX]; /* in this life: a batch that it marked is not there */
+    uint64_t refusals_demanded, marks_checked;
     uint64_t commits_checked, acks_checked, reads_checked, batches_checked;
     struct proto_scratch scratch;
     uint8_t *scratch_memory;
@@ -143,6 +145,11 @@ const struct oracle_batch *oracle_of_lsn(const struct oracle *oracle, lsn_t lsn)
 /* ---- oracle_disk.c ---- */
 /* Whether the member's disk lacks that batch, though nobody has damaged the disk since. */
 bool oracle_lacks(const struct oracle *oracle, const struct sim_member *member, batch_t batch);
+const struct sim_file *oracle_file_on_disk(const struct sim_member *member, segment_t segment);
+const struct oracle_segment *oracle_segment_on_disk(const struct oracle *oracle,
+                                                    const struct sim_file *file);
+bool oracle_batch_on_disk(const struct oracle *oracle, const struct sim_file *file, epoch_t epoch,
+                          batch_t number);
 struct oracle_disk oracle_read_disk(const struct oracle *oracle, const struct sim_member *member);
 /* What the disk has, it holds, whether or not its member was ever told. */
 void oracle_note_disk(struct oracle *oracle, const struct sim_member *member);
@@ -151,7 +158,20 @@ bool oracle_same_wal(const struct oracle *oracle, const struct sim_member *a,
 void oracle_search_disk(struct oracle *oracle, const struct sim_member *member);
 bool oracle_finds_secret(const struct oracle *oracle, struct bytes haystack);
 
+/* ---- oracle_marks.c ---- */
+/* Whether the disk lacks a batch, in its newest segment, that its own control file marks as
+ * durable: then its member must refuse to start, and above all must not cut there. */
+bool oracle_marks_are_broken(const struct oracle *oracle, const struct sim_member *member);
+void oracle_check_refusal(struct oracle *oracle, const struct sim_member *member,
+                          const struct store_write *write);
+
+/* Of a control file that is written: its mark is durable, its commit is one. */
+void oracle_check_mark(struct oracle *oracle, const struct sim_member *member,
+                       const struct store_write *write);
+
 /* ---- oracle_talk.c ---- */
+void oracle_check_committed(struct oracle *oracle, const struct sim_member *member, lsn_t lsn,
+                            const char *what);
 void oracle_on_send(struct oracle *oracle, struct sim_member *member,
                     const struct effect_send *send);
 bool oracle_level_is_met(const struct oracle *oracle, lsn_t lsn, struct level level);

@@ -7,7 +7,7 @@
 
 enum { SECRET_PART = 16 };
 
-static const struct oracle_segment *segment_on_disk(const struct oracle *oracle,
+const struct oracle_segment *oracle_segment_on_disk(const struct oracle *oracle,
                                                     const struct sim_file *file)
 {
     for (unsigned i = oracle->segment_count; i-- > 0;) {
@@ -21,7 +21,7 @@ static const struct oracle_segment *segment_on_disk(const struct oracle *oracle,
     return NULL;
 }
 
-static bool batch_on_disk(const struct oracle *oracle, const struct sim_file *file, epoch_t epoch,
+bool oracle_batch_on_disk(const struct oracle *oracle, const struct sim_file *file, epoch_t epoch,
                           batch_t number)
 {
     const struct oracle_batch *batch = oracle_find(oracle, epoch, number);
@@ -31,7 +31,7 @@ static bool batch_on_disk(const struct oracle *oracle, const struct sim_file *fi
            && memcmp(file->disk + batch->offset, batch->data, batch->bytes) == 0;
 }
 
-static const struct sim_file *file_on_disk(const struct sim_member *member, segment_t segment)
+const struct sim_file *oracle_file_on_disk(const struct sim_member *member, segment_t segment)
 {
     const struct sim_store *store = &member->store;
 
@@ -49,8 +49,9 @@ static struct oracle_disk walk(const struct oracle *oracle, const struct sim_mem
     struct oracle_disk found = {0};
 
     for (segment_t number = 0;; number++) {
-        const struct sim_file *file = file_on_disk(member, number);
-        const struct oracle_segment *segment = file == NULL ? NULL : segment_on_disk(oracle, file);
+        const struct sim_file *file = oracle_file_on_disk(member, number);
+        const struct oracle_segment *segment =
+            file == NULL ? NULL : oracle_segment_on_disk(oracle, file);
 
         if (segment == NULL) {
             found.broken |= file != NULL;
@@ -62,7 +63,7 @@ static struct oracle_disk walk(const struct oracle *oracle, const struct sim_mem
         }
         found.segments++;
         found.reached.batch = segment->prev_last_batch;
-        while (batch_on_disk(oracle, file, segment->epoch, found.reached.batch + 1)) {
+        while (oracle_batch_on_disk(oracle, file, segment->epoch, found.reached.batch + 1)) {
             found.reached = (struct position){segment->epoch, found.reached.batch + 1};
             oracle
                 ->batches[oracle_find(oracle, found.reached.epoch, found.reached.batch)
@@ -84,9 +85,9 @@ static void note_each(struct oracle *oracle, const struct sim_member *member)
     for (unsigned i = 0; i < oracle->batch_count; i++) {
         struct oracle_batch *batch = &oracle->batches[i];
         const struct sim_file *file =
-            file_on_disk(member, oracle->segments[batch->segment]->segment);
+            oracle_file_on_disk(member, oracle->segments[batch->segment]->segment);
 
-        if (file != NULL && batch_on_disk(oracle, file, batch->epoch, batch->batch)) {
+        if (file != NULL && oracle_batch_on_disk(oracle, file, batch->epoch, batch->batch)) {
             batch->holders |= 1u << member->number;
         }
     }
@@ -108,7 +109,7 @@ bool oracle_lacks(const struct oracle *oracle, const struct sim_member *member, 
 static bool same_segment(const struct oracle *oracle, const struct sim_file *a,
                          const struct sim_file *b, batch_t end)
 {
-    const struct oracle_segment *segment = segment_on_disk(oracle, a);
+    const struct oracle_segment *segment = oracle_segment_on_disk(oracle, a);
     uint64_t bytes = ORACLE_HEADER_BYTES;
 
     for (batch_t batch = segment == NULL ? end : segment->first_batch; batch < end; batch++) {
@@ -130,11 +131,13 @@ bool oracle_same_wal(const struct oracle *oracle, const struct sim_member *a,
         return false;
     }
     for (segment_t number = 0; number < of_a.segments; number++) {
-        const struct sim_file *next = file_on_disk(a, number + 1);
-        const struct oracle_segment *after = next == NULL ? NULL : segment_on_disk(oracle, next);
+        const struct sim_file *next = oracle_file_on_disk(a, number + 1);
+        const struct oracle_segment *after =
+            next == NULL ? NULL : oracle_segment_on_disk(oracle, next);
         const batch_t end = after == NULL ? of_a.reached.batch + 1 : after->prev_last_batch + 1;
 
-        if (!same_segment(oracle, file_on_disk(a, number), file_on_disk(b, number), end)) {
+        if (!same_segment(oracle, oracle_file_on_disk(a, number), oracle_file_on_disk(b, number),
+                          end)) {
             return false;
         }
     }

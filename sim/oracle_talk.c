@@ -75,7 +75,7 @@ bool oracle_level_is_met(const struct oracle *oracle, lsn_t lsn, struct level le
                       level);
 }
 
-static void check_committed(struct oracle *oracle, const struct sim_member *member, lsn_t lsn,
+void oracle_check_committed(struct oracle *oracle, const struct sim_member *member, lsn_t lsn,
                             const char *what)
 {
     oracle->commits_checked++;
@@ -213,7 +213,7 @@ static void check_records(struct oracle *oracle, const struct sim_member *member
     struct records records;
 
     if (records_decode(&records, send->head, &oracle->scratch) == OK) {
-        check_committed(oracle, member, records.first_lsn + records.count - 1, "RECORDS");
+        oracle_check_committed(oracle, member, records.first_lsn + records.count - 1, "RECORDS");
     }
 }
 
@@ -223,7 +223,7 @@ static void check_commit(struct oracle *oracle, const struct sim_member *member,
     struct commit commit;
 
     if (commit_decode(&commit, send->head, &oracle->scratch) == OK) {
-        check_committed(oracle, member, commit.lsn, "COMMIT");
+        oracle_check_committed(oracle, member, commit.lsn, "COMMIT");
     }
 }
 

@@ -478,6 +478,8 @@ void oracle_on_write(struct oracle *oracle, struct sim_member *member,
         sim_fail(oracle->sim, 23, "%s writes a record or a key in clear (%s)", member->name,
                  store_op_name(write->op));
     }
+    oracle_check_refusal(oracle, member, write);
+    oracle_check_mark(oracle, member, write);
     if (write->op != STORE_CREATE && write->op != STORE_APPEND) {
         return;
     }

@@ -91,7 +91,8 @@ void sim_store_inventory_drop(struct store_inventory *inventory);
 /* As the running system shows it: NULL where it is not in the WAL. */
 struct sim_file *sim_store_file(const struct sim_store *store, segment_t segment);
 
-/* Flips one bit of a committed byte at random; false where there is none. */
+/* Flips one bit of a committed byte at random, often in the last group that a mark covers; false
+ * where there is none. */
 bool sim_store_rot(struct sim_store *store);
 
 #endif

@@ -333,13 +333,26 @@ static uint64_t number_at(const uint8_t *bytes, unsigned size)
     return value;
 }
 
-/* How far into the newest segment some batch of it says "durable" (docs/FORMAT.md: size at 0,
- * number at 8, durable batch at 32). What lies beyond cannot be told from a torn write, by anybody
- * without a peer: a flipped bit there is a legal loss, so it is not made. */
-static uint64_t marked_bytes(const struct sim_file *file)
+/* What the control file on the disk marks as durable in this segment (docs/FORMAT.md: the mark's
+ * epoch at 64, its batch at 72; a header's epoch at 80); 0: nothing. */
+static uint64_t marked_batch(const struct sim_store *store, const struct sim_file *file)
+{
+    const struct sim_small *control = &store->smalls[STORE_CONTROL];
+
+    return control->disk_size >= 80
+                   && number_at(control->disk + 64, 8) == number_at(file->disk + 80, 8)
+               ? number_at(control->disk + 72, 8)
+               : 0;
+}
+
+/* How far into the newest segment the control file, or some batch of it, says "durable"
+ * (docs/FORMAT.md: size at 0, number at 8, durable batch at 32). What lies beyond cannot be told
+ * from a torn write, by anybody without a peer: a flipped bit there is a legal loss, so it is not
+ * made. */
+static uint64_t marked_bytes(const struct sim_store *store, const struct sim_file *file)
 {
     enum { BLOCK = 4096 };
-    uint64_t end = BLOCK, durable = 0;
+    uint64_t end = BLOCK, durable = marked_batch(store, file);
 
     for (unsigned pass = 0; pass < 2; pass++) {
         uint64_t at = BLOCK;
@@ -375,13 +388,18 @@ bool sim_store_rot(struct sim_store *store)
     if (store->file_count == 0) {
         return false;
     }
+    const bool at_the_end = prng_chance(&store->dice, 1, 2);
     struct sim_file *file = store->files[prng_below(&store->dice, store->file_count)];
 
+    for (unsigned i = 0; i < store->file_count && at_the_end; i++) {
+        file = is_newest(store, store->files[i]) ? store->files[i] : file;
+    }
     if (file->shown != SIM_IN_WAL || file->written == 0) {
         return false;
     }
-    const uint64_t at =
-        prng_below(&store->dice, is_newest(store, file) ? marked_bytes(file) : file->written);
+    const uint64_t end = is_newest(store, file) ? marked_bytes(store, file) : file->written;
+    const uint64_t begin = at_the_end && end > 8192 ? end - 8192 : 0; /* the last group */
+    const uint64_t at = prng_between(&store->dice, begin, end - 1);
     const uint8_t bit = (uint8_t)(1u << prng_below(&store->dice, 8));
 
     file->cache[at] ^= bit;

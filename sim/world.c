@@ -125,6 +125,8 @@ static void set_limits(struct world *world, struct sim_member *member,
     settings->silence_max = SPAN_S(5);
     settings->heartbeat_gap = SPAN_S(1);
     settings->retry_gap = SPAN_MS(100);
+    settings->mark_rest = SPAN_MS(40);
+    settings->mark_gap = SPAN_MS(250);
     member->store.spare_bytes = settings->segment_bytes;
 }
 

@@ -1,0 +1,72 @@
+/* A member's control file marks what was durable on its disk. If its newest segment lacks one of
+ * those batches, or holds it otherwise than it was sealed, that is damage, whatever else is there:
+ * whoever starts on such a disk writes no batch, begins no segment and moves nothing aside. */
+#include "sim/oracle.h"
+
+#include "cluster/control.h"
+
+static const struct sim_file *newest_file(const struct sim_member *member)
+{
+    const struct sim_file *newest = NULL;
+    const struct sim_file *file = oracle_file_on_disk(member, 0);
+
+    for (segment_t segment = 1; file != NULL; segment++) {
+        newest = file;
+        file = oracle_file_on_disk(member, segment);
+    }
+    return newest;
+}
+
+bool oracle_marks_are_broken(const struct oracle *oracle, const struct sim_member *member)
+{
+    const struct sim_small *small = &member->store.smalls[STORE_CONTROL];
+    const struct sim_file *file = newest_file(member);
+    const struct oracle_segment *segment =
+        file == NULL ? NULL : oracle_segment_on_disk(oracle, file);
+    static _Thread_local struct control control;
+
+    if (segment == NULL || member->store.damage == 0
+        || control_decode(&control, bytes_of(small->cache, small->cache_size), NULL) != OK
+        || control.durable.epoch != segment->epoch) {
+        return false;
+    }
+    const batch_t mark = epoch_table_clamp(&control.epochs, control.durable);
+
+    for (batch_t batch = segment->first_batch; batch <= mark; batch++) {
+        if (!oracle_batch_on_disk(oracle, file, segment->epoch, batch)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void oracle_check_refusal(struct oracle *oracle, const struct sim_member *member,
+                          const struct store_write *write)
+{
+    const bool changes = write->op == STORE_CREATE || write->op == STORE_APPEND
+                         || write->op == STORE_QUARANTINE_PART
+                         || write->op == STORE_QUARANTINE_SEGMENT;
+
+    if (changes && oracle->must_refuse[member->number]) {
+        sim_fail(oracle->sim, 12, "%s goes on (%s) though its disk lacks a batch that it marked",
+                 member->name, store_op_name(write->op));
+    }
+}
+
+void oracle_check_mark(struct oracle *oracle, const struct sim_member *member,
+                       const struct store_write *write)
+{
+    static _Thread_local struct control control;
+
+    if (write->op != STORE_REPLACE || write->file != STORE_CONTROL
+        || control_decode(&control, write->data, NULL) != OK) {
+        return;
+    }
+    oracle->marks_checked++;
+    if (oracle_lacks(oracle, member, control.durable.batch)) {
+        sim_fail(oracle->sim, 2, "%s marks batch %llu as durable; its disk has %llu", member->name,
+                 (unsigned long long)control.durable.batch,
+                 (unsigned long long)oracle->durable[member->number]);
+    }
+    oracle_check_committed(oracle, member, control.commit_lsn, "control file");
+}
