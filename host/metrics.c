@@ -91,6 +91,10 @@ static void add_member(struct text *text, const struct member_status *status)
         {"shipped_bytes_total", "counter", "Sealed bytes sent to replicas.", status->shipped_bytes},
         {"received_bytes_total", "counter", "Sealed bytes received.", status->received_bytes},
         {"persisted_bytes_total", "counter", "Bytes made durable.", status->persisted_bytes},
+        {"digested_segments_total", "counter", "Segments read back whole and digested or compared.",
+         status->digested_segments},
+        {"damaged_segments_total", "counter", "Of those, not as they were sealed or digested.",
+         status->damaged_segments},
         {"clients", "gauge", "Links of clients.", status->client_count},
         {"feeds", "gauge", "Links of downstream replicas.", status->feed_count},
     };

@@ -70,6 +70,7 @@ void member_init(struct member *member, struct arena *arena, const struct member
     reads_init(&member->reads, arena, settings->reads_max, settings->read_bytes, BATCH_BYTES_MAX);
     saves_init(&member->saves, arena);
     marks_init(&member->marks);
+    digester_init(&member->digester);
     opening_init(member, arena);
     feeds_init(&member->feeds, arena, settings->feeds_max);
     clients_init(&member->clients, arena, settings->clients_max, BATCH_BYTES_MAX);
@@ -80,6 +81,7 @@ void member_drop(struct member *member)
 {
     clients_drop(&member->clients);
     opening_drop(member);
+    digester_drop(&member->digester);
     wal_drop(&member->wal);
     deks_wipe(&member->deks);
 }
@@ -267,6 +269,9 @@ struct read_slot *member_on_read(struct member *member, const struct event *even
     case READ_READER:
         clients_on_read(member, slot, fx);
         break;
+    case READ_DIGESTER:
+        digester_on_read(member, slot);
+        break;
     case READ_NODE:
         return slot;
     }
@@ -302,6 +307,7 @@ void member_pump(struct member *member, struct instant now, struct effects *fx)
     if (member->ready) {
         feeds_pump(member, now, fx);
         clients_pump(member, now, fx);
+        digester_pump(member, now, fx);
         effects_wake_at(fx, feeds_deadline(member));
     }
     effects_wake_at(fx, unwrap_deadline(member));
@@ -384,6 +390,8 @@ void member_fill_status(const struct member *member, struct instant now,
     status->persisted_bytes = member->persisted_bytes;
     status->up_us = instant_since(member->started_at, now).ns / 1000;
     status->lag_us = member->lag_us;
+    status->digested_segments = member->digester.digested + member->digester.compared;
+    status->damaged_segments = member->digester.alarms;
     status->client_count = member->clients.count;
     fill_feeds(member, now, status);
 }

@@ -11,6 +11,7 @@
 #include "cluster/keyring.h"
 #include "member/clients.h"
 #include "member/deks.h"
+#include "member/digester.h"
 #include "member/feed.h"
 #include "member/marks.h"
 #include "member/opening.h"
@@ -39,6 +40,7 @@ struct member {
     struct reads reads;
     struct saves saves;
     struct marks marks;
+    struct digester digester;
     struct unwrap unwrap;
     struct opening *opening;
     struct feeds feeds;

@@ -18,6 +18,7 @@
 
 #include "member/reads.h"
 #include "node/effects.h"
+#include "wal/segment.h"
 #include "wal/writes.h"
 
 struct member;
@@ -48,6 +49,11 @@ void opening_on_written(struct member *member, const struct write_asked *asked, 
 /* After every event while it is not done. */
 void opening_pump(struct member *member, struct instant now, struct effects *fx);
 enum opening_state opening_state(const struct member *member);
+
+/* Decoded, opened with its DEK, and of this WAL. */
+NODISCARD enum status opening_open_header(const struct member *member,
+                                          struct segment_header *header, struct bytes raw,
+                                          struct segment_key *key);
 
 /* Once DONE: the first segment of the newest reign that was found, what it follows, and its epoch;
  * SEGMENT_NONE and 0 where no segment was. */

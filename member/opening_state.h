@@ -54,11 +54,6 @@ struct opening {
 __attribute__((format(printf, 4, 5))) void opening_refuse(struct member *member, struct effects *fx,
                                                           enum status why, const char *format, ...);
 
-/* Decoded, opened with its DEK, and of this WAL. */
-NODISCARD enum status opening_open_header(const struct member *member,
-                                          struct segment_header *header, struct bytes raw,
-                                          struct segment_key *key);
-
 void opening_headers_pump(struct member *member, struct effects *fx);
 
 void opening_scan_begin(struct member *member, struct effects *fx);

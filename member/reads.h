@@ -9,7 +9,13 @@
 #include "base/arena.h"
 #include "node/effects.h"
 
-enum read_owner { READ_OPENING, READ_FEED, READ_READER, READ_NODE /* the node's own */ };
+enum read_owner {
+    READ_OPENING,
+    READ_FEED,
+    READ_READER,
+    READ_DIGESTER,
+    READ_NODE /* the node's own */
+};
 
 struct read_slot {
     bool used;

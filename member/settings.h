@@ -43,6 +43,8 @@ struct member_settings {
     struct span announce_gap; /* a commit is announced within this */
     struct span mark_rest; /* the WAL is at rest, and its position marked, after so long */
     struct span mark_gap; /* at most one such mark in this */
+    struct span digest_gap; /* between two reads of the digester; DIGESTER_BUSY times as long
+                             * while the disk has something to write */
     struct span retry_gap; /* before asking or dialing again; doubles up to 16 times this */
 
     struct entropy entropy;

@@ -121,6 +121,9 @@ struct member_status {
     uint64_t shipped_bytes;
     uint64_t received_bytes;
     uint64_t persisted_bytes;
+    uint64_t digested_segments; /* read back whole, and digested or compared */
+    uint64_t
+        damaged_segments; /* of those, found not to be as they were sealed or digested: alarm */
     uint64_t up_us; /* since the process started */
     uint64_t lag_us; /* a replica: the age of what it does not have yet, as far as it knows */
     uint32_t client_count;

@@ -63,6 +63,8 @@ static void status_prepare_numbers(const struct member_status *from, Pb__MemberS
     message->shipped_bytes = from->shipped_bytes;
     message->received_bytes = from->received_bytes;
     message->persisted_bytes = from->persisted_bytes;
+    message->digested_segments = from->digested_segments;
+    message->damaged_segments = from->damaged_segments;
     message->up_us = from->up_us;
     message->lag_us = from->lag_us;
 }
@@ -149,6 +151,8 @@ static void status_decode_numbers(struct member_status *status, const Pb__Member
     status->shipped_bytes = message->shipped_bytes;
     status->received_bytes = message->received_bytes;
     status->persisted_bytes = message->persisted_bytes;
+    status->digested_segments = message->digested_segments;
+    status->damaged_segments = message->damaged_segments;
     status->up_us = message->up_us;
     status->lag_us = message->lag_us;
 }

@@ -95,7 +95,8 @@ static void list_invariants(void)
 }
 
 struct totals {
-    uint64_t seeds, failed, steps, virtual_ns, appended, records_read, batches, acks, excused;
+    uint64_t seeds, failed, steps, virtual_ns, appended, records_read, batches, digests, acks,
+        excused;
     uint64_t faults[SIM_FAULTS];
 };
 
@@ -108,6 +109,7 @@ static void add(struct totals *totals, const struct swarm_result *result)
     totals->appended += result->appended;
     totals->records_read += result->records_read;
     totals->batches += result->batches;
+    totals->digests += result->digests;
     totals->acks += result->acks_checked + result->commits_checked;
     totals->excused += result->excused;
     for (unsigned i = 0; i < SIM_FAULTS; i++) {
@@ -118,12 +120,14 @@ static void add(struct totals *totals, const struct swarm_result *result)
 static void print_totals(const struct totals *totals, double seconds)
 {
     printf("%llu seeds, %llu failed, %.1f simulated hours, %llu events, %llu appends acked, "
-           "%llu records read, %llu batches opened, %llu claims checked, %.0f seeds a minute\n",
+           "%llu records read, %llu batches opened, %llu digests and %llu claims checked, %.0f "
+           "seeds a "
+           "minute\n",
            (unsigned long long)totals->seeds, (unsigned long long)totals->failed,
            (double)totals->virtual_ns / 3.6e12, (unsigned long long)totals->steps,
            (unsigned long long)totals->appended, (unsigned long long)totals->records_read,
-           (unsigned long long)totals->batches, (unsigned long long)totals->acks,
-           (double)totals->seeds * 60 / seconds);
+           (unsigned long long)totals->batches, (unsigned long long)totals->digests,
+           (unsigned long long)totals->acks, (double)totals->seeds * 60 / seconds);
     for (unsigned i = 0; i < SIM_FAULTS; i++) {
         printf("  %-26s %llu\n", sim_fault_name((enum sim_fault)i),
                (unsigned long long)totals->faults[i]);

@@ -37,6 +37,7 @@ static const struct oracle_invariant invariants[] = {
     {29, "the at-rest suite never changes along a lineage"},
     {36, "queues, windows and links stay within their bounds"},
     {37, "who is refused gets no byte of the WAL and stores none"},
+    {38, "a digest in a header is that of an earlier segment's valid bytes, and is listed once"},
     {42, "the same seed gives the same run"},
     {0, NULL},
 };

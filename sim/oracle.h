@@ -96,7 +96,7 @@ struct oracle {
     epoch_t highest_epoch[SIM_MEMBERS_MAX];
     lsn_t status_committed[SIM_MEMBERS_MAX]; /* within one life */
     bool must_refuse[SIM_MEMBERS_MAX]; /* in this life: a batch that it marked is not there */
-    uint64_t refusals_demanded, marks_checked;
+    uint64_t refusals_demanded, marks_checked, digests_checked;
     uint64_t commits_checked, acks_checked, reads_checked, batches_checked;
     struct proto_scratch scratch;
     uint8_t *scratch_memory;
@@ -141,6 +141,9 @@ void oracle_on_durable(struct oracle *oracle, struct sim_member *member,
 const struct oracle_batch *oracle_find(const struct oracle *oracle, epoch_t epoch, batch_t batch);
 const struct oracle_batch *oracle_at(const struct oracle *oracle, batch_t batch);
 const struct oracle_batch *oracle_of_lsn(const struct oracle *oracle, lsn_t lsn);
+
+/* ---- oracle_digests.c ---- */
+void oracle_check_digests(struct oracle *oracle, const struct oracle_segment *added);
 
 /* ---- oracle_disk.c ---- */
 /* Whether the member's disk lacks that batch, though nobody has damaged the disk since. */

@@ -179,6 +179,7 @@ static void on_writer_create(struct oracle *oracle, struct sim_member *member,
                  (unsigned long long)added->segment);
     }
     check_new_segment(oracle, added);
+    oracle_check_digests(oracle, added);
     if (oracle->segment_count == oracle->segment_room) {
         oracle->segment_room = oracle->segment_room * 2 + 64;
         oracle->segments =

@@ -14,6 +14,10 @@ static void note(void *context, const char *line)
     struct sim_member *member = context;
 
     sim_say(member->sim, member->name, "%s", line);
+    if (strncmp(line, "ALARM", 5) == 0 && member->store.damage + member->store.io_failures == 0) {
+        sim_fail(member->sim, 38, "%s raises an alarm though its disk is good: %s", member->name,
+                 line);
+    }
 }
 
 static void equip(struct sim_member *member, struct member_settings *settings)

@@ -183,6 +183,7 @@ static void collect(struct world *world, struct swarm_result *result)
         result->records_read += world->workload.clients[i].records_read;
     }
     result->batches = world->oracle->batches_checked;
+    result->digests = world->oracle->digests_checked;
     result->commits_checked = world->oracle->commits_checked;
     result->acks_checked = world->oracle->acks_checked;
 }

@@ -26,7 +26,7 @@ struct swarm_result {
     char failure[SIM_FAILURE_MAX];
     uint64_t hash, steps, virtual_ns;
     uint64_t faults[SIM_FAULTS];
-    uint64_t appended, records_read, batches, commits_checked, acks_checked;
+    uint64_t appended, records_read, batches, digests, commits_checked, acks_checked;
     unsigned excused; /* members that may stay out: their disk was made to fail */
 };
 

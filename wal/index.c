@@ -20,6 +20,17 @@ const struct index_row *index_last(const struct index *index)
     return index->count == 0 ? NULL : &index->rows[index->count - 1];
 }
 
+static void note_digests(struct index *index, const struct segment_header *header)
+{
+    for (uint32_t i = 0; i < header->digest_count; i++) {
+        const uint64_t place = header->digests[i].segment - index->rows[0].segment;
+
+        if (place < index->count - 1 && index->rows[place].listed_in == SEGMENT_NONE) {
+            index->rows[place].listed_in = header->segment;
+        }
+    }
+}
+
 void index_add(struct index *index, const struct segment_header *header)
 {
     const struct index_row *last = index_last(index);
@@ -35,8 +46,11 @@ void index_add(struct index *index, const struct segment_header *header)
                               .dek = header->dek,
                               .beginning = last != NULL && last->epoch == header->epoch
                                                ? BEGINNING_LATER
-                                               : BEGINNING_EPOCH};
+                                               : BEGINNING_EPOCH,
+                              .digest_count = (uint8_t)header->digest_count,
+                              .listed_in = SEGMENT_NONE};
     memcpy(row->crc_seed, header->commitment.bytes, sizeof row->crc_seed);
+    note_digests(index, header);
 }
 
 void index_drop_from(struct index *index, segment_t segment)
@@ -44,6 +58,12 @@ void index_drop_from(struct index *index, segment_t segment)
     while (index->count > 0 && index->rows[index->count - 1].segment >= segment) {
         index->count--;
     }
+    for (uint32_t i = 0; i < index->count; i++) {
+        struct index_row *row = &index->rows[i];
+
+        row->listed_in = row->listed_in >= segment ? SEGMENT_NONE : row->listed_in;
+    }
+    index->drops++;
 }
 
 const struct index_row *index_find(const struct index *index, segment_t segment)

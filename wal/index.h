@@ -1,7 +1,10 @@
 /* Which segments are there, and what does each begin with?
  *
  * One small row a segment, in order, without gaps: enough to find the segment of a batch or of an
- * LSN, and to read it without its key. A segment's valid batches end where the next one begins. */
+ * LSN, and to read it without its key. A segment's valid batches end where the next one begins.
+ *
+ * Which header lists the digest of which segment is noted, too: what none lists is not yet
+ * digested. */
 #ifndef SEALIFT_WAL_INDEX_H
 #define SEALIFT_WAL_INDEX_H
 
@@ -16,12 +19,15 @@ struct index_row {
     struct id dek;
     uint8_t crc_seed[4]; /* commitment[0..3]: batch CRCs start from it */
     enum batch_beginning beginning; /* it is the first of its epoch, or a later one */
+    uint8_t digest_count; /* digests of earlier segments that its header lists */
+    segment_t listed_in; /* the first header that lists its own; SEGMENT_NONE: none yet */
 };
 
 struct index {
     struct index_row *rows;
     uint32_t count;
     uint32_t capacity;
+    uint64_t drops; /* counts index_drop_from: whoever has a segment in hand looks again */
 };
 
 size_t index_bytes(uint32_t capacity);

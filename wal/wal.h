@@ -83,6 +83,10 @@ struct wal {
     batch_t sealed, durable;
     lsn_t sealed_lsn, durable_lsn, appended_lsn;
     lsn_t commit_lsn; /* stamped into each batch that is sealed */
+
+    /* writers only: what the next header will list */
+    struct segment_digest digests[SEGMENT_DIGESTS_MAX];
+    uint32_t digest_count;
 };
 
 size_t wal_bytes(const struct wal_settings *settings);
@@ -157,6 +161,9 @@ static inline bool wal_has_open(const struct wal *wal)
 
 /* Seals the open batch. E_FULL where the window has no room: nothing has changed. */
 NODISCARD enum status wal_seal(struct wal *wal, struct effects *fx);
+
+/* The next header lists it. E_FULL: it lists as many as it can, try again after it. */
+NODISCARD enum status wal_list_digest(struct wal *wal, const struct segment_digest *digest);
 
 /* ---- the replica's side: wal_adopt.c ---- */
 

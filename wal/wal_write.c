@@ -58,6 +58,9 @@ static void begin_segment(struct wal *wal, uint64_t created_ns, struct effects *
     struct segment_key key;
 
     CHECK(!wal_has_open(wal));
+    header.digest_count = wal->digest_count;
+    memcpy(header.digests, wal->digests, wal->digest_count * sizeof *wal->digests);
+    wal->digest_count = 0;
     entropy_fill(&wal->entropy, header.salt, sizeof header.salt);
     segment_header_encode(&header, wal->dek, wal_place_header(wal, header.segment), &key);
     wal_place_segment(wal, &header, &key, fx);
@@ -168,6 +171,17 @@ enum status wal_make_room(struct wal *wal, size_t bytes, uint64_t created_ns, st
         seal_checkpoint(wal, fx);
     }
     return wal_place_reserve(wal, need) != NULL ? OK : E_FULL;
+}
+
+enum status wal_list_digest(struct wal *wal, const struct segment_digest *digest)
+{
+    CHECK(wal->segment != SEGMENT_NONE && digest->segment < wal->segment);
+
+    if (wal->digest_count == SEGMENT_DIGESTS_MAX) {
+        return E_FULL;
+    }
+    wal->digests[wal->digest_count++] = *digest;
+    return OK;
 }
 
 static void open_clear(struct open_batch *open)

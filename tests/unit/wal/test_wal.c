@@ -278,3 +278,65 @@ TEST(the_window_finds_what_was_sealed_until_it_leaves)
     }
     rig_free(writer);
 }
+
+TEST(a_header_lists_the_digests_that_were_handed_in_and_no_more_than_it_can)
+{
+    const struct wal_settings settings = rig_tiny();
+    struct rig *rig = rig_new(&settings, SUITE_AES_256_GCM, 3);
+    struct segment_digest digest = {.sha256 = {{9}}};
+
+    rig_begin(rig, 1);
+    rig_answer(rig);
+    rig_write_segments(rig, 2);
+    for (unsigned i = 0; i < SEGMENT_DIGESTS_MAX; i++) {
+        EXPECT_STATUS(wal_list_digest(&rig->wal, &digest), OK);
+    }
+    EXPECT_STATUS(wal_list_digest(&rig->wal, &digest), E_FULL);
+    rig_write_segments(rig, 4);
+
+    struct segment_header header;
+
+    NEED(segment_header_decode(&header, bytes_of(rig->disk.segments[2], SEGMENT_HEADER_BYTES))
+         == OK);
+    EXPECT(header.digest_count == SEGMENT_DIGESTS_MAX);
+    EXPECT(digest_equal(&header.digests[63].sha256, &digest.sha256));
+    NEED(segment_header_decode(&header, bytes_of(rig->disk.segments[3], SEGMENT_HEADER_BYTES))
+         == OK);
+    EXPECT(header.digest_count == 0);
+    EXPECT_STATUS(wal_list_digest(&rig->wal, &digest), OK);
+    rig_free(rig);
+}
+
+TEST(the_index_knows_which_header_lists_which_segment)
+{
+    const struct wal_settings settings = rig_tiny();
+    struct rig *rig = rig_new(&settings, SUITE_NONE, 3);
+    struct index *index = &rig->wal.index;
+    const uint64_t drops = index->drops;
+
+    for (segment_t i = 0; i < 3; i++) {
+        index_add(index, &(struct segment_header){.segment = i, .epoch = 1});
+    }
+    index_add(index, &(struct segment_header){.segment = 3,
+                                              .epoch = 2,
+                                              .digest_count = 5,
+                                              .digests = {{.segment = 0},
+                                                          {.segment = 2},
+                                                          {.segment = 3}, /* itself */
+                                                          {.segment = 4},
+                                                          {.segment = UINT64_MAX}}});
+    index_add(index, &(struct segment_header){
+                         .segment = 4, .epoch = 2, .digest_count = 1, .digests = {{.segment = 2}}});
+    EXPECT(index->rows[0].listed_in == 3 && index->rows[1].listed_in == SEGMENT_NONE);
+    EXPECT(index->rows[2].listed_in == 3); /* the first that lists it */
+    EXPECT(index->rows[3].listed_in == SEGMENT_NONE && index->rows[3].digest_count == 5);
+    EXPECT(index->rows[0].beginning == BEGINNING_EPOCH);
+    EXPECT(index->rows[2].beginning == BEGINNING_LATER);
+    EXPECT(index->rows[3].beginning == BEGINNING_EPOCH);
+    EXPECT(index->rows[4].beginning == BEGINNING_LATER);
+    index_drop_from(index, 4);
+    EXPECT(index->rows[2].listed_in == 3 && index->drops == drops + 1);
+    index_drop_from(index, 3);
+    EXPECT(index->rows[0].listed_in == SEGMENT_NONE && index->rows[2].listed_in == SEGMENT_NONE);
+    rig_free(rig);
+}
