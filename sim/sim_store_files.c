@@ -60,8 +60,10 @@ static void fill_spare(struct sim_store *store, struct sim_file *file)
         const struct sim_file *old = store->files[prng_below(&store->dice, store->file_count - 1)];
         const uint64_t bytes = old->size < file->size ? old->size : file->size;
 
-        memcpy(file->cache, old->cache, bytes);
-        memcpy(file->disk, old->cache, bytes);
+        if (bytes > 0) { /* an empty file has no memory */
+            memcpy(file->cache, old->cache, bytes);
+            memcpy(file->disk, old->cache, bytes);
+        }
     }
 }
 

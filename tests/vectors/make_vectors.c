@@ -42,7 +42,10 @@ static void write_file(const char *folder, const char *name, struct good_bytes b
 
 static const char *path_in(char path[512], const char *folder, const char *name)
 {
-    snprintf(path, 512, "%s/%s", folder, name);
+    if (snprintf(path, 512, "%s/%s", folder, name) >= 512) {
+        errno = ENAMETOOLONG;
+        fail(folder);
+    }
     make_folder(path);
     return path;
 }

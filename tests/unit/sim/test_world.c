@@ -70,14 +70,22 @@ static void toy_hear(struct toy *toy, const struct event *event, struct effects 
     toy->seen[toy->messages++ % sizeof toy->seen] = event->message.message.head.data[0];
 }
 
+/* Not every answer has both. */
+static void take_bytes(uint8_t *into, struct bytes bytes)
+{
+    if (bytes.size > 0) {
+        memcpy(into, bytes.data, bytes.size);
+    }
+}
+
 static void toy_note_keys(struct toy *toy, const struct event_keys *keys)
 {
     toy->keys++;
     toy->key_event = *keys;
     toy->status = keys->status;
     if (keys->status == OK) {
-        memcpy(toy->blob, keys->answer.blob.data, keys->answer.blob.size);
-        memcpy(toy->plain, keys->answer.plain.data, keys->answer.plain.size);
+        take_bytes(toy->blob, keys->answer.blob);
+        take_bytes(toy->plain, keys->answer.plain);
     }
 }
 
