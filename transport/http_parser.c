@@ -122,7 +122,7 @@ static bool parse_lines(struct http_parser *parser, char *data, size_t size)
         first = false;
         begin = line_end + 2;
     }
-    return true;
+    return first ? refuse(parser, 400) : true; /* nothing but an empty line */
 }
 
 static const char *find_one(const struct http_parser *parser, const char *data, const char *name,

@@ -72,6 +72,8 @@ TEST(what_could_be_read_in_two_ways_is_refused)
         const char *text;
         unsigned refusal;
     } rows[] = {
+        {"\r\n\r\n", 400},
+        {"\r\n\r\nGET / HTTP/1.0\r\n\r\n", 400},
         {"GET /\r\n\r\n", 400},
         {"GET  / HTTP/1.1\r\nHost: x\r\n\r\n", 400},
         {"GET x HTTP/1.1\r\nHost: x\r\n\r\n", 400},
