@@ -194,7 +194,7 @@ static enum status line_reset_after(struct wan_map *map, const struct words *wor
     if (!parse_number(words->at[1], 1e6, &seconds)) {
         return refuse(why, "reset-after takes seconds");
     }
-    map->reset_after = (struct span){(uint64_t)(seconds * 1e9)};
+    map->reset_after = (struct span){(uint64_t)(seconds * 1e9 + 0.5)};
     return OK;
 }
 

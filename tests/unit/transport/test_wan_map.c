@@ -42,6 +42,8 @@ TEST(what_is_said_for_all_counts_between_regions_and_later_lines_win)
     EXPECT(map.paths[2][1].jitter.ns == 500000 && map.paths[1][1].jitter.ns == 0);
     EXPECT_STATUS(line("reset-after 2.5"), OK);
     EXPECT(map.reset_after.ns == SPAN_MS(2500).ns);
+    EXPECT_STATUS(line("reset-after 1.001"), OK);
+    EXPECT(map.reset_after.ns == SPAN_MS(1001).ns);
 }
 
 TEST(a_line_that_is_none_is_refused_with_what_was_expected)
