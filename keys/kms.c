@@ -258,6 +258,15 @@ static void send_answer(const struct pending *pending, struct effects *fx)
     }
 }
 
+/* No operation's name has other bytes, and the audit's JSON cannot hold them: the refusal of what a
+ * caller made of them must be written down too. */
+static void clean_operation(char *operation)
+{
+    for (; *operation != '\0'; operation++) {
+        *operation = (unsigned char)*operation < 0x80 ? *operation : '?';
+    }
+}
+
 static void kms_on_message(struct kms *kms, const struct event *event, struct effects *fx)
 {
     const struct event_message *message = &event->message;
@@ -272,6 +281,8 @@ static void kms_on_message(struct kms *kms, const struct event *event, struct ef
         effects_hang_up(fx, message->link, E_PROTOCOL);
         return;
     }
+
+    clean_operation(request.operation);
 
     const uint64_t place = kms->ring.tail;
     struct pending *pending = &kms->pending[ring_push(&kms->ring)];

@@ -185,6 +185,10 @@ TEST(nonsense_is_refused_by_name_and_audited)
     EXPECT(call("DescribeKey", deep) == 400);
     EXPECT(call("Nonsense", "{}") == 400);
     EXPECT(strcmp(head.error, "UnknownOperationException") == 0);
+    EXPECT(call("Describe\xe9Key", "{}") == 400);
+    EXPECT(strcmp(head.error, "UnknownOperationException") == 0);
+    EXPECT(strstr(audit, "\"operation\":\"Describe?Key\"") != NULL);
+    EXPECT(strstr(audit, "arn:aws:iam::000000000000:user/test") != NULL);
     EXPECT(call("DescribeKey", "{\"KeyId\":\"alias/none\"}") == 400);
     EXPECT(strcmp(head.error, "NotFoundException") == 0);
     close_node();
