@@ -86,6 +86,17 @@ static char *trim(char *text)
     return text;
 }
 
+/* What is told of a caller goes into the audit, which is JSON; and no secret has such bytes. */
+static bool is_printable(const char *value)
+{
+    for (; *value != '\0'; value++) {
+        if (*value < ' ' || *value > '~') {
+            return false;
+        }
+    }
+    return true;
+}
+
 static enum status set_value(struct parsing *parsing, const char *name, const char *value)
 {
     struct credential *section = parsing->section;
@@ -106,6 +117,9 @@ static enum status set_value(struct parsing *parsing, const char *name, const ch
         }
         if (strlen(value) >= fields[i].room) {
             return complain(parsing, "the value is too long: ", name);
+        }
+        if (!is_printable(value)) {
+            return complain(parsing, "the value has other than printable ASCII: ", name);
         }
         memcpy(fields[i].into, value, strlen(value) + 1);
         return OK;

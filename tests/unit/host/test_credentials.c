@@ -69,6 +69,8 @@ TEST(credentials_that_are_incomplete_or_unclear_are_refused_by_line_without_a_se
         {ALICE "principal = alice\n", "principal"},
         {ALICE "secret_access_key = short\n", "secret_access_key"},
         {ALICE ALICE, "earlier"},
+        {ALICE "principal = arn:aws:iam::000000000001:user/al\xefice\n", ":6:"},
+        {ALICE "secret_access_key = secretsecret\tsecret\n", ":6:"},
     };
 
     begin();
