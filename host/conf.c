@@ -133,16 +133,35 @@ static enum status add_line(struct conf *conf, const struct place *place, char *
     return add_argument(conf, place, argument);
 }
 
+/* One line without its end. */
+static enum status read_line(FILE *file, const struct place *place, char *room, bool *there)
+{
+    size_t size = 0;
+    int next;
+
+    while ((next = getc(file)) != EOF && next != '\n') {
+        if (next == '\0') {
+            return complain(place, "not a text", ""); /* the rest of the line would be lost */
+        }
+        if (size + 1 == CONF_LINE_MAX) {
+            return complain(place, "the line is too long", "");
+        }
+        room[size++] = (char)next;
+    }
+    room[size] = '\0';
+    *there = size > 0 || next != EOF;
+    return OK;
+}
+
 static enum status read_lines(struct conf *conf, FILE *file, struct place *place,
                               const struct argp_option *const *known)
 {
     char room[CONF_LINE_MAX];
+    bool there = true;
 
-    while (fgets(room, sizeof room, file) != NULL) {
+    while (there) {
         place->line++;
-        if (strlen(room) + 1 == sizeof room) {
-            return complain(place, "the line is too long", "");
-        }
+        TRY(read_line(file, place, room, &there));
 
         char *line = trim(room);
 

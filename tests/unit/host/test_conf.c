@@ -1,4 +1,5 @@
 /* Settings files: what they become, and what they are refused for. */
+#include "base/bytes.h"
 #include "base/check.h"
 #include "host/conf.h"
 #include "tests/support/test.h"
@@ -21,7 +22,7 @@ struct rig {
     struct conf conf;
 };
 
-static enum status gather(struct rig *rig, const char *text)
+static enum status gather_bytes(struct rig *rig, struct bytes text)
 {
     static char program[] = "p"; /* the arguments outlive this call */
     static char flag[] = "--conf";
@@ -34,13 +35,18 @@ static enum status gather(struct rig *rig, const char *text)
     FILE *file = fopen(rig->path, "w");
 
     NEED(file != NULL);
-    fputs(text, file);
+    NEED(fwrite(text.data, 1, text.size, file) == text.size);
     fclose(file);
 
     const enum status status = conf_gather(&rig->conf, 4, argv, known, rig->why);
 
     folder_remove(rig->folder);
     return status;
+}
+
+static enum status gather(struct rig *rig, const char *text)
+{
+    return gather_bytes(rig, bytes_text(text));
 }
 
 TEST(lines_become_arguments_in_front_of_those_that_were_typed)
@@ -79,6 +85,15 @@ TEST(every_refusal_names_file_and_line)
         EXPECT_STATUS(gather(&rig, bad[i].text), E_USAGE);
         EXPECT(strstr(rig.why, bad[i].says) != NULL && strstr(rig.why, rig.path) == rig.why);
     }
+}
+
+TEST(a_file_with_a_nul_is_no_text)
+{
+    static const char text[] = "create = yes\nlisten = x\0:1\ncreate = no\n";
+    struct rig rig;
+
+    EXPECT_STATUS(gather_bytes(&rig, bytes_of(text, sizeof text - 1)), E_USAGE);
+    EXPECT(strstr(rig.why, ":2: not a text") != NULL);
 }
 
 TEST(a_settings_file_that_is_not_there_is_said)
