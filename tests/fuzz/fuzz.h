@@ -8,6 +8,7 @@
 
 #include "seal/crc32c.h"
 
+#include <sanitizer/asan_interface.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -28,6 +29,13 @@ static inline void fuzz_stamp(uint8_t *file, size_t size, const char *magic)
     for (unsigned i = 0; i < 4; i++) {
         file[size - 4 + i] = (uint8_t)(sum >> (8 * i));
     }
+}
+
+/* What lies between `size` and `room` must not be touched. */
+static inline void fuzz_forbid(void *memory, size_t size, size_t room)
+{
+    __asan_unpoison_memory_region(memory, size);
+    __asan_poison_memory_region((uint8_t *)memory + size, room - size);
 }
 
 #endif

@@ -1,6 +1,7 @@
 /* Writes small good examples for the fuzz targets, one file each.
  *
- *     make_seeds CORPUS      writes CORPUS/<what>/<name>; the folders exist */
+ *     make_seeds CORPUS      writes CORPUS/<what>/<name>; makes the folders */
+#include "tests/fuzz/make_seeds.h"
 #include "base/check.h"
 #include "cluster/control.h"
 #include "cluster/descriptor.h"
@@ -8,18 +9,25 @@
 #include "proto/message.h"
 #include "tests/unit/proto/samples.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 enum { SEED_BYTES_MAX = 8192 };
 
 static const char *corpus;
 static uint8_t memory[SAMPLE_BYTES_MAX];
 
-static void seed_write(const char *what, const char *name, struct bytes seed)
+void seed_write(const char *what, const char *name, struct bytes seed)
 {
     char path[512];
 
+    snprintf(path, sizeof path, "%s/%s", corpus, what);
+    if (mkdir(path, 0755) != 0 && errno != EEXIST) {
+        perror(path);
+        exit(EXIT_FAILURE);
+    }
     snprintf(path, sizeof path, "%s/%s/%s", corpus, what, name);
 
     FILE *const file = fopen(path, "wb");
@@ -102,5 +110,6 @@ int main(int argc, char **argv)
     seed_descriptors();
     seed_keyrings();
     seed_controls();
+    make_text_seeds();
     return EXIT_SUCCESS;
 }
