@@ -38,6 +38,9 @@
     X(E_EXPIRED, PEER, "the peer's certificate is expired or not yet valid") \
     X(E_DEPLOYMENT, PEER, "the peer's certificate is of another deployment") \
     X(E_ORDER, PEER, "no batch of this type belongs at this place of its segment") \
+    X(E_REVOKED, PEER, "the certificate is revoked") \
+    X(E_LAPSED, PEER, "the peer's certificate expired while the link was up") \
+    X(E_AGED, PEER, "the link is as old as a link may be: it is made anew") \
     /* our own disk */ \
     X(E_IO, DISK, "a write, read or sync failed; what was under way is in doubt") \
     X(E_DISK_FULL, DISK, "no space is left on the device") \
@@ -79,7 +82,8 @@
     X(E_SIGNATURE, CALLER, "the request's AWS signature does not match") \
     X(E_SKEW, CALLER, "the request was signed more than 15 minutes from now") \
     X(E_USAGE, CALLER, "the settings contradict each other or are incomplete") \
-    X(E_WAL_FULL, CALLER, "the WAL has as many segments as segments_max allows")
+    X(E_WAL_FULL, CALLER, "the WAL has as many segments as segments_max allows") \
+    X(E_CRL, CALLER, "the list of revoked certificates is not of our CA or out of its time")
 
 enum status {
 #define STATUS_ENUM(name, blame, text) name,

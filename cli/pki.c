@@ -4,12 +4,15 @@
  *   sealift pki issue --dir pki --new-lineage --region us-east-1 --role primary --name p1
  *   sealift pki issue --dir pki --lineage HEX --region eu-west-1 --role replica --name r1
  *   sealift pki rotate --dir pki --name r1
+ *   sealift pki revoke --dir pki --name r1
  *
- * Nothing is ever overwritten: rotate makes the new pair first, then renames it over the old. */
+ * No key is overwritten by chance: rotate makes the new pair first, then renames it over the old
+ * one. */
+#include "cli/pki.h"
+
 #include "base/check.h"
 #include "base/hex.h"
 #include "cli/verbs.h"
-#include "transport/certificates.h"
 
 #include <argp.h>
 #include <errno.h>
@@ -30,19 +33,13 @@ enum {
     OPTION_NAME,
     OPTION_HOST,
     OPTION_DAYS,
-    PATH_MAX_BYTES = 1024,
+    OPTION_SECONDS,
+    OPTION_CERT,
+    OPTION_REVOKE_OLD,
     NAME_BYTES_MAX = 80, /* a member and ".new" */
     CA_DAYS = 3650,
     LEAF_DAYS = 365,
     BACKDATE_SECONDS = 300, /* clocks of regions differ a little */
-};
-
-struct pki_order {
-    const char *action, *dir, *deployment, *lineage, *region, *role, *name;
-    const char *hosts[CERTIFICATE_NAMES_MAX];
-    unsigned host_count;
-    bool new_lineage;
-    int days;
 };
 
 static const struct argp_option options[] = {
@@ -53,9 +50,13 @@ static const struct argp_option options[] = {
     {"region", OPTION_REGION, "REGION", 0, "issue: where it lives", 2},
     {"role", OPTION_ROLE, "ROLE", 0,
      "issue: primary, replica, client, reader, operator, keyd or region", 2},
-    {"name", OPTION_NAME, "NAME", 0, "issue, rotate: the member, and its files", 2},
+    {"name", OPTION_NAME, "NAME", 0, "issue, rotate, revoke: the member, and its files", 2},
+    {"cert", OPTION_CERT, "FILE", 0, "revoke: this certificate, wherever it lies", 2},
+    {"revoke-old", OPTION_REVOKE_OLD, 0, 0, "rotate: the old one goes into the CRL", 2},
     {"host", OPTION_HOST, "NAME", 0, "issue: DNS name or IP of an HTTPS server (repeat)", 2},
-    {"days", OPTION_DAYS, "N", 0, "how long it is valid (default: 3650 for a CA, else 365)", 3},
+    {"days", OPTION_DAYS, "N", 0,
+     "how long it is valid (default: 3650 for a CA, 30 for a CRL, else 365)", 3},
+    {"seconds", OPTION_SECONDS, "N", 0, "the same, for trials", 3},
     {0}};
 
 static error_t parse(int option, char *argument, struct argp_state *state)
@@ -96,6 +97,18 @@ static error_t parse(int option, char *argument, struct argp_state *state)
             argp_failure(state, EXIT_USAGE, 0, "--days takes 1 to 36500");
         }
         return 0;
+    case OPTION_SECONDS:
+        order->seconds = atoi(argument);
+        if (order->seconds < 1) {
+            argp_failure(state, EXIT_USAGE, 0, "--seconds takes 1 or more");
+        }
+        return 0;
+    case OPTION_CERT:
+        order->certificate = argument;
+        return 0;
+    case OPTION_REVOKE_OLD:
+        order->revoke_old = true;
+        return 0;
     case ARGP_KEY_ARG:
         if (order->action != NULL) {
             argp_error(state, "one action at a time");
@@ -104,54 +117,55 @@ static error_t parse(int option, char *argument, struct argp_state *state)
         return 0;
     case ARGP_KEY_END:
         if (order->action == NULL) {
-            argp_error(state, "say init, issue or rotate");
+            argp_error(state, "say init, issue, rotate, revoke or crl");
         }
         return 0;
     }
     return ARGP_ERR_UNKNOWN;
 }
 
-static int refuse(enum status status, const char *what)
+int pki_refuse(enum status status, const char *what)
 {
     fprintf(stderr, "sealift pki: %s: %s (%s)\n", what, status_text(status), status_name(status));
     return status == E_USAGE || status == E_IDENTITY ? EXIT_USAGE : EXIT_REFUSED;
 }
 
-/* dir/name + ending, for a name that is checked to be short. */
-static const char *path_of(char *path, const struct pki_order *order, const char *name,
-                           const char *ending)
+const char *pki_path(char *path, const struct pki_order *order, const char *name,
+                     const char *ending)
 {
-    snprintf(path, PATH_MAX_BYTES, "%.800s/%.100s%s", order->dir, name, ending);
+    snprintf(path, PKI_PATH_MAX, "%.800s/%.100s%s", order->dir, name, ending);
     return path;
 }
 
-static struct certificate_validity validity(const struct pki_order *order, int days)
+struct certificate_validity pki_validity(const struct pki_order *order, int days)
 {
     const int64_t now = time(NULL);
 
-    return (struct certificate_validity){
-        .not_before = now - BACKDATE_SECONDS,
-        .not_after = now + (int64_t)(order->days > 0 ? order->days : days) * 86400};
+    const int64_t span = (int64_t)(order->days > 0 ? order->days : days) * 86400;
+
+    return (struct certificate_validity){.not_before = now - BACKDATE_SECONDS,
+                                         .not_after =
+                                             now + (order->seconds > 0 ? order->seconds : span)};
 }
 
 static int pki_init(const struct pki_order *order)
 {
-    char certificate[PATH_MAX_BYTES], key[PATH_MAX_BYTES];
+    char certificate[PKI_PATH_MAX], key[PKI_PATH_MAX];
     struct certificate ca = {0};
 
     if (mkdir(order->dir, 0700) != 0 && errno != EEXIST) {
         fprintf(stderr, "sealift pki: %s: %s\n", order->dir, strerror(errno));
         return EXIT_REFUSED;
     }
-    enum status status = certificate_make_ca(&ca, order->deployment, validity(order, CA_DAYS));
+    enum status status = certificate_make_ca(&ca, order->deployment, pki_validity(order, CA_DAYS));
 
     if (status == OK) {
-        status = certificate_write(&ca, path_of(certificate, order, "ca", ".crt"),
-                                   path_of(key, order, "ca", ".key"));
+        status = certificate_write(&ca, pki_path(certificate, order, "ca", ".crt"),
+                                   pki_path(key, order, "ca", ".key"));
     }
     certificate_free(&ca);
     if (status != OK) {
-        return refuse(status, order->dir);
+        return pki_refuse(status, order->dir);
     }
     printf("%s/ca.crt: the CA of deployment %s; keep %s/ca.key off line\n", order->dir,
            order->deployment, order->dir);
@@ -185,13 +199,13 @@ static enum status take_lineage(const struct pki_order *order, struct identity *
                : E_USAGE;
 }
 
-/* The CA's own name says the deployment: its certificate's subject, "O = deployment". */
-static enum status read_ca(const struct pki_order *order, struct certificate *ca, char *deployment)
+/* The CA's own name is its certificate's subject, "O = deployment". */
+enum status pki_read_ca(const struct pki_order *order, struct certificate *ca, char *deployment)
 {
-    char certificate[PATH_MAX_BYTES], key[PATH_MAX_BYTES];
+    char certificate[PKI_PATH_MAX], key[PKI_PATH_MAX];
 
-    TRY(certificate_read(ca, path_of(certificate, order, "ca", ".crt"),
-                         path_of(key, order, "ca", ".key")));
+    TRY(certificate_read(ca, pki_path(certificate, order, "ca", ".crt"),
+                         pki_path(key, order, "ca", ".key")));
     return certificate_deployment(ca->x509, deployment);
 }
 
@@ -199,16 +213,16 @@ static enum status issue(const struct pki_order *order, struct certificate_order
                          const char *ending)
 {
     struct certificate ca = {0}, leaf = {0};
-    char certificate[PATH_MAX_BYTES], key[PATH_MAX_BYTES], name[NAME_BYTES_MAX];
-    enum status status = read_ca(order, &ca, wanted->identity.deployment);
+    char certificate[PKI_PATH_MAX], key[PKI_PATH_MAX], name[NAME_BYTES_MAX];
+    enum status status = pki_read_ca(order, &ca, wanted->identity.deployment);
 
     if (status == OK) {
         status = certificate_issue(&leaf, &ca, wanted);
     }
     if (status == OK) {
         snprintf(name, sizeof name, "%.64s%s", order->name, ending);
-        status = certificate_write(&leaf, path_of(certificate, order, name, ".crt"),
-                                   path_of(key, order, name, ".key"));
+        status = certificate_write(&leaf, pki_path(certificate, order, name, ".crt"),
+                                   pki_path(key, order, name, ".key"));
     }
     certificate_free(&ca);
     certificate_free(&leaf);
@@ -219,7 +233,7 @@ static int pki_issue(const struct pki_order *order)
 {
     struct certificate_order wanted = {.identity = {.role = role_parse(order->role)},
                                        .name_count = order->host_count,
-                                       .validity = validity(order, LEAF_DAYS)};
+                                       .validity = pki_validity(order, LEAF_DAYS)};
     char uri[IDENTITY_URI_MAX];
 
     if (order->name == NULL || order->region == NULL || wanted.identity.role == ROLE_NONE) {
@@ -228,7 +242,7 @@ static int pki_issue(const struct pki_order *order)
         return EXIT_USAGE;
     }
     if (strlen(order->name) >= MEMBER_TEXT_MAX || strlen(order->region) >= REGION_TEXT_MAX) {
-        return refuse(E_TOO_LARGE, "--name or --region");
+        return pki_refuse(E_TOO_LARGE, "--name or --region");
     }
     strcpy(wanted.identity.member, order->name);
     strcpy(wanted.identity.region, order->region);
@@ -241,7 +255,7 @@ static int pki_issue(const struct pki_order *order)
     const enum status status = issue(order, &wanted, "");
 
     if (status != OK) {
-        return refuse(status, order->name);
+        return pki_refuse(status, order->name);
     }
     printf("%s\n", identity_format(&wanted.identity, uri));
     return EXIT_DONE;
@@ -249,43 +263,52 @@ static int pki_issue(const struct pki_order *order)
 
 static enum status replace(const struct pki_order *order, const char *ending)
 {
-    char from[PATH_MAX_BYTES], to[PATH_MAX_BYTES], name[NAME_BYTES_MAX];
+    char from[PKI_PATH_MAX], to[PKI_PATH_MAX], name[NAME_BYTES_MAX];
 
     snprintf(name, sizeof name, "%.64s.new", order->name);
-    return rename(path_of(from, order, name, ending), path_of(to, order, order->name, ending)) == 0
+    return rename(pki_path(from, order, name, ending), pki_path(to, order, order->name, ending))
+                   == 0
                ? OK
                : E_IO;
 }
 
+/* --days and --seconds are the new certificate's, not the list's. */
+static enum status renew_crl_for(const struct pki_order *order, struct x509_st *old)
+{
+    const struct pki_order own = {.dir = order->dir};
+
+    return pki_renew_crl(&own, old);
+}
+
 static int pki_rotate(const struct pki_order *order)
 {
-    struct certificate_order wanted = {.validity = validity(order, LEAF_DAYS),
+    struct certificate_order wanted = {.validity = pki_validity(order, LEAF_DAYS),
                                        .name_count = order->host_count};
     struct certificate old = {0};
-    char path[PATH_MAX_BYTES];
+    char path[PKI_PATH_MAX];
 
     if (order->name == NULL) {
         fprintf(stderr, "sealift pki: rotate needs --name\n");
         return EXIT_USAGE;
     }
     if (strlen(order->name) >= MEMBER_TEXT_MAX) {
-        return refuse(E_TOO_LARGE, "--name");
+        return pki_refuse(E_TOO_LARGE, "--name");
     }
     memcpy(wanted.names, order->hosts, sizeof wanted.names);
-    enum status status = certificate_read(&old, path_of(path, order, order->name, ".crt"), NULL);
+    enum status status = certificate_read(&old, pki_path(path, order, order->name, ".crt"), NULL);
 
     if (status == OK) {
         status = certificate_identity(old.x509, &wanted.identity);
     }
-    certificate_free(&old);
     status = status == OK ? issue(order, &wanted, ".new") : status;
     status = status == OK ? replace(order, ".key") : status;
     status = status == OK ? replace(order, ".crt") : status;
-    if (status != OK) {
-        return refuse(status, order->name);
+    if (status == OK) {
+        printf("%s/%s.crt is new; send its daemon a SIGHUP\n", order->dir, order->name);
+        status = order->revoke_old ? renew_crl_for(order, old.x509) : OK;
     }
-    printf("%s/%s.crt is new; send its daemon a SIGHUP\n", order->dir, order->name);
-    return EXIT_DONE;
+    certificate_free(&old);
+    return status == OK ? EXIT_DONE : pki_refuse(status, order->name);
 }
 
 int verb_pki(int argc, char **argv)
@@ -293,10 +316,14 @@ int verb_pki(int argc, char **argv)
     static const struct argp argp = {
         .options = options,
         .parser = parse,
-        .args_doc = "init|issue|rotate",
-        .doc = "Makes a private CA, issues certificates of members, renews them.\vEvery "
-               "certificate names its member in one URI: "
-               "sealift://DEPLOYMENT/LINEAGE/REGION/ROLE/NAME."};
+        .args_doc = "init|issue|rotate|revoke|crl",
+        .doc =
+            "Makes a private CA, issues certificates of members, renews and revokes them.\vEvery "
+            "certificate names its member in one URI: "
+            "sealift://DEPLOYMENT/LINEAGE/REGION/ROLE/NAME. What is revoked stands in ca.crl, "
+            "which members read with --crl and again at SIGHUP; it ends, so sign it anew in "
+            "time with 'sealift pki crl'. To exchange a certificate whose key leaked: rotate "
+            "--revoke-old, SIGHUP the member itself, then all others with the new list."};
     struct pki_order order = {.dir = "pki", .deployment = "sealift"};
 
     argp_err_exit_status = EXIT_USAGE;
@@ -310,6 +337,13 @@ int verb_pki(int argc, char **argv)
     if (strcmp(order.action, "rotate") == 0) {
         return pki_rotate(&order);
     }
-    fprintf(stderr, "sealift pki: no action '%s': say init, issue or rotate\n", order.action);
+    if (strcmp(order.action, "revoke") == 0) {
+        return pki_revoke(&order);
+    }
+    if (strcmp(order.action, "crl") == 0) {
+        return pki_crl(&order);
+    }
+    fprintf(stderr, "sealift pki: no action '%s': say init, issue, rotate, revoke or crl\n",
+            order.action);
     return EXIT_USAGE;
 }

@@ -54,7 +54,7 @@ void session_fail(struct session *session, enum status why, const char *text)
 static bool is_hopeless(enum status why)
 {
     return why == E_CERTIFICATE || why == E_EXPIRED || why == E_IDENTITY || why == E_DEPLOYMENT
-           || why == E_LINEAGE || why == E_USAGE || why == E_VERSION;
+           || why == E_REVOKED || why == E_LINEAGE || why == E_USAGE || why == E_VERSION;
 }
 
 static void schedule(struct session *session, enum status why)

@@ -33,7 +33,17 @@ static enum status learn_self(struct running *running)
 
     TRY(tls_identity_load(&identity, &daemon->options->tls, running->why));
     *self = *tls_identity_self(identity);
+
+    const bool revoked = tls_identity_is_revoked(identity);
+
     tls_identity_free(identity);
+    if (revoked) {
+        snprintf(running->why, sizeof running->why,
+                 "certificate %s is revoked by %s: every peer that has that list refuses it "
+                 "(E_REVOKED)",
+                 daemon->options->tls.certificate, daemon->options->tls.crl);
+        return E_REVOKED;
+    }
     if (self->role != daemon->role || self->any_lineage) {
         snprintf(running->why, sizeof running->why,
                  "certificate %s is for role %s%s; this program needs role %s with a lineage "
@@ -117,6 +127,8 @@ static enum status open_world(struct running *running)
 
     settings->program = daemon->program;
     settings->tls = options->tls;
+    settings->link_age_max =
+        SPAN_S(options->link_age_seconds != 0 ? options->link_age_seconds : LINK_AGE_SECONDS_MAX);
     memcpy(settings->listen, options->listen, sizeof settings->listen);
     settings->listen_count = options->listen_count;
     settings->self = daemon->member->self;

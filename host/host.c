@@ -103,7 +103,7 @@ static void on_reload(evutil_socket_t number, short what, void *context)
 {
     (void)number;
     (void)what;
-    host_links_reload(context);
+    host_certificates_reload(context);
 }
 
 static void reply(struct host *host, uint64_t token, unsigned code, struct bytes body)
@@ -119,12 +119,17 @@ static void reply_metrics(struct host *host, uint64_t token)
 {
     struct member_status *status = calloc(1, sizeof *status);
     struct metrics_host own = {.memory_locked = host->settings.memory_locked,
-                               .link_count = host->link_count};
+                               .link_count = host->link_count,
+                               .links_aged = host->links_aged,
+                               .links_lapsed = host->links_lapsed,
+                               .links_revoked = host->links_revoked};
 
     CHECK(status != NULL);
     host->settings.status(host->settings.node, clock_now(), status);
     if (host->identity != NULL) {
-        own.certificate_expires_at = tls_identity_expires_at(host->identity);
+        own.certificate = host->expiry.certificate;
+        own.crl = host->expiry.crl;
+        own.crl_count = tls_identity_crl_count(host->identity);
     }
     if (host->disk != NULL) {
         const struct disk_counters counters = disk_counters(host->disk);
@@ -222,9 +227,7 @@ static enum status open_parts(struct host *host, char *why)
 {
     struct key_client_settings keys = host->settings.keys;
 
-    if (host->settings.tls.certificate != NULL) {
-        TRY(tls_identity_load(&host->identity, &host->settings.tls, why));
-    }
+    TRY(host_certificates_open(host, why));
     if (host->settings.has_keys) {
         keys.base = host->base;
         keys.on_answer = on_keys;
@@ -347,9 +350,7 @@ void host_close(struct host *host)
     free_event(host->sigint);
     free_event(host->sighup);
     link_loop_free(host->links);
-    if (host->identity != NULL) {
-        tls_identity_free(host->identity);
-    }
+    host_certificates_close(host);
     event_base_free(host->base);
     free(host->metrics_text);
     free(host);

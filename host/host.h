@@ -6,7 +6,7 @@
  * it: without a store there is no disk, without a claim no coordinator.
  *
  * SIGTERM and SIGINT are STOP, the second time the end at once; SIGHUP reads the certificates
- * again. */
+ * and the CRL again, and cuts the links of peers that are not let in any more. */
 #ifndef SEALIFT_HOST_HOST_H
 #define SEALIFT_HOST_HOST_H
 
@@ -29,6 +29,7 @@ struct host_settings {
     const char *program; /* stands before the node's last sentence */
     struct trace trace;
     struct tls_files tls; /* all NULL: UNIX sockets only */
+    struct span link_age_max; /* of links that we dial; zero: none */
     const char *listen[HOST_LISTEN_MAX];
     unsigned listen_count;
     struct identity self; /* of the node: UNIX peers are clients of the same deployment */

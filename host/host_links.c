@@ -3,13 +3,19 @@
  * A link that comes up gets a slot and a number that is never used again, so that an effect for a
  * link that has gone meanwhile finds nothing and does nothing. Before `up` a link belongs to
  * whoever began it: a dial that fails is a LINK_DOWN of link 0, a stranger whose handshake fails
- * is only traced. After a HANG_UP the node hears no more of that link. */
+ * is only traced. After a HANG_UP the node hears no more of that link.
+ *
+ * Links that we dialed (a replica's to its upstream: clients are accepted, never dialed) are
+ * renewed when they are old; the node hears LINK_DOWN with E_AGED and dials again. */
 #include "host/host_parts.h"
 
 #include "base/check.h"
+#include "host/entropy.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+enum { AGE_SPREAD = 8 }; /* ages differ by up to one eighth */
 
 static struct host_end *find(const struct host *host, link_t number)
 {
@@ -71,9 +77,13 @@ static struct host_end *rise(struct host_end *before, struct link *link)
 static void on_up(void *context, struct link *link, const struct link_peer *peer)
 {
     struct host *host = ((struct host_end *)context)->host;
-    struct host_end *end = rise(context, link);
+    struct host_end *end;
     struct event event = {.kind = EVENT_LINK_UP};
 
+    if (link_recheck(link, host->identity) != OK) {
+        return; /* certificates were reloaded while hands were shaken */
+    }
+    end = rise(context, link);
     if (end == NULL) {
         link_close(link, LINK_AT_ONCE);
         return;
@@ -131,6 +141,9 @@ static void on_down(void *context, struct link *link, enum status why, const cha
     event.link.why = why;
     event.link.dialed = kind == END_DIALING;
     event.link.link = kind == END_UP ? end->number : 0;
+    host->links_aged += why == E_AGED;
+    host->links_lapsed += why == E_LAPSED;
+    host->links_revoked += why == E_REVOKED;
     trace_down(host, event.link.link, why, text);
     if (kind == END_ACCEPTING) {
         return;
@@ -175,19 +188,32 @@ enum status host_links_listen(struct host *host, char *why)
     return OK;
 }
 
+/* A little less than allowed, another for each link: those that came up together (a primary was
+ * started anew) do not go down together. */
+static struct span draw_age(const struct host *host)
+{
+    const struct entropy entropy = host_entropy();
+    const uint64_t most = host->settings.link_age_max.ns;
+    uint64_t drawn;
+
+    entropy_fill(&entropy, &drawn, sizeof drawn);
+    return (struct span){most - (most < AGE_SPREAD ? 0 : drawn % (most / AGE_SPREAD))};
+}
+
 void host_links_dial(struct host *host, const char *address)
 {
     struct host_end *end = take_slot(host, END_DIALING);
 
     CHECK(end != NULL); /* a member dials one at a time */
 
-    const struct dialer_order order = {.loop = host->links,
-                                       .address = address,
-                                       .identity = host->identity,
-                                       .link = link_settings(host),
-                                       .callbacks = callbacks,
-                                       .context = end};
+    struct dialer_order order = {.loop = host->links,
+                                 .address = address,
+                                 .identity = host->identity,
+                                 .link = link_settings(host),
+                                 .callbacks = callbacks,
+                                 .context = end};
 
+    order.link.age_max = draw_age(host);
     end->link = dialer_dial(&order);
 }
 
@@ -262,27 +288,13 @@ void host_links_resume_late(struct host *host)
     }
 }
 
-/* The old certificates serve on where the new ones cannot be had. */
-void host_links_reload(struct host *host)
+void host_links_recheck(struct host *host)
 {
-    struct tls_identity *fresh = NULL;
-    struct tls_identity *old = host->identity;
-    char why[TRANSPORT_WHY_MAX];
-
-    if (old == NULL) {
-        return;
+    for (unsigned i = 0; i < HOST_LINKS_MAX; i++) {
+        if (host->ends[i] != NULL && host->ends[i]->kind == END_UP) {
+            (void)link_recheck(host->ends[i]->link, host->identity); /* `down` follows, if any */
+        }
     }
-    if (tls_identity_load(&fresh, &host->settings.tls, why) != OK) {
-        trace_event(&host->settings.trace, "reload.failed text=\"%s\"", why);
-        return;
-    }
-    for (unsigned i = 0; i < host->settings.listen_count; i++) {
-        listener_set_identity(host->listeners[i], fresh);
-    }
-    host->identity = fresh;
-    tls_identity_free(old);
-    trace_event(&host->settings.trace, "reload.done expires=%lld",
-                (long long)tls_identity_expires_at(fresh));
 }
 
 void host_links_close(struct host *host)

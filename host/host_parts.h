@@ -1,9 +1,10 @@
 /* What the parts of the host know of each other: host.c (life), host_links.c (links),
- * host_effects.c (effects). Nobody else includes this. */
+ * host_effects.c (effects), host_certificates.c. Nobody else includes this. */
 #ifndef SEALIFT_HOST_HOST_PARTS_H
 #define SEALIFT_HOST_HOST_PARTS_H
 
 #include "host/disk.h"
+#include "host/expiry_watch.h"
 #include "host/host.h"
 #include "node/effects.h"
 #include "transport/dialer.h"
@@ -40,6 +41,7 @@ struct host {
     struct event *sigterm, *sigint, *sighup;
     struct link_loop *links;
     struct tls_identity *identity;
+    struct expiry_watch expiry;
     struct listener *listeners[HOST_LISTEN_MAX];
     struct http_server *metrics;
     struct key_client *keys;
@@ -50,6 +52,7 @@ struct host {
     unsigned slot_next;
     uint64_t link_serial;
     uint64_t link_count; /* up */
+    uint64_t links_aged, links_lapsed, links_revoked; /* ended so; revoked: or not let in */
     bool resume_wanted;
 
     struct event_claimed claims[HOST_CLAIMS_MAX]; /* answers that wait for the loop */
@@ -74,8 +77,13 @@ void host_links_send(struct host *host, const struct effect_send *send);
 void host_links_defer(struct host *host, link_t number);
 void host_links_resume(struct host *host, link_t number);
 void host_links_resume_late(struct host *host);
-void host_links_reload(struct host *host);
+void host_links_recheck(struct host *host); /* by the certificates that serve now */
 void host_links_close(struct host *host);
+
+/* host_certificates.c */
+NODISCARD enum status host_certificates_open(struct host *host, char *why);
+void host_certificates_reload(struct host *host);
+void host_certificates_close(struct host *host);
 
 /* host_effects.c */
 void host_perform(struct host *host, const struct effects *fx);

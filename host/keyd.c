@@ -157,6 +157,7 @@ static enum status reload(struct keyd *keyd, char *why)
     http_server_set_identity(keyd->https, identity);
     tls_identity_free(keyd->identity);
     keyd->identity = identity;
+    expiry_watch_set(&keyd->expiry, tls_identity_expires_at(identity), 0);
     return OK;
 }
 
@@ -201,6 +202,8 @@ static enum status open_parts(struct keyd *keyd, char *why)
 {
     TRY(credentials_load(&keyd->credentials, keyd->settings.credentials, why));
     TRY(tls_identity_load_https(&keyd->identity, &keyd->settings.tls, why));
+    expiry_watch_start(&keyd->expiry, keyd->base, keyd->settings.trace);
+    expiry_watch_set(&keyd->expiry, tls_identity_expires_at(keyd->identity), 0);
     TRY(keyd_listen(keyd, why));
     return keyd_metrics_open(keyd, why);
 }
@@ -290,6 +293,7 @@ void keyd_close(struct keyd *keyd)
 {
     http_server_close(keyd->https);
     http_server_close(keyd->metrics);
+    expiry_watch_stop(&keyd->expiry);
     free_event(keyd->timer);
     free_event(keyd->sigterm);
     free_event(keyd->sigint);

@@ -52,6 +52,9 @@ static void add_counts(struct keyd *keyd, size_t *used)
         {"memory_locked", "gauge", "1: keys cannot reach swap.", keyd->settings.memory_locked},
         {"certificate_expires_at_seconds", "gauge", "UNIX time.",
          (uint64_t)tls_identity_expires_at(keyd->identity)},
+        {"certificate_warning", "gauge",
+         "0: far from its end; 1, 2, 3: at most 30, 7, 1 days; 4: past.",
+         keyd->expiry.certificate.told},
     };
 
     for (unsigned i = 0; i < COUNT_OF(rows); i++) {

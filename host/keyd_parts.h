@@ -3,6 +3,7 @@
 #ifndef SEALIFT_HOST_KEYD_PARTS_H
 #define SEALIFT_HOST_KEYD_PARTS_H
 
+#include "host/expiry_watch.h"
 #include "host/keyd.h"
 #include "node/effects.h"
 #include "transport/http_server.h"
@@ -59,6 +60,7 @@ struct keyd {
     struct event_base *base;
     struct event *timer, *sigterm, *sigint, *sighup;
     struct tls_identity *identity;
+    struct expiry_watch expiry;
     struct credentials *credentials;
     struct http_server *https, *metrics;
     struct keyd_request requests[KEYD_REQUESTS_MAX];

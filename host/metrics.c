@@ -113,8 +113,22 @@ static void add_host(struct text *text, const struct metrics_host *host)
 {
     add_value(text, "memory_locked", "gauge", "1: keys cannot reach swap.", host->memory_locked);
     add_value(text, "links", "gauge", "Links that are up.", (double)host->link_count);
+    add_value(text, "links_aged_total", "counter", "Links that were made anew for their age.",
+              (double)host->links_aged);
+    add_value(text, "links_lapsed_total", "counter", "Links cut at their peer certificate's end.",
+              (double)host->links_lapsed);
+    add_value(text, "links_revoked_total", "counter", "Peers cut or refused as revoked.",
+              (double)host->links_revoked);
     add_value(text, "certificate_expires_seconds", "gauge", "UNIX time of our certificate's end.",
-              (double)host->certificate_expires_at);
+              (double)host->certificate.at);
+    add_value(text, "certificate_warning", "gauge",
+              "0: far from its end; 1, 2, 3: at most 30, 7, 1 days; 4: past.",
+              host->certificate.told);
+    add_value(text, "crl_expires_seconds", "gauge", "UNIX time of the CRL's end; 0: no CRL.",
+              (double)host->crl.at);
+    add_value(text, "crl_warning", "gauge", "As certificate_warning, for the CRL.", host->crl.told);
+    add_value(text, "crl_revoked", "gauge", "Certificates that the CRL names.",
+              (double)host->crl_count);
     add_value(text, "spare_segments", "gauge", "Segment files made in advance.",
               (double)host->spare_count);
     add_value(text, "disk_groups_total", "counter", "Groups of writes under one sync.",

@@ -3,6 +3,7 @@
 #define SEALIFT_HOST_METRICS_H
 
 #include "base/bytes.h"
+#include "host/expiry_watch.h"
 #include "proto/control.h"
 
 enum { METRICS_TEXT_MAX = 128 * 1024 }; /* 64 feeds with 4 lines of at most 300 bytes */
@@ -11,7 +12,9 @@ enum { METRICS_TEXT_MAX = 128 * 1024 }; /* 64 feeds with 4 lines of at most 300 
 struct metrics_host {
     bool memory_locked;
     uint64_t link_count;
-    int64_t certificate_expires_at; /* UNIX seconds */
+    uint64_t links_aged, links_lapsed, links_revoked;
+    struct expiry certificate, crl;
+    uint64_t crl_count;
     uint64_t spare_count;
     uint64_t write_count, write_ns; /* of the disk: groups and the time they took */
 };

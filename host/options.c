@@ -32,6 +32,8 @@ enum option_key {
     KEY_SEGMENTS,
     KEY_ACCEPT_SUSPECT,
     KEY_AES,
+    KEY_CRL,
+    KEY_LINK_AGE,
 };
 
 const struct argp_option options_table[] = {
@@ -41,6 +43,11 @@ const struct argp_option options_table[] = {
     {"ca", KEY_CA, "FILE", 0, "The deployment's CA certificate (PEM)", 0},
     {"cert", KEY_CERT, "FILE", 0, "This member's certificate; it says who this member is", 0},
     {"key", KEY_KEY, "FILE", 0, "The private key of that certificate", 0},
+    {"crl", KEY_CRL, "FILE", 0,
+     "The CA's list of revoked certificates (PEM); read again, with the certificates, at SIGHUP",
+     0},
+    {"link-age", KEY_LINK_AGE, "SECONDS", 0,
+     "Links to upstreams are made anew before they are older (default and most: 86400)", 0},
     {"conf", KEY_CONF, "FILE", 0, "Settings file: lines of OPTION = VALUE", 0},
     {"metrics", KEY_METRICS, "HOST:PORT", 0, "Serve /metrics (loopback only)", 0},
     {"key-service", KEY_SERVICE, "REGION=URL", 0,
@@ -81,6 +88,18 @@ static uint64_t parse_size(const char *text, const char *name, const struct argp
         argp_error(state, "--%s %s: must be a size like 65536, 64K, 64M or 1G", name, text);
     }
     return number << shift;
+}
+
+static uint64_t parse_seconds(const char *text, const char *name, const struct argp_state *state)
+{
+    char *end;
+    const uint64_t seconds = strtoull(text, &end, 10); /* too large: saturates, and is refused */
+
+    if (end == text || *end != '\0' || text[0] == '-' || seconds == 0
+        || seconds > LINK_AGE_SECONDS_MAX) {
+        argp_error(state, "--%s %s: must be 1 to %d seconds", name, text, LINK_AGE_SECONDS_MAX);
+    }
+    return seconds;
 }
 
 static void add_listen(struct options *options, const char *address, const struct argp_state *state)
@@ -136,6 +155,31 @@ static enum aes_choice parse_aes(const char *text, const struct argp_state *stat
     return AES_AUTO;
 }
 
+/* What links are made of. */
+static error_t parse_link_option(struct options *options, int key, char *text,
+                                 const struct argp_state *state)
+{
+    switch (key) {
+    case KEY_CA:
+        options->tls.ca = text;
+        return 0;
+    case KEY_CERT:
+        options->tls.certificate = text;
+        return 0;
+    case KEY_KEY:
+        options->tls.key = text;
+        return 0;
+    case KEY_CRL:
+        options->tls.crl = text;
+        return 0;
+    case KEY_LINK_AGE:
+        options->link_age_seconds = parse_seconds(text, "link-age", state);
+        return 0;
+    default: /* number: keys of argp */
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
 static error_t parse_option(int key, char *text, struct argp_state *state)
 {
     struct options *options = state->input;
@@ -146,15 +190,6 @@ static error_t parse_option(int key, char *text, struct argp_state *state)
         return 0;
     case KEY_LISTEN:
         add_listen(options, text, state);
-        return 0;
-    case KEY_CA:
-        options->tls.ca = text;
-        return 0;
-    case KEY_CERT:
-        options->tls.certificate = text;
-        return 0;
-    case KEY_KEY:
-        options->tls.key = text;
         return 0;
     case KEY_CONF:
         return 0; /* read already */
@@ -204,7 +239,7 @@ static error_t parse_option(int key, char *text, struct argp_state *state)
         options_check(options, state);
         return 0;
     default: /* number: keys of argp */
-        return ARGP_ERR_UNKNOWN;
+        return parse_link_option(options, key, text, state);
     }
 }
 

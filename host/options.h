@@ -29,7 +29,10 @@ struct options {
     uint64_t segments_max; /* likewise */
     bool accept_suspect;
     enum aes_choice aes;
+    uint64_t link_age_seconds; /* 0: the default */
 };
+
+enum { LINK_AGE_SECONDS_MAX = 86400 }; /* the default, too */
 
 extern const struct argp options_argp;
 extern const struct argp_option options_table[];

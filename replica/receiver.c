@@ -162,7 +162,14 @@ void receiver_on_link_down(struct replica *replica, const struct event *event)
     }
     trace_event(&replica->member.settings.trace, "upstream_down why=%s state=%s",
                 status_name(event->link.why), receiver_state_name(replica));
+    const unsigned upstream = receiver->upstream;
+
     leave(replica, event->now);
+    if (event->link.why == E_AGED) { /* it was well: the same one again, at once */
+        receiver->upstream = upstream;
+        receiver->dial_at = event->now;
+        receiver->tries = 0;
+    }
 }
 
 /* What no retry can heal ends a replica that is joining: the person sees the sentence at once. */

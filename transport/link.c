@@ -92,6 +92,7 @@ static void link_free(struct link *link)
     }
     event_del(&link->timer);
     event_del(&link->later);
+    event_del(&link->life);
     if (link->has_events) {
         event_del(&link->readable);
         event_del(&link->writable);
@@ -214,6 +215,7 @@ struct link *link_new(struct link_loop *loop, const struct link_settings *settin
     link->file = -1;
     CHECK(event_assign(&link->timer, loop->base, -1, 0, on_timer, link) == 0);
     CHECK(event_assign(&link->later, loop->base, -1, 0, on_later, link) == 0);
+    CHECK(event_assign(&link->life, loop->base, -1, 0, link_on_life, link) == 0);
     TAILQ_INSERT_TAIL(&loop->all, link, all);
     timer_set(link, link->settings.handshake_max);
     return link;
@@ -262,6 +264,7 @@ static void link_end(struct link *link, unsigned seconds)
     }
     link->state = LINK_ENDING;
     event_del(&link->later);
+    event_del(&link->life);
     free(link->kept);
     link->kept = NULL;
     CHECK(event_add(&link->readable, NULL) == 0);
@@ -269,11 +272,11 @@ static void link_end(struct link *link, unsigned seconds)
     link_flush(link);
 }
 
-/* Whether the peer should hear our last words: an alert, or nothing at all. */
+/* Whether the peer should hear our last words: an alert, a goodbye, or nothing at all. */
 static bool link_has_last_words(const struct link *link)
 {
-    return link->channel != NULL && link->broken != E_CUT && link->broken != E_CLOSED
-           && link->broken != E_SLOW && link->broken != E_SILENT;
+    return link->channel != NULL && !link->expelled && link->broken != E_CUT
+           && link->broken != E_CLOSED && link->broken != E_SLOW && link->broken != E_SILENT;
 }
 
 void link_leave(struct link *link)
@@ -287,6 +290,11 @@ void link_leave(struct link *link)
         link->busy = true; /* link_close from inside `down` must not free it under our feet */
         link->callbacks.down(link->context, link, link->broken, link->why);
         link->busy = false;
+        if (link->broken == E_AGED) {
+            channel_close(link->channel);
+            link_end(link, GOODBYE_SECONDS);
+            return;
+        }
         if (link_has_last_words(link)) {
             link_end(link, FAULT_SECONDS);
             return;

@@ -14,6 +14,11 @@
  * output_hard, then E_SLOW; output that waits and does not move for progress_span is E_SLOW as
  * well. An idle link is the node's to judge. TCP_NODELAY and keepalive are on.
  *
+ * End of life: when the peer's certificate ends by the wall clock (looked at then, and every 10 s,
+ * since that clock may jump) the link is cut (E_LAPSED), and what waits to leave with it: nothing
+ * more goes to a peer that would not be let in. A link that has reached age_max says goodbye
+ * (E_AGED); whoever dialed it dials anew.
+ *
  * UNIX sockets: no TLS; bytes never leave the machine. The peer must have our uid or be root
  * (SO_PEERCRED), else E_IDENTITY; its identity is what the settings say. The exporter is zeros. */
 #ifndef SEALIFT_TRANSPORT_LINK_H
@@ -80,6 +85,8 @@ struct link_settings { /* zero: the default */
     size_t output_soft;
     size_t output_hard;
     int socket_buffer; /* SO_SNDBUF and SO_RCVBUF; 0: the kernel's own tuning */
+    struct span age_max; /* zero: none */
+    int64_t (*wall)(void); /* UNIX seconds; NULL: the system's clock. Tests turn it */
     struct channel_limits channel;
     struct identity unix_identity; /* who a UNIX peer is taken for */
 };
@@ -113,6 +120,12 @@ enum link_ending {
 
 /* No callback comes any more. */
 void link_close(struct link *link, enum link_ending ending);
+
+/* Certificates or revocations were reloaded: would the peer still be let in? Where it would not,
+ * the link is cut as at the end of its certificate, with the status that is returned: E_REVOKED,
+ * E_LAPSED, E_CERTIFICATE, E_CRL; `down` follows from the loop. Not before `up`; in `up` it may be
+ * called, and `down` then follows `up`. A UNIX peer has no certificate: OK. */
+enum status link_recheck(struct link *link, const struct tls_identity *identity);
 
 void link_set_context(struct link *link, void *context);
 struct link_counters link_counters(const struct link *link);

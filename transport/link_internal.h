@@ -53,6 +53,8 @@ struct link {
     struct loop_event writable;
     struct loop_event timer;
     struct loop_event later;
+    struct loop_event life; /* the peer's certificate, and the age of the link */
+    struct span age_left;
     TAILQ_ENTRY(link) all;
     TAILQ_ENTRY(link) unflushed;
     bool is_unflushed;
@@ -61,6 +63,7 @@ struct link {
     bool closed; /* link_close was called */
     enum link_ending ending;
     enum status broken; /* to be told by `down` */
+    bool expelled; /* ... and the peer gets not one byte more */
     char why[TRANSPORT_WHY_MAX];
     bool paused;
     bool full; /* output passed the soft limit; `drained` is owed */
@@ -91,6 +94,9 @@ void link_break(struct link *link, enum status why, const char *text);
 void link_enter(struct link *link);
 void link_leave(struct link *link);
 
+/* It is up: its life begins to end. */
+void link_begin_life(struct link *link);
+
 /* Delivers what has come, as long as it is taken. */
 void link_take_messages(struct link *link);
 
@@ -100,6 +106,7 @@ void link_flush_soon(struct link *link);
 
 void link_on_readable(evutil_socket_t file, short what, void *context);
 void link_on_writable(evutil_socket_t file, short what, void *context);
+void link_on_life(evutil_socket_t file, short what, void *context);
 
 /* Of dialer.c: stops and frees; the socket too, if it has one. */
 void dialing_free(struct dialing *dialing);

@@ -48,6 +48,7 @@ static void link_go_up(struct link *link)
     if (link->census != NULL && link->census->changed != NULL) {
         link->census->changed(link->census->context);
     }
+    link_begin_life(link);
     link->callbacks.up(link->context, link, &link->peer);
 }
 

@@ -275,6 +275,25 @@ const struct identity *tls_engine_peer(const struct tls_engine *engine)
     return &engine->verdict.peer;
 }
 
+int64_t tls_engine_peer_expires_at(const struct tls_engine *engine)
+{
+    CHECK(engine->ready);
+    return engine->verdict.expires_at;
+}
+
+enum status tls_engine_recheck(struct tls_engine *engine, const struct tls_identity *identity,
+                               const char **why)
+{
+    SSL_CTX *context = tls_identity_context(identity);
+
+    CHECK(engine->ready && !engine->https);
+    *why = "";
+    if (context == SSL_get_SSL_CTX(engine->ssl)) {
+        return OK;
+    }
+    return tls_verify_again(engine->ssl, context, why);
+}
+
 void tls_engine_exporter(struct tls_engine *engine, uint8_t exporter[TLS_EXPORTER_BYTES])
 {
     CHECK(engine->ready);

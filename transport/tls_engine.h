@@ -87,6 +87,17 @@ struct outbox *tls_engine_outbox(struct tls_engine *engine);
 /* The peer's verified name; zeros for HTTPS. Only when ready. */
 const struct identity *tls_engine_peer(const struct tls_engine *engine);
 
+/* UNIX seconds at which the first certificate of the peer's chain ends. From then on it would be
+ * refused. 0 for HTTPS. Only when ready. */
+int64_t tls_engine_peer_expires_at(const struct tls_engine *engine);
+
+/* Whether the peer would still be let in by `identity`, loaded later than the one that this engine
+ * was made from: E_REVOKED, E_EXPIRED, E_CERTIFICATE (another CA), E_CRL. The engine goes on: what
+ * follows is the caller's to do. `why` is OpenSSL's word for it. OK at once where it is the same
+ * identity. Only when ready, not for HTTPS (CHECK). */
+NODISCARD enum status tls_engine_recheck(struct tls_engine *engine,
+                                         const struct tls_identity *identity, const char **why);
+
 /* RFC 8446 section 7.5, no context. Only when ready; equal on both sides. */
 void tls_engine_exporter(struct tls_engine *engine, uint8_t exporter[TLS_EXPORTER_BYTES]);
 

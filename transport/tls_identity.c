@@ -2,8 +2,9 @@
  * share.
  *
  * What is refused here is an operator's mistake, found at start or at SIGHUP, so each has a
- * sentence that names the file. Our own certificate is verified against our own CA for both
- * uses: better to refuse to start than to be refused by every peer.
+ * sentence that names the file and, where time is the matter, the date. Our own certificate is
+ * verified against our own CA for both uses: better to refuse to start than to be refused by
+ * every peer.
  *
  * TLS_method with both bounds set to 1.3 serves both sides; the ALPN callback is the server's
  * half of demanding ALPN, the engine checks the client's half when the handshake is done. */
@@ -12,18 +13,26 @@
 #include "base/check.h"
 #include "transport/allocate.h"
 #include "transport/certificates.h"
+#include "transport/revocations.h"
 #include "transport/tls_verify.h"
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <stdarg.h>
 #include <stdio.h>
+#include <time.h>
 
 struct tls_identity {
     SSL_CTX *context;
     bool https;
     struct identity self;
     int64_t expires_at;
+    int64_t crl_expires_at;
+    unsigned crl_count;
+    bool revoked;
 };
+
+enum { DATE_TEXT_MAX = 32 };
 
 static const unsigned char alpn_link[] = "\x09" TLS_ALPN_LINK;
 static const unsigned char alpn_http[] = "\x08" TLS_ALPN_HTTP;
@@ -92,14 +101,46 @@ static void context_restrict_to_https(SSL_CTX *context)
     SSL_CTX_set_alpn_select_cb(context, alpn_http_chosen, NULL);
 }
 
-static enum status explain(enum status status, const char *path, char *why)
+/* The sentence that an operator reads: which file, what is wrong, and under which name. */
+__attribute__((format(printf, 4, 5))) static enum status
+explain(enum status status, const char *path, char *why, const char *format, ...)
 {
+    char what[TRANSPORT_WHY_MAX];
+    va_list arguments;
+
     if (status != OK) {
-        snprintf(why, TRANSPORT_WHY_MAX, "%.160s: %s", path,
-                 status == E_USAGE ? "the key is not that of the certificate"
-                                   : status_text(status));
+        va_start(arguments, format);
+        vsnprintf(what, sizeof what, format, arguments);
+        va_end(arguments);
+        /* Cut in the middle rather than at the end, where the name of the status stands. */
+        snprintf(why, TRANSPORT_WHY_MAX, "%.110s: %.110s (%s)", path, what, status_name(status));
     }
     return status;
+}
+
+static const char *date(int64_t seconds, char text[DATE_TEXT_MAX])
+{
+    const time_t time = (time_t)seconds;
+    struct tm parts;
+
+    gmtime_r(&time, &parts);
+    strftime(text, DATE_TEXT_MAX, "%Y-%m-%d %H:%M:%S UTC", &parts);
+    return text;
+}
+
+NODISCARD static enum status check_time(enum status status, struct certificate_validity validity,
+                                        const char *path, char *why)
+{
+    const int64_t now = time(NULL);
+    char text[DATE_TEXT_MAX];
+
+    if (now < validity.not_before) {
+        return explain(status, path, why, "not valid before %s", date(validity.not_before, text));
+    }
+    if (now >= validity.not_after) {
+        return explain(status, path, why, "expired at %s", date(validity.not_after, text));
+    }
+    return OK;
 }
 
 NODISCARD static enum status use_own(SSL_CTX *context, const struct certificate *own)
@@ -112,32 +153,108 @@ NODISCARD static enum status use_own(SSL_CTX *context, const struct certificate 
     return OK;
 }
 
-NODISCARD static enum status verify_own(SSL_CTX *context, X509 *own, const char *purpose)
+/* X509_V_OK, or what OpenSSL has against our own certificate. */
+static int verify_own(SSL_CTX *context, X509 *own, const char *purpose, unsigned long flags)
 {
     X509_STORE_CTX *store = X509_STORE_CTX_new();
-    enum status status = OK;
+    int error = X509_V_OK;
 
     CHECK(store != NULL);
     CHECK(X509_STORE_CTX_init(store, SSL_CTX_get_cert_store(context), own, NULL) == 1);
     CHECK(X509_STORE_CTX_set_default(store, purpose) == 1);
+    X509_STORE_CTX_set_flags(store, flags);
     if (X509_verify_cert(store) != 1) {
-        status = tls_verify_status(X509_STORE_CTX_get_error(store));
+        error = X509_STORE_CTX_get_error(store);
     }
     X509_STORE_CTX_free(store);
     ERR_clear_error();
+    return error;
+}
+
+NODISCARD static enum status check_own(SSL_CTX *context, X509 *own, const char *path, char *why)
+{
+    static const char *const purposes[] = {"ssl_server", "ssl_client"};
+
+    for (unsigned i = 0; i < COUNT_OF(purposes); i++) {
+        const int error = verify_own(context, own, purposes[i], 0);
+
+        TRY(explain(tls_verify_status(error), path, why, "%s",
+                    X509_verify_cert_error_string(error)));
+    }
+    return OK;
+}
+
+NODISCARD static enum status read_crl(X509_CRL **crl, const struct certificate *ca,
+                                      const struct tls_files *files, char *why)
+{
+    const enum status status = revocations_read(crl, files->crl, ca, time(NULL));
+
+    if (*crl != NULL) {
+        return check_time(E_CRL, revocations_validity_of(*crl), files->crl, why);
+    }
+    return explain(status, files->crl, why, "%s",
+                   status == E_CRL ? "not a list of the CA that --ca names" : status_text(status));
+}
+
+/* Peers are judged by it in handshakes from now on (the flag is that of the handshake). */
+NODISCARD static enum status load_crl(struct tls_identity *identity, const struct certificate *ca,
+                                      const struct tls_files *files, char *why)
+{
+    X509_CRL *crl;
+    const enum status status = read_crl(&crl, ca, files, why);
+
+    if (status == OK) {
+        SSL_CTX *context = identity->context;
+
+        CHECK(X509_STORE_add_crl(SSL_CTX_get_cert_store(context), crl) == 1);
+        CHECK(X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(context), X509_V_FLAG_CRL_CHECK) == 1);
+        identity->crl_expires_at = revocations_validity_of(crl).not_after;
+        identity->crl_count = revocations_count(crl);
+    }
+    revocations_free(crl);
     return status;
 }
 
-NODISCARD static enum status load_ca(SSL_CTX *context, const char *path)
+NODISCARD static enum status load_ca(struct tls_identity *identity, const struct tls_files *files,
+                                     char *why)
 {
     struct certificate ca;
-    const enum status status = certificate_read(&ca, path, NULL);
+    enum status status = certificate_read(&ca, files->ca, NULL);
 
+    explain(status, files->ca, why, "%s", status_text(status));
     if (status == OK) {
-        CHECK(X509_STORE_add_cert(SSL_CTX_get_cert_store(context), ca.x509) == 1);
+        status = check_time(E_EXPIRED, certificate_validity_of(ca.x509), files->ca, why);
+    }
+    if (status == OK) {
+        CHECK(X509_STORE_add_cert(SSL_CTX_get_cert_store(identity->context), ca.x509) == 1);
+        status = files->crl == NULL ? OK : load_crl(identity, &ca, files, why);
     }
     certificate_free(&ca);
     return status;
+}
+
+/* Whether the CRL names ourselves. Whatever else speaks against it (an extension that OpenSSL does
+ * not know) would refuse every peer later: better now, and by name. */
+NODISCARD static enum status check_own_crl(struct tls_identity *identity, X509 *own,
+                                           const struct tls_files *files, char *why)
+{
+    const int error = verify_own(identity->context, own, "ssl_server", X509_V_FLAG_CRL_CHECK);
+    const enum status status = tls_verify_status(error);
+
+    identity->revoked = status == E_REVOKED;
+    return identity->revoked
+               ? OK
+               : explain(status, files->crl, why, "%s", X509_verify_cert_error_string(error));
+}
+
+NODISCARD static enum status check_link_leaf(struct tls_identity *identity, X509 *own,
+                                             const struct tls_files *files, char *why)
+{
+    const enum status status = certificate_identity(own, &identity->self);
+
+    TRY(explain(status, files->certificate, why, "%s", status_text(status)));
+    TRY(check_own(identity->context, own, files->certificate, why));
+    return files->crl == NULL ? OK : check_own_crl(identity, own, files, why);
 }
 
 NODISCARD static enum status load_own(struct tls_identity *identity, const struct tls_files *files,
@@ -147,23 +264,21 @@ NODISCARD static enum status load_own(struct tls_identity *identity, const struc
     enum status status = certificate_read(&own, files->certificate, files->key);
 
     if (status != OK) {
-        const bool key = own.x509 != NULL;
-
-        explain(status, key ? files->key : files->certificate, why);
+        explain(status, own.x509 != NULL ? files->key : files->certificate, why, "%s",
+                status == E_USAGE ? "the key is not that of the certificate" : status_text(status));
         goto out;
     }
-    identity->expires_at = certificate_validity_of(own.x509).not_after;
-    status = use_own(identity->context, &own);
-    if (status == OK && !identity->https) {
-        status = certificate_identity(own.x509, &identity->self);
+    const struct certificate_validity validity = certificate_validity_of(own.x509);
+
+    identity->expires_at = validity.not_after;
+    status = check_time(E_EXPIRED, validity, files->certificate, why);
+    if (status == OK) {
+        status = explain(use_own(identity->context, &own), files->certificate, why,
+                         "its kind of key cannot be used with TLS 1.3");
     }
     if (status == OK && !identity->https) {
-        status = verify_own(identity->context, own.x509, "ssl_server");
+        status = check_link_leaf(identity, own.x509, files, why);
     }
-    if (status == OK && !identity->https) {
-        status = verify_own(identity->context, own.x509, "ssl_client");
-    }
-    explain(status, files->certificate, why);
 out:
     certificate_free(&own);
     return status;
@@ -178,7 +293,7 @@ enum status tls_identity_load(struct tls_identity **identity, const struct tls_f
     *identity = NULL;
     made->context = context_new(TLS1_3_VERSION);
     context_restrict_to_links(made->context);
-    status = explain(load_ca(made->context, files->ca), files->ca, why);
+    status = load_ca(made, files, why);
     if (status == OK) {
         status = load_own(made, files, why);
     }
@@ -226,6 +341,21 @@ const struct identity *tls_identity_self(const struct tls_identity *identity)
 int64_t tls_identity_expires_at(const struct tls_identity *identity)
 {
     return identity->expires_at;
+}
+
+int64_t tls_identity_crl_expires_at(const struct tls_identity *identity)
+{
+    return identity->crl_expires_at;
+}
+
+unsigned tls_identity_crl_count(const struct tls_identity *identity)
+{
+    return identity->crl_count;
+}
+
+bool tls_identity_is_revoked(const struct tls_identity *identity)
+{
+    return identity->revoked;
 }
 
 struct ssl_ctx_st *tls_identity_context(const struct tls_identity *identity)

@@ -15,11 +15,16 @@
  * be able to connect: some are built on TLS stacks that end at 1.2, and all authenticate by
  * SigV4, not by certificate. No WAL byte ever passes there, so R9 (links) is not concerned.
  *
- * Reload: load a new one and give it to the listeners and dialers; then free the old one.
- * Engines made from the old one live on (they hold what they need).
+ * Revocation (links, where `crl` is given): the file must hold a CRL of our CA that is in its time.
+ * Peers that it names are refused. When its time runs out while we run, every new handshake is
+ * refused (E_CRL) until a newer one is loaded: whoever hides new lists must not win by it.
  *
- * Statuses of a handshake, as tls_engine reports them: E_CERTIFICATE, E_EXPIRED, E_IDENTITY,
- * E_DEPLOYMENT for the peer's certificate; E_TLS for all else. */
+ * Reload: load a new one and give it to the listeners and dialers; then free the old one.
+ * Engines made from the old one live on (they hold what they need); tls_engine_recheck judges
+ * their peers by the new one.
+ *
+ * Statuses of a handshake, as tls_engine reports them: E_CERTIFICATE, E_EXPIRED, E_REVOKED,
+ * E_IDENTITY, E_DEPLOYMENT for the peer's certificate; E_CRL; E_TLS for all else. */
 #ifndef SEALIFT_TRANSPORT_TLS_IDENTITY_H
 #define SEALIFT_TRANSPORT_TLS_IDENTITY_H
 
@@ -37,6 +42,7 @@ struct tls_files {
     const char *ca;
     const char *certificate;
     const char *key;
+    const char *crl; /* NULL: nobody is revoked. Not used for HTTPS */
 };
 
 struct tls_identity;
@@ -45,11 +51,12 @@ struct ssl_ctx_st; /* OpenSSL's SSL_CTX */
 /* On failure `why` (TRANSPORT_WHY_MAX) says which file and what is wrong with it. E_MISSING, E_IO,
  * E_MALFORMED; E_IDENTITY: our own certificate has no identity; E_USAGE: the key is of another
  * certificate; E_CERTIFICATE: our certificate is not of that CA or not for this use; E_EXPIRED: it
- * is out of its time. */
+ * or the CA is out of its time, which the sentence states; E_CRL: the CRL is of another CA or out
+ * of its time. That our own certificate is in it is no failure: see tls_identity_is_revoked. */
 NODISCARD enum status tls_identity_load(struct tls_identity **identity,
                                         const struct tls_files *files, char *why);
 
-/* `files->ca` is not used. The certificate needs no URI. */
+/* `files->ca` and `files->crl` are not used. The certificate needs no URI. */
 NODISCARD enum status tls_identity_load_https(struct tls_identity **identity,
                                               const struct tls_files *files, char *why);
 
@@ -60,6 +67,14 @@ const struct identity *tls_identity_self(const struct tls_identity *identity);
 
 /* UNIX seconds at which our certificate ends: for alarms and metrics. */
 int64_t tls_identity_expires_at(const struct tls_identity *identity);
+
+/* UNIX seconds at which the CRL stops to count, 0 without one; and how many it names. */
+int64_t tls_identity_crl_expires_at(const struct tls_identity *identity);
+unsigned tls_identity_crl_count(const struct tls_identity *identity);
+
+/* Our own certificate is in the CRL: every peer that has it refuses us. At start that is a reason
+ * to stop; at a reload the list must be heeded all the same, for what else it says. */
+bool tls_identity_is_revoked(const struct tls_identity *identity);
 
 /* For tls_engine. */
 struct ssl_ctx_st *tls_identity_context(const struct tls_identity *identity);

@@ -9,6 +9,7 @@
 #include "base/check.h"
 #include "transport/certificates.h"
 
+#include <openssl/err.h>
 #include <openssl/x509v3.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -36,6 +37,19 @@ enum status tls_verify_status(int error)
     case X509_V_ERR_CERT_NOT_YET_VALID:
     case X509_V_ERR_CERT_HAS_EXPIRED:
         return E_EXPIRED;
+    case X509_V_ERR_CERT_REVOKED:
+        return E_REVOKED;
+    case X509_V_ERR_UNABLE_TO_GET_CRL:
+    case X509_V_ERR_CRL_NOT_YET_VALID:
+    case X509_V_ERR_CRL_HAS_EXPIRED:
+    case X509_V_ERR_CRL_SIGNATURE_FAILURE:
+    case X509_V_ERR_ERROR_IN_CRL_LAST_UPDATE_FIELD:
+    case X509_V_ERR_ERROR_IN_CRL_NEXT_UPDATE_FIELD:
+    case X509_V_ERR_UNABLE_TO_GET_CRL_ISSUER:
+    case X509_V_ERR_KEYUSAGE_NO_CRL_SIGN:
+    case X509_V_ERR_UNHANDLED_CRITICAL_CRL_EXTENSION:
+    case X509_V_ERR_DIFFERENT_CRL_SCOPE:
+        return E_CRL;
     default: /* foreign: X509_V_ERR_* */
         return E_CERTIFICATE;
     }
@@ -68,17 +82,43 @@ static void verdict_set(struct tls_verdict *verdict, enum status status, const c
     }
 }
 
+/* With the name that a refused leaf gives itself, verified or not: it is a hint for a person. */
+static void verdict_refuse(struct tls_verdict *verdict, X509_STORE_CTX *store)
+{
+    const int error = X509_STORE_CTX_get_error(store);
+    const char *text = X509_verify_cert_error_string(error);
+    const X509 *leaf = X509_STORE_CTX_get_current_cert(store);
+    struct identity named;
+    char why[sizeof verdict->why];
+
+    if (X509_STORE_CTX_get_error_depth(store) == 0 && leaf != NULL
+        && certificate_identity(leaf, &named) == OK) {
+        snprintf(why, sizeof why, "%.100s: it calls itself %s %s of %s", text,
+                 role_name(named.role), named.member, named.region);
+        text = why;
+    }
+    verdict_set(verdict, tls_verify_status(error), text);
+}
+
+static void verdict_lower_end(struct tls_verdict *verdict, const X509 *certificate)
+{
+    const int64_t end = certificate_validity_of(certificate).not_after;
+
+    if (verdict->expires_at == 0 || end < verdict->expires_at) {
+        verdict->expires_at = end;
+    }
+}
+
 static int verify_callback(int good, X509_STORE_CTX *store)
 {
     SSL *ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
     struct tls_verdict *verdict = SSL_get_ex_data(ssl, verdict_index);
 
     if (good != 1) {
-        const int error = X509_STORE_CTX_get_error(store);
-
-        verdict_set(verdict, tls_verify_status(error), X509_verify_cert_error_string(error));
+        verdict_refuse(verdict, store);
         return 0;
     }
+    verdict_lower_end(verdict, X509_STORE_CTX_get_current_cert(store));
     if (X509_STORE_CTX_get_error_depth(store) > 0) {
         return 1;
     }
@@ -90,6 +130,28 @@ static int verify_callback(int good, X509_STORE_CTX *store)
         return 0;
     }
     return 1;
+}
+
+enum status tls_verify_again(SSL *ssl, SSL_CTX *context, const char **why)
+{
+    X509 *leaf = SSL_get0_peer_certificate(ssl);
+    X509_STORE_CTX *store = X509_STORE_CTX_new();
+    int error = X509_V_OK;
+
+    CHECK(leaf != NULL && store != NULL);
+    CHECK(X509_STORE_CTX_init(store, SSL_CTX_get_cert_store(context), leaf,
+                              SSL_get_peer_cert_chain(ssl))
+          == 1);
+    CHECK(X509_STORE_CTX_set_default(store, SSL_is_server(ssl) ? "ssl_client" : "ssl_server") == 1);
+    CHECK(X509_VERIFY_PARAM_set1(X509_STORE_CTX_get0_param(store), SSL_CTX_get0_param(context))
+          == 1);
+    if (X509_verify_cert(store) != 1) {
+        error = X509_STORE_CTX_get_error(store);
+    }
+    X509_STORE_CTX_free(store);
+    ERR_clear_error();
+    *why = X509_verify_cert_error_string(error);
+    return tls_verify_status(error);
 }
 
 void tls_verify_demand(SSL_CTX *context)

@@ -174,6 +174,16 @@ void pair_cut(struct pair *pair, unsigned number)
     link_end(pair, number, true, true);
 }
 
+void pair_age(struct pair *pair, unsigned number)
+{
+    struct pair_member *caller = &pair->members[number];
+    const link_t link = caller->link;
+
+    CHECK(link != 0);
+    link_end(pair, number, false, true);
+    fake_link_age(&caller->world, link);
+}
+
 void pair_heal(struct pair *pair, unsigned number)
 {
     pair->cut[number] = false;

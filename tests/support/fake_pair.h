@@ -58,6 +58,7 @@ unsigned pair_add_replica(struct pair *pair, unsigned upstream, const char *regi
 void pair_start(struct pair *pair, unsigned member);
 void pair_crash(struct pair *pair, unsigned member); /* what was not durable is lost */
 void pair_cut(struct pair *pair, unsigned member); /* its link goes down, and dials fail */
+void pair_age(struct pair *pair, unsigned member); /* its world finds its link too old */
 void pair_heal(struct pair *pair, unsigned member);
 
 void pair_run(struct pair *pair);

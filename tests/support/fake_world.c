@@ -541,12 +541,22 @@ link_t fake_link_up(struct fake_world *world, const struct identity *peer, bool 
     return link;
 }
 
-void fake_link_down(struct fake_world *world, link_t link)
+static void link_goes_down(struct fake_world *world, link_t link, enum status why)
 {
-    struct event event = {.kind = EVENT_LINK_DOWN, .link = {.link = link, .why = E_CLOSED}};
+    struct event event = {.kind = EVENT_LINK_DOWN, .link = {.link = link, .why = why}};
 
     world->links[link].hung_up = true;
     fake_step(world, &event);
+}
+
+void fake_link_down(struct fake_world *world, link_t link)
+{
+    link_goes_down(world, link, E_CLOSED);
+}
+
+void fake_link_age(struct fake_world *world, link_t link)
+{
+    link_goes_down(world, link, E_AGED);
 }
 
 void fake_send(struct fake_world *world, link_t link, unsigned type, struct bytes head,

@@ -122,7 +122,8 @@ void fake_stop(struct fake_world *world);
 
 /* A peer calls (dialed: the node's own call is answered by it). Returns its link. */
 link_t fake_link_up(struct fake_world *world, const struct identity *peer, bool dialed);
-void fake_link_down(struct fake_world *world, link_t link);
+void fake_link_down(struct fake_world *world, link_t link); /* E_CLOSED */
+void fake_link_age(struct fake_world *world, link_t link); /* E_AGED: its own world hung up */
 void fake_send(struct fake_world *world, link_t link, unsigned type, struct bytes head,
                struct bytes tail);
 

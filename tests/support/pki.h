@@ -6,7 +6,7 @@
 #define SEALIFT_TESTS_SUPPORT_PKI_H
 
 #include "tests/support/test.h"
-#include "transport/certificates.h"
+#include "transport/revocations.h"
 #include "transport/tls_identity.h"
 
 #include <stdio.h>
@@ -21,6 +21,7 @@ struct pki {
     unsigned count;
     char paths[32][96]; /* to be removed */
     unsigned path_count;
+    const char *crl; /* NULL: none yet */
 };
 
 static inline const char *pki_path(struct pki *pki, const char *name, const char *ending)
@@ -90,20 +91,49 @@ static inline struct tls_files pki_member(struct pki *pki, const struct certific
     return files;
 }
 
-static inline struct tls_identity *pki_identity(struct pki *pki, const char *deployment,
-                                                enum role role, const char *member)
+/* Signs the CRL anew, with one more certificate in it unless NULL; its file. */
+static inline const char *pki_revoke(struct pki *pki, struct x509_st *revoked,
+                                     struct certificate_validity validity)
 {
-    const struct certificate_order order = pki_order(deployment, role, member);
-    const struct tls_files files = pki_member(pki, &order);
+    if (pki->crl == NULL) {
+        pki->crl = pki_path(pki, "ca", ".crl");
+    }
+    NEED(revocations_renew(pki->crl, &pki->ca, revoked, validity) == OK);
+    return pki->crl;
+}
+
+/* The same, by the file of the certificate. */
+static inline const char *pki_revoke_files(struct pki *pki, const struct tls_files *files)
+{
+    struct certificate leaf;
+
+    NEED(certificate_read(&leaf, files->certificate, NULL) == OK);
+    const char *crl = pki_revoke(pki, leaf.x509, pki_validity(-60, 3600));
+
+    certificate_free(&leaf);
+    return crl;
+}
+
+static inline struct tls_identity *pki_load(const struct tls_files *files)
+{
     struct tls_identity *identity;
     char why[TRANSPORT_WHY_MAX] = "";
-    const enum status status = tls_identity_load(&identity, &files, why);
+    const enum status status = tls_identity_load(&identity, files, why);
 
     if (status != OK) {
         fprintf(stderr, "tls_identity_load: %s: %s\n", status_name(status), why);
     }
     NEED(status == OK);
     return identity;
+}
+
+static inline struct tls_identity *pki_identity(struct pki *pki, const char *deployment,
+                                                enum role role, const char *member)
+{
+    const struct certificate_order order = pki_order(deployment, role, member);
+    const struct tls_files files = pki_member(pki, &order);
+
+    return pki_load(&files);
 }
 
 static inline void pki_free(struct pki *pki)

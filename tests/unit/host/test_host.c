@@ -74,10 +74,11 @@ static void rig_start(struct rig *rig)
 
 static struct host_settings settings_of(const struct rig *rig, unsigned i, struct node *node)
 {
-    return (struct host_settings){.node = node,
-                                  .program = "toy",
-                                  .tls = {rig->ca, rig->certificate[i], rig->key[i]},
-                                  .self = rig->self[i]};
+    return (struct host_settings){
+        .node = node,
+        .program = "toy",
+        .tls = {.ca = rig->ca, .certificate = rig->certificate[i], .key = rig->key[i]},
+        .self = rig->self[i]};
 }
 
 /* Writes every message to its disk, and only then sends it back. Takes one at a time: the others

@@ -119,6 +119,38 @@ TEST(stop_says_goodbye_and_what_is_known_is_kept)
     pair_free(&pair);
 }
 
+/* A link that was renewed for its age was well: the same upstream again, and without a gap. */
+TEST(an_old_link_is_made_anew_at_once_and_nothing_is_lost)
+{
+    struct pair pair;
+
+    pair_init(&pair, true, 6);
+    const unsigned replica = pair_add_replica(&pair, 0, "ap-northeast-1", tokyo_key);
+    struct pair_member *member = &pair.members[replica];
+
+    member->replica.upstream_count = 2;
+    snprintf(member->replica.upstreams[1], ADDRESS_TEXT_MAX, "upstream:2");
+    pair_start(&pair, 0);
+    pair_start(&pair, replica);
+    for (unsigned i = 0; i < 5; i++) {
+        const unsigned dials = member->world.dials;
+
+        pair_append(&pair, 4, 1000);
+        pair_age(&pair, replica);
+        pair_append(&pair, 4, 1000); /* no time has passed */
+        EXPECT(member->world.dials == dials + 1);
+        EXPECT(strcmp(member->world.dialed, "upstream:1") == 0);
+        pair_advance(&pair, SPAN_MS(50));
+        expect_in_step(&pair, replica);
+    }
+    pair_cut(&pair, replica);
+    pair_heal(&pair, replica);
+    pair_advance(&pair, SPAN_S(5));
+    EXPECT(strcmp(member->world.dialed, "upstream:2") == 0); /* one that broke: the next */
+    EXPECT(pair_read(&pair, replica, 1, 1000) == 40);
+    pair_free(&pair);
+}
+
 TEST(the_same_bytes_where_nothing_is_encrypted)
 {
     follow(false, "us-east-1", "");

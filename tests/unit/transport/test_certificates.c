@@ -89,6 +89,13 @@ TEST(our_own_mistakes_are_found_when_loading)
     order.validity = pki_validity(-100, -50);
     files = pki_member(&pki, &order);
     EXPECT_STATUS(tls_identity_load(&identity, &files, why), E_EXPIRED);
+    EXPECT(strstr(why, files.certificate) != NULL && strstr(why, ": expired at 2") != NULL);
+    EXPECT_STATUS(tls_identity_load_https(&identity, &files, why), E_EXPIRED);
+    order.validity = pki_validity(50, 100);
+    files = pki_member(&pki, &order);
+    EXPECT_STATUS(tls_identity_load(&identity, &files, why), E_EXPIRED);
+    EXPECT(strstr(why, files.certificate) != NULL && strstr(why, ": not valid before 2") != NULL);
+    EXPECT(strstr(why, "(E_EXPIRED)") != NULL);
     files.certificate = "/tmp/no-such-file.crt";
     EXPECT_STATUS(tls_identity_load(&identity, &files, why), E_MISSING);
     EXPECT(identity == NULL);
