@@ -95,6 +95,8 @@ static void add_member(struct text *text, const struct member_status *status)
          status->digested_segments},
         {"damaged_segments_total", "counter", "Of those, not as they were sealed or digested.",
          status->damaged_segments},
+        {"lost_lsn", "gauge", "Committed as a peer knows, and not found on this disk; 0: none.",
+         status->lost_lsn},
         {"clients", "gauge", "Links of clients.", status->client_count},
         {"feeds", "gauge", "Links of downstream replicas.", status->feed_count},
     };

@@ -91,6 +91,22 @@ void feed_refuse(struct member *member, struct feed *feed, struct effects *fx, e
     feed_end(member, feed);
 }
 
+void feed_check_commit(struct member *member, const struct feed *feed)
+{
+    const epoch_t epoch = member->wal.epoch;
+    const struct epoch_entry *reign = epoch_table_find(&member->control.epochs, epoch);
+
+    if (!member->is_writer || reign == NULL || feed->shown_epoch >= epoch
+        || feed->shown_commit < reign->start_lsn) {
+        return;
+    }
+    member->lost_lsn =
+        feed->shown_commit > member->lost_lsn ? feed->shown_commit : member->lost_lsn;
+    trace_event(&member->settings.trace,
+                "ALARM member=%s knows LSN %llu as committed; found here: %llu", feed->peer.member,
+                (unsigned long long)feed->shown_commit, (unsigned long long)reign->start_lsn - 1);
+}
+
 void feed_fenced(struct member *member, struct feed *feed, epoch_t epoch, struct effects *fx)
 {
     member->fenced_by = epoch > member->fenced_by ? epoch : member->fenced_by;

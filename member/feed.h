@@ -56,6 +56,7 @@ struct feed {
     bool wrap_asked; /* the next of them is at the key service of its region */
     bool proved; /* its proof was right */
     epoch_t shown_epoch; /* the highest in its GREET: believed once it has proved the DEK */
+    lsn_t shown_commit; /* what it knew as committed then: likewise */
     uint8_t *greet; /* our GREET's head as it was sent, GREET_BYTES_MAX */
     uint32_t greet_bytes;
     struct digest greets; /* SHA-256(its GREET || ours), framing included */

@@ -131,7 +131,8 @@ static void find_missing(const struct member *member, struct feed *feed, const s
 static void go_on(struct member *member, struct feed *feed, struct instant now, struct effects *fx)
 {
     if (member->descriptor.suite == SUITE_NONE) {
-        feed_move(feed, FEED_WAITING, now); /* certificate and descriptor digest have decided */
+        feed_check_commit(member, feed); /* certificate and descriptor digest have decided */
+        feed_move(feed, FEED_WAITING, now);
         return;
     }
     find_missing(member, feed, member->greet);
@@ -172,6 +173,7 @@ void feed_on_greet(struct member *member, struct feed *feed, const struct event 
         snprintf(feed->cluster, sizeof feed->cluster, "%s", greet->cluster);
         snprintf(feed->key_arn, sizeof feed->key_arn, "%s", greet->key_arn);
         feed->shown_epoch = greet->highest_epoch;
+        feed->shown_commit = greet->commit_lsn;
         feed->greets = greeting_digest(head, bytes_of(feed->greet, feed->greet_bytes));
         go_on(member, feed, event->now, fx);
     }

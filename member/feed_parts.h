@@ -12,6 +12,11 @@ __attribute__((format(printf, 5, 6))) void feed_refuse(struct member *member, st
                                                        const char *format, ...);
 
 /* The downstream has shown an epoch above ours. */
+/* What a peer of an older epoch knows as committed was durable on the writer's disk, by the
+ * writer's own word. If its new reign begins at or below that, it has lost it: an alarm. (The peer
+ * itself halts.) */
+void feed_check_commit(struct member *member, const struct feed *feed);
+
 void feed_fenced(struct member *member, struct feed *feed, epoch_t epoch, struct effects *fx);
 
 /* feed_greet.c */

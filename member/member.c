@@ -391,6 +391,7 @@ void member_fill_status(const struct member *member, struct instant now,
     status->up_us = instant_since(member->started_at, now).ns / 1000;
     status->lag_us = member->lag_us;
     status->digested_segments = member->digester.digested + member->digester.compared;
+    status->lost_lsn = member->lost_lsn;
     status->damaged_segments = member->digester.alarms;
     status->client_count = member->clients.count;
     fill_feeds(member, now, status);

@@ -51,6 +51,7 @@ struct member {
     batch_t ship_limit; /* feeds send up to here: sealed on a primary, durable on a replica */
     lsn_t commit_lsn; /* known committed at the cluster's level; only forward */
     lsn_t visible_lsn; /* readers see up to here; only forward */
+    lsn_t lost_lsn; /* known as committed elsewhere, and not found here at the start: alarm */
     epoch_t fenced_by; /* highest epoch that a downstream has shown; above our own: superseded */
 
     /* what only the node knows, kept current by it for STATUS */

@@ -44,7 +44,7 @@ void member_settings_default(struct member_settings *settings)
     settings->announce_gap = SPAN_MS(10);
     settings->mark_rest = SPAN_MS(200);
     settings->mark_gap = SPAN_S(1); /* 128 KiB: less wear than the batches that moved it */
-    settings->digest_gap = SPAN_MS(5); /* 50 MB/s at rest, 12 MB/s beside writes */
+    settings->digest_gap = SPAN_MS(5); /* 50 MB/s at rest, 3 to 12 beside writes */
     settings->retry_gap = SPAN_MS(250);
 }
 

@@ -124,6 +124,7 @@ struct member_status {
     uint64_t digested_segments; /* read back whole, and digested or compared */
     uint64_t
         damaged_segments; /* of those, found not to be as they were sealed or digested: alarm */
+    lsn_t lost_lsn; /* a primary: a peer knows it as committed, this disk did not have it: alarm */
     uint64_t up_us; /* since the process started */
     uint64_t lag_us; /* a replica: the age of what it does not have yet, as far as it knows */
     uint32_t client_count;

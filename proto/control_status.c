@@ -64,6 +64,7 @@ static void status_prepare_numbers(const struct member_status *from, Pb__MemberS
     message->received_bytes = from->received_bytes;
     message->persisted_bytes = from->persisted_bytes;
     message->digested_segments = from->digested_segments;
+    message->lost_lsn = from->lost_lsn;
     message->damaged_segments = from->damaged_segments;
     message->up_us = from->up_us;
     message->lag_us = from->lag_us;
@@ -152,6 +153,7 @@ static void status_decode_numbers(struct member_status *status, const Pb__Member
     status->received_bytes = message->received_bytes;
     status->persisted_bytes = message->persisted_bytes;
     status->digested_segments = message->digested_segments;
+    status->lost_lsn = message->lost_lsn;
     status->damaged_segments = message->damaged_segments;
     status->up_us = message->up_us;
     status->lag_us = message->lag_us;

@@ -208,7 +208,7 @@ static void fill_status_numbers(struct member_status *status)
     status->sealed_batch = status->durable_batch = status->upstream_lsn = most;
     status->appended_records = status->appended_bytes = status->shipped_bytes = most;
     status->received_bytes = status->persisted_bytes = status->up_us = status->lag_us = most;
-    status->digested_segments = status->damaged_segments = most;
+    status->digested_segments = status->damaged_segments = status->lost_lsn = most;
     status->client_count = UINT32_MAX;
 }
 

@@ -272,5 +272,10 @@ TEST(a_history_that_would_cut_what_was_committed_halts_the_replica)
     EXPECT_STATUS(pair.members[replica].world.halt_why, E_CUT_COMMITTED);
     EXPECT(pair.members[replica].world.quarantined == 0);
     EXPECT(strstr(pair.members[replica].world.halt_text, "LSN 4") != NULL);
+
+    struct member_status status; /* and its primary raises an alarm: it has lost them */
+
+    pair_status(&pair, 0, &status);
+    EXPECT(status.lost_lsn == 8);
     pair_free(&pair);
 }
