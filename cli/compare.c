@@ -93,3 +93,67 @@ enum status compare_audits(struct comparison *comparison, const struct audit *ow
     free(pieces);
     return status;
 }
+
+/* ---- by digest ---- */
+
+static bool is_empty(const struct audit_row *row)
+{
+    return row->last_batch < row->first_batch;
+}
+
+/* `shorter` is the last of its side: what `longer_side` has up to there must be the same. */
+static enum status compare_prefix(const struct compare_side *longer_side,
+                                  const struct audit_row *shorter)
+{
+    struct digest sha256;
+
+    TRY(longer_side->prefix(longer_side->context, shorter, &sha256));
+    return digest_equal(&sha256, &shorter->sha256) ? OK : E_CHAIN;
+}
+
+static enum status compare_row(struct comparison *comparison, const struct compare_side *own,
+                               const struct compare_side *other, uint32_t place)
+{
+    const struct audit_row *mine = &own->rows[place], *theirs = &other->rows[place];
+    const bool mine_ends = place + 1 == own->count, theirs_ends = place + 1 == other->count;
+
+    comparison->segment = mine->segment;
+    if (mine->segment != theirs->segment || mine->first_batch != theirs->first_batch) {
+        return E_CHAIN;
+    }
+    if (mine->last_batch == theirs->last_batch) {
+        comparison->bytes += mine->valid_bytes;
+        return mine->valid_bytes == theirs->valid_bytes
+                       && digest_equal(&mine->sha256, &theirs->sha256)
+                       && digest_equal(&mine->chain, &theirs->chain)
+                   ? OK
+                   : E_CHAIN;
+    }
+    const bool mine_is_shorter = mine->last_batch < theirs->last_batch;
+    const struct audit_row *shorter = mine_is_shorter ? mine : theirs;
+
+    if (mine_is_shorter ? !mine_ends : !theirs_ends) {
+        return E_CHAIN; /* it has gone on elsewhere: two histories */
+    }
+    if (is_empty(shorter)) {
+        return OK; /* a header, and nothing behind it yet */
+    }
+    comparison->bytes += shorter->valid_bytes;
+    return compare_prefix(mine_is_shorter ? other : own, shorter);
+}
+
+enum status compare_rows(struct comparison *comparison, const struct compare_side *own,
+                         const struct compare_side *other)
+{
+    const uint32_t count = own->count < other->count ? own->count : other->count;
+
+    *comparison = (struct comparison){
+        .by_digest = true,
+        .own_last = own->count == 0 ? 0 : own->rows[own->count - 1].last_batch,
+        .other_last = other->count == 0 ? 0 : other->rows[other->count - 1].last_batch};
+    for (uint32_t i = 0; i < count; i++) {
+        TRY(compare_row(comparison, own, other, i));
+        comparison->segments++;
+    }
+    return OK;
+}

@@ -1,26 +1,21 @@
-/* `sealift verify`: is a data folder whole, and does its region's key open it?
+/* `sealift verify`: is a copy whole, and does its region's key open it?
  *
  *   sealift verify DIR --no-key
  *   sealift verify DIR --key-service eu-west-1=https://HOST:PORT --key-service-ca ca.crt
- *   sealift verify DIR --no-key --against DIR2
+ *   sealift verify HOST:PORT                a running member verifies its own copy and tells
+ *   sealift verify HOST:PORT --against HOST:PORT|DIR
  *
- * Exit 1 names the first damage: its status, the file and the offset. Two folders of one WAL agree
- * where the valid bytes that both have are the same; one may be behind the other. */
+ * Exit 1 names the first damage: its status, the segment and the offset. Two copies of one WAL
+ * agree where the valid bytes that both have are the same; one may be behind the other. */
 #include "base/check.h"
-#include "base/hex.h"
-#include "cli/compare.h"
-#include "cli/folder.h"
-#include "cli/folder_keys.h"
 #include "cli/verbs.h"
 #include "cli/verify_form.h"
-#include "host/clock.h"
 #include "host/lockdown.h"
 
 #include <argp.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 enum {
     OPTION_NO_KEY = 0x200,
@@ -28,25 +23,23 @@ enum {
     OPTION_SERVICE,
     OPTION_CA,
     OPTION_AGAINST,
-    PROGRESS_SECONDS = 5,
+    OPTION_RATE,
 };
 
 struct verify_order {
     const char *path, *against;
+    struct connect connect;
     struct folder_keys_order keys;
+    uint64_t rate;
     bool no_key, json;
-};
-
-struct progress {
-    struct instant said;
-    bool terminal, shown;
 };
 
 static const struct argp_option options[] = {
     {"no-key", OPTION_NO_KEY, 0, 0, "checksums, chain and places only: no seal is opened", 1},
     {"key-service", OPTION_SERVICE, "REGION=URL", 0, "the folder's region's key service", 1},
     {"key-service-ca", OPTION_CA, "FILE", 0, "CA of the key service (default: the system's)", 1},
-    {"against", OPTION_AGAINST, "DIR", 0, "compare the valid bytes with those of this folder", 2},
+    {"against", OPTION_AGAINST, "COPY", 0, "compare with this folder or running member", 2},
+    {"rate", OPTION_RATE, "MB", 0, "a member may read so many MB a second for this", 2},
     {"json", OPTION_JSON, 0, 0, "one object", 3},
     {0}};
 
@@ -63,11 +56,28 @@ static void add_service(struct verify_order *order, char *argument, struct argp_
         (struct key_service){.region = argument, .url = url};
 }
 
+static void set_rate(struct verify_order *order, const char *argument, struct argp_state *state)
+{
+    char *end;
+    const unsigned long mb = strtoul(argument, &end, 10);
+
+    if (*argument < '0' || *argument > '9' || *end != '\0' || mb == 0 || mb > 1000000) {
+        argp_error(state, "--rate %s: give a number of MB a second, 1 or more", argument);
+    }
+    order->rate = (uint64_t)mb * 1000000;
+}
+
 static error_t parse(int option, char *argument, struct argp_state *state)
 {
     struct verify_order *order = state->input;
 
     switch (option) {
+    case ARGP_KEY_INIT:
+        state->child_inputs[0] = &order->connect;
+        return 0;
+    case OPTION_RATE:
+        set_rate(order, argument, state);
+        return 0;
     case OPTION_NO_KEY:
         order->no_key = true;
         return 0;
@@ -85,33 +95,18 @@ static error_t parse(int option, char *argument, struct argp_state *state)
         return 0;
     case ARGP_KEY_ARG:
         if (order->path != NULL) {
-            argp_error(state, "one folder at a time");
+            argp_error(state, "one copy at a time");
         }
         order->path = argument;
         return 0;
     case ARGP_KEY_END:
         if (order->path == NULL) {
-            argp_error(state, "which data folder?");
+            argp_error(state, "which data folder or member?");
         }
         return 0;
     default: /* foreign: argp's keys */
         return ARGP_ERR_UNKNOWN;
     }
-}
-
-static void on_progress(void *context, uint64_t bytes)
-{
-    struct progress *progress = context;
-    const struct instant now = clock_now();
-    const struct span gap = progress->terminal ? SPAN_MS(200) : SPAN_S(PROGRESS_SECONDS);
-
-    if (!instant_reached(instant_add(progress->said, gap), now)) {
-        return;
-    }
-    progress->said = now;
-    progress->shown = true;
-    fprintf(stderr, progress->terminal ? "\r%" PRIu64 " MB" : "%" PRIu64 " MB are good so far\n",
-            bytes / 1000000);
 }
 
 static int refuse(const char *path, enum status status, const char *why)
@@ -124,13 +119,14 @@ static int refuse(const char *path, enum status status, const char *why)
 static int unwrap(const struct verify_order *order, struct verify_report *report,
                   struct folder_keys *keys)
 {
+    const struct audit_folder *seen = &report->copy->folder.seen;
     struct descriptor descriptor;
     char why[LOCKDOWN_WHY_MAX];
     bool locked;
 
-    if (descriptor_decode(&descriptor, report->folder->seen.descriptor) != OK
-        || keyring_decode(report->keyring, report->folder->seen.keyring) != OK) {
-        return EXIT_DONE; /* the audit says it better */
+    if (report->copy->is_member || descriptor_decode(&descriptor, seen->descriptor) != OK
+        || keyring_decode(report->keyring, seen->keyring) != OK) {
+        return EXIT_DONE; /* it has them itself; or the audit says it better */
     }
     report->has_keyring = true;
     if (order->no_key || descriptor.suite == SUITE_NONE) {
@@ -153,66 +149,90 @@ static int unwrap(const struct verify_order *order, struct verify_report *report
     return status == OK ? EXIT_DONE : refuse(order->path, status, keys->why);
 }
 
-static void audit_folder(struct audit *audit, const struct folder *folder, bool keyless,
-                         const struct folder_keys *keys)
+static int open_copy(struct copy *copy, const struct verify_order *order, const char *name,
+                     bool keyless)
 {
-    struct progress progress = {.said = clock_now(), .terminal = isatty(STDERR_FILENO)};
+    *copy = (struct copy){.name = name,
+                          .is_member = copy_is_address(name),
+                          .connect = &order->connect,
+                          .keyless = keyless,
+                          .rate = order->rate};
+    if (copy->is_member) {
+        return EXIT_DONE;
+    }
+    const enum status status = folder_open(&copy->folder, name);
 
-    *audit = (struct audit){.folder = &folder->seen,
-                            .deks = keys->deks,
-                            .dek_count = keys->count,
-                            .keyless = keyless,
-                            .on_progress = on_progress,
-                            .context = &progress};
-    if (audit_run(audit) != OK) {
-        CHECK(audit->damage.why != OK);
+    if (status == OK) {
+        return EXIT_DONE;
     }
-    if (progress.shown && progress.terminal) {
-        fprintf(stderr, "\r%20s\r", "");
-    }
+    return refuse(name, status,
+                  status == E_MISSING ? "no data folder of a member, and no HOST:PORT of one"
+                                      : status_text(status));
 }
 
-/* The other folder, and then the bytes of both. */
+/* A verdict, or EXIT_REFUSED: `why` was said. */
+static int judge(struct copy *copy, const struct folder_keys *keys)
+{
+    if (copy_verify(copy, keys) != OK) {
+        fprintf(stderr, "sealift verify: %s: %s\n", copy->name, copy->why);
+        return EXIT_REFUSED;
+    }
+    if (copy->audit->damage.why != OK) {
+        verify_say_damage(copy);
+    }
+    return EXIT_DONE;
+}
+
+static int compare_both(struct verify_report *report, struct copy *other)
+{
+    struct copy *own = report->copy;
+    const enum status status = copy_compare(&report->comparison, own, other);
+
+    report->compared = true;
+    if (own->why[0] != '\0' || other->why[0] != '\0') {
+        const struct copy *silent = own->why[0] != '\0' ? own : other;
+
+        fprintf(stderr, "sealift verify: %s: %s\n", silent->name, silent->why);
+        return EXIT_REFUSED;
+    }
+    if (status != OK) {
+        verify_say_difference(own, other, status, &report->comparison);
+    }
+    return status == OK ? EXIT_DONE : EXIT_REFUSED;
+}
+
+/* The other copy, and then the bytes of both. */
 static int compare(const struct verify_order *order, struct verify_report *report)
 {
     static const struct folder_keys none;
-    struct folder other;
-    struct audit audit = {0};
-    enum status status = folder_open(&other, order->against);
+    static struct copy other;
+    /* A folder's keys are not at hand; a member has its own. */
+    const bool keyless = order->no_key || !copy_is_address(order->against);
+    int code = open_copy(&other, order, order->against, keyless);
 
-    if (status != OK) {
-        folder_close(&other);
-        return refuse(order->against, status, status_text(status));
+    if (code == EXIT_DONE) {
+        code = judge(&other, &none);
     }
-    audit_folder(&audit, &other, true, &none);
-    report->compared = true;
-    if (audit.damage.why != OK) {
-        status = audit.damage.why;
-        verify_say_damage(order->against, &audit.damage);
-    } else {
-        status = compare_audits(&report->comparison, report->audit, &audit);
-        if (status != OK) {
-            verify_say_difference(order->path, order->against, status, &report->comparison);
-        }
+    if (code == EXIT_DONE) {
+        code = other.audit->damage.why == OK ? compare_both(report, &other) : EXIT_REFUSED;
     }
-    audit_drop(&audit);
-    folder_close(&other);
-    return status == OK ? EXIT_DONE : EXIT_REFUSED;
+    copy_drop(&other);
+    return code;
 }
 
 static int verify(const struct verify_order *order, struct verify_report *report,
                   struct folder_keys *keys)
 {
-    const struct instant begin = clock_now();
+    struct copy *copy = report->copy;
     int code = unwrap(order, report, keys);
 
+    if (code == EXIT_DONE) {
+        code = judge(copy, keys);
+    }
     if (code != EXIT_DONE) {
         return code;
     }
-    audit_folder(report->audit, report->folder, order->no_key, keys);
-    report->seconds = (double)(clock_now().ns - begin.ns) / 1e9;
-    if (report->audit->damage.why != OK) {
-        verify_say_damage(order->path, &report->audit->damage);
+    if (copy->audit->damage.why != OK) {
         code = EXIT_REFUSED;
     } else if (order->against != NULL) {
         code = compare(order, report);
@@ -223,34 +243,34 @@ static int verify(const struct verify_order *order, struct verify_report *report
 
 int verb_verify(int argc, char **argv)
 {
+    static const struct argp_child children[] = {{&connect_argp, 0, "Members:", 10}, {0}};
     static const struct argp argp = {
         .options = options,
         .parser = parse,
-        .args_doc = "DIR",
-        .doc = "Reads a data folder: every header, checksum, chain, and with its region's key "
-               "every seal.\vThe folder may be in use. Credentials of the key service are taken "
-               "from AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN. Putting back "
-               "an older copy of all files of a folder cannot be seen in it: compare it with "
-               "another member's (--against)."};
+        .args_doc = "DIR|HOST:PORT",
+        .doc = "Verifies one copy of a WAL: every header, checksum, chain, and with its region's "
+               "key every seal.\vA data folder is read here, and may be in use; credentials of "
+               "its key service are taken from AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and "
+               "AWS_SESSION_TOKEN. A running member reads its own copy, past the page cache and "
+               "with the keys it holds, and goes on serving: only digests cross the link. Putting "
+               "back an older copy of all files of a folder cannot be seen in it: compare it with "
+               "another member's (--against).",
+        .children = children};
     static struct keyring keyring;
     static struct folder_keys keys;
-    static struct audit audit;
+    static struct copy copy;
     struct verify_order order = {0};
-    struct folder folder;
-    struct verify_report report = {.folder = &folder, .keyring = &keyring, .audit = &audit};
+    struct verify_report report = {.copy = &copy, .keyring = &keyring};
 
     argp_err_exit_status = EXIT_USAGE;
     argp_parse(&argp, argc, argv, 0, NULL, &order);
-    const enum status status = folder_open(&folder, order.path);
-    const int code = status == OK ? verify(&order, &report, &keys)
-                                  : refuse(order.path, status,
-                                           status == E_MISSING ? "no data folder of a member"
-                                                               : status_text(status));
+    connect_complete(&order.connect);
+    int code = open_copy(&copy, &order, order.path, order.no_key);
 
-    if (audit.rows != NULL) {
-        audit_drop(&audit);
+    if (code == EXIT_DONE) {
+        code = verify(&order, &report, &keys);
     }
     folder_keys_wipe(&keys);
-    folder_close(&folder);
+    copy_drop(&copy);
     return code;
 }

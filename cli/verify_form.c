@@ -2,6 +2,7 @@
 #include "cli/verify_form.h"
 
 #include "base/hex.h"
+#include "node/identity.h"
 
 #include <inttypes.h>
 #include <jansson.h>
@@ -54,12 +55,17 @@ static uint64_t count_digested(const struct audit *audit)
 
 static double rate_mb(const struct verify_report *report)
 {
-    return report->seconds > 0 ? (double)report->audit->valid_bytes / 1e6 / report->seconds : 0;
+    const struct copy *copy = report->copy;
+
+    return copy->seconds > 0 ? (double)copy->audit->valid_bytes / 1e6 / copy->seconds : 0;
 }
 
-void verify_say_damage(const char *path, const struct audit_damage *damage)
+void verify_say_damage(const struct copy *copy)
 {
-    fprintf(stderr, "sealift verify: %s: %s: %s", path, status_name(damage->why), damage->what);
+    const struct audit_damage *damage = &copy->audit->damage;
+
+    fprintf(stderr, "sealift verify: %s: %s: %s", copy->name, status_name(damage->why),
+            damage->what);
     if (strcmp(damage->what, "file") == 0 || strcmp(damage->what, "header") == 0) {
         fprintf(stderr, " of segment %" PRIu64, damage->segment);
     } else if (strcmp(damage->what, "batch") == 0) {
@@ -69,51 +75,71 @@ void verify_say_damage(const char *path, const struct audit_damage *damage)
     fprintf(stderr, ": %s. Nothing behind it was judged. ", status_text(damage->why));
     if (status_blame(damage->why) == BLAME_KEYS) {
         fprintf(stderr, "Bring the keyring that belongs to this folder.\n");
+    } else if (copy->is_member) {
+        fprintf(stderr,
+                "The member goes on, and cannot serve what is damaged: verify the others, "
+                "then stop it, keep its folder, and seed it anew from one that is whole.\n");
     } else {
         fprintf(stderr, "Keep the folder as it is, and seed this member anew from another.\n");
     }
 }
 
-void verify_say_difference(const char *path, const char *other, enum status status,
+void verify_say_difference(const struct copy *copy, const struct copy *other, enum status status,
                            const struct comparison *comparison)
 {
     if (status == E_LINEAGE || status == E_DESCRIPTOR) {
-        fprintf(stderr, "sealift verify: %s and %s are of two WALs: %s: %s\n", path, other,
-                status_name(status), status_text(status));
+        fprintf(stderr, "sealift verify: %s and %s are of two WALs: %s: %s\n", copy->name,
+                other->name, status_name(status), status_text(status));
         return;
     }
+    fprintf(stderr, "sealift verify: %s and %s differ in segment %" PRIu64, copy->name, other->name,
+            comparison->segment);
+    if (!comparison->by_digest) {
+        fprintf(stderr, " from offset %" PRIu64 " on", comparison->offset);
+    }
     fprintf(stderr,
-            "sealift verify: %s and %s differ in segment %" PRIu64 " from offset %" PRIu64
-            " on: %s. Each is whole by itself: they are two histories; keep the one whose epoch "
-            "the coordinator knows.\n",
-            path, other, comparison->segment, comparison->offset, status_name(status));
+            ": %s. Each is whole by itself: they are two histories; keep the one whose epoch the "
+            "coordinator knows.\n",
+            status_name(status));
 }
 
 /* ---- text ---- */
 
+static const char *seals_sentence(const struct audit *audit)
+{
+    if (!audit->opens_seals) {
+        return "not opened: rot, gaps and splices are found without a key, forgery is not";
+    }
+    return audit->damage.why == OK ? "every one was opened"
+                                   : "every one before the damage was opened";
+}
+
 static void print_keys(const struct verify_report *report)
 {
     const struct keyring *keyring = report->keyring;
+    const struct member_status *status = &report->copy->answer.status;
     char dek[33];
 
-    if (report->audit->descriptor.suite == SUITE_NONE) {
+    if (report->copy->audit->descriptor.suite == SUITE_NONE) {
         printf("  key       none: not encrypted at rest; its seals find accidents only\n");
         return;
+    }
+    if (report->copy->is_member) {
+        hex_encode(bytes_of(status->dek.bytes, 16), dek);
+        printf("  key       %s wraps DEK %s\n", status->key_arn, dek);
     }
     for (uint32_t i = 0; report->has_keyring && i < keyring->count; i++) {
         hex_encode(bytes_of(keyring->envelopes[i].dek.bytes, 16), dek);
         printf("  key       %s %s DEK %s\n", keyring->envelopes[i].key_arn,
                report->keys_opened ? "opens" : "wraps", dek);
     }
-    printf("  seals     %s\n", report->audit->opens_seals
-                                   ? "every one was opened"
-                                   : "not opened: rot, gaps and splices are found without a key, "
-                                     "forgery is not");
+    printf("  seals     %s\n", seals_sentence(report->copy->audit));
 }
 
 static void print_counts(const struct verify_report *report)
 {
-    const struct audit *audit = report->audit;
+    const struct copy *copy = report->copy;
+    const struct audit *audit = copy->audit;
     const struct audit_row *last = last_row(audit);
     char chain[65];
 
@@ -130,10 +156,13 @@ static void print_counts(const struct verify_report *report)
         printf("  ends      epoch %" PRIu64 ", segment %" PRIu64 ", batch %" PRIu64 ", LSN %" PRIu64
                "\n",
                last->epoch, last->segment, last->last_batch, last->end_lsn);
-        printf("  chain     %s\n  tail      %s\n", chain, tail_sentence(audit->tail));
+        printf("  chain     %s\n", chain);
+    }
+    if (last != NULL && !copy->is_member) { /* behind a member's end there may be what it writes */
+        printf("  tail      %s\n", tail_sentence(audit->tail));
     }
     printf("  read      %.1f MB in %.2f s, %.0f MB/s\n", (double)audit->valid_bytes / 1e6,
-           report->seconds, rate_mb(report));
+           copy->seconds, rate_mb(report));
 }
 
 static void print_comparison(const struct comparison *comparison)
@@ -143,7 +172,7 @@ static void print_comparison(const struct comparison *comparison)
     printf("  the same  %" PRIu64 " bytes in %" PRIu64 " segments", comparison->bytes,
            comparison->segments);
     if (own != other) {
-        printf("; the other folder is %" PRIu64 " batches %s",
+        printf("; the other copy is %" PRIu64 " batches %s",
                own > other ? own - other : other - own, own > other ? "behind" : "ahead");
     }
     printf("\n");
@@ -151,14 +180,20 @@ static void print_comparison(const struct comparison *comparison)
 
 void verify_print_text(const struct verify_report *report, bool whole)
 {
+    const struct copy *copy = report->copy;
     char lineage[33];
 
-    printf("%s: %s\n", report->folder->path,
-           whole              ? "whole"
-           : report->compared ? "whole, and different"
-                              : "DAMAGED");
-    hex_encode(bytes_of(report->audit->descriptor.lineage.bytes, 16), lineage);
+    printf("%s: %s\n", copy->name,
+           whole                           ? "whole"
+           : copy->audit->damage.why == OK ? "whole by itself"
+                                           : "DAMAGED");
+    hex_encode(bytes_of(copy->audit->descriptor.lineage.bytes, 16), lineage);
     printf("  lineage   %s\n", lineage);
+    if (copy->is_member) {
+        printf("  member    %s, the %s in %s, verified by itself while it serves\n",
+               copy->answer.welcome.member, role_name((enum role)copy->answer.welcome.role),
+               copy->answer.welcome.region);
+    }
     print_keys(report);
     print_counts(report);
     if (report->compared && whole) {
@@ -182,8 +217,14 @@ static json_t *hex(const uint8_t *bytes, size_t size)
 
 static json_t *keys_to_json(const struct verify_report *report)
 {
+    const struct member_status *status = &report->copy->answer.status;
     json_t *keys = json_array();
 
+    if (report->copy->is_member && report->copy->audit->descriptor.suite != SUITE_NONE) {
+        json_array_append_new(keys, json_pack("{s:o, s:s, s:b}", "dek", hex(status->dek.bytes, 16),
+                                              "KmsKeyId", status->key_arn, "opened",
+                                              report->copy->audit->opens_seals));
+    }
     for (uint32_t i = 0; report->has_keyring && i < report->keyring->count; i++) {
         const struct envelope *envelope = &report->keyring->envelopes[i];
 
@@ -205,8 +246,9 @@ static json_t *damage_to_json(const struct audit_damage *damage)
                      number(damage->batch));
 }
 
-static void add_place(json_t *object, const struct audit *audit)
+static void add_place(json_t *object, const struct copy *copy)
 {
+    const struct audit *audit = copy->audit;
     const struct audit_row *last = last_row(audit);
 
     if (last == NULL) {
@@ -217,23 +259,37 @@ static void add_place(json_t *object, const struct audit *audit)
     json_object_set_new(object, "batch", number(last->last_batch));
     json_object_set_new(object, "lsn", number(last->end_lsn));
     json_object_set_new(object, "chain", hex(last->chain.bytes, sizeof last->chain.bytes));
-    json_object_set_new(object, "tail", json_string(tail_name(audit->tail)));
+    if (!copy->is_member) {
+        json_object_set_new(object, "tail", json_string(tail_name(audit->tail)));
+    }
+}
+
+static void add_member(json_t *object, const struct welcome *welcome)
+{
+    json_object_set_new(object, "member", json_string(welcome->member));
+    json_object_set_new(object, "role", json_string(role_name((enum role)welcome->role)));
+    json_object_set_new(object, "region", json_string(welcome->region));
 }
 
 void verify_print_json(const struct verify_report *report, bool whole)
 {
-    const struct audit *audit = report->audit;
+    const struct copy *copy = report->copy;
+    const struct audit *audit = copy->audit;
     json_t *object = json_pack(
-        "{s:s, s:b, s:o, s:b, s:o, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:f, s:f, s:o}", "folder",
-        report->folder->path, "whole", whole, "lineage", hex(audit->descriptor.lineage.bytes, 16),
-        "StorageEncrypted", audit->descriptor.suite != SUITE_NONE, "keys", keys_to_json(report),
-        "seals_opened", audit->opens_seals, "segments", number(audit->row_count), "digested",
+        "{s:s, s:b, s:o, s:b, s:o, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:f, s:f, s:o}",
+        copy->is_member ? "address" : "folder", copy->name, "whole", whole, "lineage",
+        hex(audit->descriptor.lineage.bytes, 16), "StorageEncrypted",
+        audit->descriptor.suite != SUITE_NONE, "keys", keys_to_json(report), "seals_opened",
+        audit->opens_seals, "segments", number(audit->row_count), "digested",
         number(count_digested(audit)), "batches", number(audit->batch_count), "surplus_batches",
         number(audit->surplus_count), "records", number(audit->record_count), "bytes",
-        number(audit->valid_bytes), "seconds", report->seconds, "mb_per_second", rate_mb(report),
+        number(audit->valid_bytes), "seconds", copy->seconds, "mb_per_second", rate_mb(report),
         "damage", damage_to_json(&audit->damage));
 
-    add_place(object, audit);
+    add_place(object, copy);
+    if (copy->is_member) {
+        add_member(object, &copy->answer.welcome);
+    }
     if (report->compared) {
         const struct comparison *comparison = &report->comparison;
 

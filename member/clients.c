@@ -66,6 +66,7 @@ void clients_refuse(struct effects *fx, link_t link, uint64_t request, enum stat
 static void client_end(struct member *member, struct client *client)
 {
     reader_stop(member, client);
+    verifier_on_link_down(member, client->link);
     client->link = 0;
     member->clients.count--;
 }
@@ -180,6 +181,8 @@ void clients_on_message(struct member *member, struct client *client, const stru
         reader_on_read_message(member, client, event, fx);
     } else if (message->type == MESSAGE_CONSUMED && client->welcomed) {
         reader_on_consumed(member, client, event, fx);
+    } else if (message->type == MESSAGE_VERIFY && client->welcomed) {
+        verifier_on_verify(member, client, event, fx);
     } else {
         turn_away(member, client->link, E_PROTOCOL, fx);
         client_end(member, client);
@@ -205,6 +208,7 @@ void clients_hang_up_all(struct member *member, enum status why, struct effects 
 
 void clients_forget_places(struct member *member)
 {
+    verifier_forget_places(member);
     for (uint32_t i = 0; i < member->clients.capacity; i++) {
         struct client *client = &member->clients.list[i];
         struct reading *reading = &client->reading;

@@ -1,9 +1,9 @@
 /* Clients, readers and operators: those who speak proto/control.h.
  *
- * HELLO, WELCOME, STATUS and reading are the same on every member; APPEND is for the primary alone,
- * which looks at the message first (primary/intake.h). Each client may have one READ under way. A
- * reader gets records up to member->visible_lsn, decoded from the window or from the disk, and
- * never runs more than its own window ahead of what it has CONSUMED. */
+ * HELLO, WELCOME, STATUS, reading and verifying (verifier.h) are the same on every member; APPEND
+ * is for the primary alone, which looks at the message first (primary/intake.h). Each client may
+ * have one READ under way. A reader gets records up to member->visible_lsn, decoded from the window
+ * or from the disk, and never runs more than its own window ahead of what it has CONSUMED. */
 #ifndef SEALIFT_MEMBER_CLIENTS_H
 #define SEALIFT_MEMBER_CLIENTS_H
 

@@ -74,12 +74,14 @@ void member_init(struct member *member, struct arena *arena, const struct member
     opening_init(member, arena);
     feeds_init(&member->feeds, arena, settings->feeds_max);
     clients_init(&member->clients, arena, settings->clients_max, BATCH_BYTES_MAX);
+    verifier_init(&member->verifier);
     proto_scratch_init(&member->scratch, arena);
 }
 
 void member_drop(struct member *member)
 {
     clients_drop(&member->clients);
+    verifier_drop(&member->verifier);
     opening_drop(member);
     digester_drop(&member->digester);
     wal_drop(&member->wal);
@@ -272,6 +274,9 @@ struct read_slot *member_on_read(struct member *member, const struct event *even
     case READ_DIGESTER:
         digester_on_read(member, slot);
         break;
+    case READ_VERIFIER:
+        verifier_on_read(member, slot, event->now, fx);
+        break;
     case READ_NODE:
         return slot;
     }
@@ -308,6 +313,7 @@ void member_pump(struct member *member, struct instant now, struct effects *fx)
         feeds_pump(member, now, fx);
         clients_pump(member, now, fx);
         digester_pump(member, now, fx);
+        verifier_pump(member, now, fx);
         effects_wake_at(fx, feeds_deadline(member));
     }
     effects_wake_at(fx, unwrap_deadline(member));

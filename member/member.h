@@ -19,6 +19,7 @@
 #include "member/saves.h"
 #include "member/settings.h"
 #include "member/unwrap.h"
+#include "member/verifier.h"
 #include "wal/wal.h"
 
 struct member {
@@ -45,6 +46,7 @@ struct member {
     struct opening *opening;
     struct feeds feeds;
     struct clients clients;
+    struct verifier verifier;
     struct proto_scratch scratch;
     struct greet *greet; /* the largest message: one at hand, in the arena */
 
@@ -99,8 +101,8 @@ struct read_slot *member_on_read(struct member *member, const struct event *even
 bool member_on_keys(struct member *member, const struct event *event, struct effects *fx);
 
 /* Steps of a node: event, the node's own pump (which asks opening_state and unwrap.state), this.
- * Pumps opening, unwrap, saves, feeds and clients, and sets wake_at; it asks for another step at
- * once where opening or unwrap have come to an end in it. Ends with reads_turn. */
+ * Pumps opening, unwrap, saves, feeds, clients and the verifier, and sets wake_at; it asks for
+ * another step at once where opening or unwrap have come to an end in it. Ends with reads_turn. */
 void member_pump(struct member *member, struct instant now, struct effects *fx);
 void member_check(const struct member *member);
 

@@ -60,4 +60,13 @@ NODISCARD enum status opening_open_header(const struct member *member,
 void opening_reign(const struct member *member, segment_t *segment, struct digest *chain,
                    epoch_t *epoch);
 
+/* Decodes a raw header, and whether it is of this WAL: lineage, suite, descriptor. No key. */
+NODISCARD enum status opening_check_header(const struct member *member,
+                                           struct segment_header *header, struct bytes raw);
+
+/* The same, and opened with its DEK (E_WRONG_KEY where that is not at hand). */
+NODISCARD enum status opening_open_header(const struct member *member,
+                                          struct segment_header *header, struct bytes raw,
+                                          struct segment_key *key);
+
 #endif

@@ -8,17 +8,23 @@
 #include "base/hex.h"
 #include "member/opening_state.h"
 
-enum status opening_open_header(const struct member *member, struct segment_header *header,
-                                struct bytes raw, struct segment_key *key)
+enum status opening_check_header(const struct member *member, struct segment_header *header,
+                                 struct bytes raw)
 {
     TRY(segment_header_decode(header, raw));
     if (!id_equal(&header->lineage, &member->descriptor.lineage)) {
         return E_LINEAGE;
     }
-    if (header->suite != member->descriptor.suite
-        || !digest_equal(&header->descriptor, &member->descriptor_digest)) {
-        return E_DESCRIPTOR;
-    }
+    return header->suite == member->descriptor.suite
+                   && digest_equal(&header->descriptor, &member->descriptor_digest)
+               ? OK
+               : E_DESCRIPTOR;
+}
+
+enum status opening_open_header(const struct member *member, struct segment_header *header,
+                                struct bytes raw, struct segment_key *key)
+{
+    TRY(opening_check_header(member, header, raw));
     const struct dek *dek = deks_find(&member->deks, &header->dek);
 
     return dek == NULL ? E_WRONG_KEY

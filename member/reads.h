@@ -14,7 +14,8 @@ enum read_owner {
     READ_FEED,
     READ_READER,
     READ_DIGESTER,
-    READ_NODE /* the node's own */
+    READ_VERIFIER,
+    READ_NODE, /* the node's own */
 };
 
 struct read_slot {

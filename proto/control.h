@@ -2,7 +2,8 @@
  *
  * Codecs as in ship.h. A client says HELLO and hears WELCOME; then it may APPEND (answered by
  * APPENDED or REFUSED with the same request number), READ (answered by RECORDS until READ_END or
- * REFUSED) and ask for STATUS, all at once and in any number up to the member's limits. */
+ * REFUSED), VERIFY (answered by VERIFIED_SEGMENT until VERIFIED or REFUSED) and ask for STATUS, all
+ * at once and in any number up to the member's limits. */
 #ifndef SEALIFT_PROTO_CONTROL_H
 #define SEALIFT_PROTO_CONTROL_H
 
@@ -19,6 +20,7 @@ enum {
     REFUSED_TEXT_MAX = 512,
     STATE_TEXT_MAX = 64,
     STATUS_FEEDS_MAX = 64,
+    VERIFY_DIGESTS_MAX = 64, /* as many as one segment header can list */
 };
 
 struct hello {
@@ -132,6 +134,49 @@ struct member_status {
     struct feed_status feeds[STATUS_FEEDS_MAX];
 };
 
+/* The member reads its own copy again, past the page cache, and says what it found: never the bytes
+ * themselves. One at a time on each member. */
+struct verify_message {
+    uint64_t request;
+    segment_t from_segment; /* what lies before it is not read */
+    batch_t through_batch; /* the last to be read; 0: whatever is durable there now */
+    bool keyless; /* checksums, chain and places only, as one without a key would */
+    uint64_t rate; /* at most so many bytes a second; 0: the member's own idea */
+};
+
+/* One segment whose valid bytes, up to `last_batch`, are good. */
+struct verified_segment {
+    uint64_t request;
+    segment_t segment;
+    epoch_t epoch;
+    batch_t first_batch, last_batch; /* last < first: it is empty */
+    lsn_t end_lsn;
+    uint64_t batches, records, bytes;
+    batch_t through_batch; /* where all of it will end */
+    bool closed; /* its final batch is among them */
+    struct digest sha256; /* of these bytes */
+    struct digest chain; /* what the header of a segment after them must say */
+    uint32_t digest_count; /* that its header lists, of segments before it */
+    struct listed_digest {
+        segment_t segment;
+        struct digest sha256;
+    } digests[VERIFY_DIGESTS_MAX];
+};
+
+enum verified_what { VERIFIED_ALL, VERIFIED_FILE, VERIFIED_HEADER, VERIFIED_BATCH, VERIFIED_WHATS };
+
+/* The end: all is good, or the first damage. */
+struct verified {
+    uint64_t request;
+    enum status why; /* OK: no damage */
+    enum verified_what what; /* is damaged */
+    segment_t segment;
+    uint64_t offset;
+    batch_t batch;
+    uint64_t segments; /* that were good */
+    bool seals_opened;
+};
+
 #define CONTROL_CODEC(name, type) \
     size_t name##_bytes(const struct type *message); \
     struct bytes name##_encode(const struct type *message, void *into); \
@@ -148,5 +193,8 @@ CONTROL_CODEC(records, records);
 CONTROL_CODEC(consumed, consumed);
 CONTROL_CODEC(read_end, read_end);
 CONTROL_CODEC(member_status, member_status);
+CONTROL_CODEC(verify_message, verify_message);
+CONTROL_CODEC(verified_segment, verified_segment);
+CONTROL_CODEC(verified, verified);
 
 #endif

@@ -33,6 +33,9 @@ static const struct message_kind kinds[] = {
     [MESSAGE_READ_END] = {"read_end", false},
     [MESSAGE_STATUS] = {"status", false},
     [MESSAGE_STATUS_IS] = {"status_is", false},
+    [MESSAGE_VERIFY] = {"verify", false},
+    [MESSAGE_VERIFIED_SEGMENT] = {"verified_segment", false},
+    [MESSAGE_VERIFIED] = {"verified", false},
 };
 
 static const struct message_kind *message_kind_of(unsigned type)

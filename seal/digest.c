@@ -50,10 +50,22 @@ void digest_stream_add(struct digest_stream *stream, struct bytes bytes)
 
 struct digest digest_stream_end(struct digest_stream *stream)
 {
+    const struct digest digest = digest_stream_result(stream);
+
+    digest_stream_drop(stream);
+    return digest;
+}
+
+void digest_stream_restart(struct digest_stream *stream)
+{
+    CHECK(EVP_DigestInit_ex(stream->context, NULL, NULL) == 1);
+}
+
+struct digest digest_stream_result(struct digest_stream *stream)
+{
     struct digest digest;
 
     CHECK(EVP_DigestFinal_ex(stream->context, digest.bytes, NULL) == 1);
-    digest_stream_drop(stream);
     return digest;
 }
 

@@ -24,6 +24,11 @@ void digest_stream_add(struct digest_stream *stream, struct bytes bytes);
 struct digest digest_stream_end(struct digest_stream *stream); /* frees */
 void digest_stream_drop(struct digest_stream *stream); /* frees, started or not */
 
+/* One context for one digest after another, so that nothing is allocated in between: started once;
+ * each digest is the result of what was added since the start or the last restart. */
+void digest_stream_restart(struct digest_stream *stream);
+struct digest digest_stream_result(struct digest_stream *stream); /* restart or drop comes next */
+
 struct digest digest_hmac(struct bytes key, struct bytes message);
 
 enum hkdf_hash { HKDF_SHA256, HKDF_SHA512 };

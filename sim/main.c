@@ -97,6 +97,7 @@ static void list_invariants(void)
 struct totals {
     uint64_t seeds, failed, steps, virtual_ns, appended, records_read, batches, digests, acks,
         excused;
+    uint64_t verified_segments, verified_damages;
     uint64_t faults[SIM_FAULTS];
 };
 
@@ -112,6 +113,8 @@ static void add(struct totals *totals, const struct swarm_result *result)
     totals->digests += result->digests;
     totals->acks += result->acks_checked + result->commits_checked;
     totals->excused += result->excused;
+    totals->verified_segments += result->verified_segments;
+    totals->verified_damages += result->verified_damages;
     for (unsigned i = 0; i < SIM_FAULTS; i++) {
         totals->faults[i] += result->faults[i];
     }
@@ -121,13 +124,15 @@ static void print_totals(const struct totals *totals, double seconds)
 {
     printf("%llu seeds, %llu failed, %.1f simulated hours, %llu events, %llu appends acked, "
            "%llu records read, %llu batches opened, %llu digests and %llu claims checked, %.0f "
-           "seeds a "
-           "minute\n",
+           "seeds a minute\n"
+           "members verified %llu of their segments while serving, and found %llu times damage\n",
            (unsigned long long)totals->seeds, (unsigned long long)totals->failed,
            (double)totals->virtual_ns / 3.6e12, (unsigned long long)totals->steps,
            (unsigned long long)totals->appended, (unsigned long long)totals->records_read,
            (unsigned long long)totals->batches, (unsigned long long)totals->digests,
-           (unsigned long long)totals->acks, (double)totals->seeds * 60 / seconds);
+           (unsigned long long)totals->acks, (double)totals->seeds * 60 / seconds,
+           (unsigned long long)totals->verified_segments,
+           (unsigned long long)totals->verified_damages);
     for (unsigned i = 0; i < SIM_FAULTS; i++) {
         printf("  %-26s %llu\n", sim_fault_name((enum sim_fault)i),
                (unsigned long long)totals->faults[i]);

@@ -38,6 +38,7 @@ static const struct oracle_invariant invariants[] = {
     {36, "queues, windows and links stay within their bounds"},
     {37, "who is refused gets no byte of the WAL and stores none"},
     {38, "a digest in a header is that of an earlier segment's valid bytes, and is listed once"},
+    {39, "a member that verifies its own copy finds damage where there is some, and only there"},
     {42, "the same seed gives the same run"},
     {0, NULL},
 };

@@ -98,6 +98,7 @@ struct oracle {
     bool must_refuse[SIM_MEMBERS_MAX]; /* in this life: a batch that it marked is not there */
     uint64_t refusals_demanded, marks_checked, digests_checked;
     uint64_t commits_checked, acks_checked, reads_checked, batches_checked;
+    uint64_t verified_segments, verified_damages;
     struct proto_scratch scratch;
     uint8_t *scratch_memory;
     uint8_t *plain;
@@ -139,6 +140,8 @@ void oracle_on_write(struct oracle *oracle, struct sim_member *member,
 void oracle_on_durable(struct oracle *oracle, struct sim_member *member,
                        const struct store_write *write);
 const struct oracle_batch *oracle_find(const struct oracle *oracle, epoch_t epoch, batch_t batch);
+struct oracle_segment *oracle_find_segment(const struct oracle *oracle, epoch_t epoch,
+                                           segment_t segment);
 const struct oracle_batch *oracle_at(const struct oracle *oracle, batch_t batch);
 const struct oracle_batch *oracle_of_lsn(const struct oracle *oracle, lsn_t lsn);
 
@@ -178,5 +181,11 @@ void oracle_check_committed(struct oracle *oracle, const struct sim_member *memb
 void oracle_on_send(struct oracle *oracle, struct sim_member *member,
                     const struct effect_send *send);
 bool oracle_level_is_met(const struct oracle *oracle, lsn_t lsn, struct level level);
+
+/* ---- oracle_verify.c ---- */
+void oracle_on_verified_segment(struct oracle *oracle, const struct sim_member *member,
+                                const struct effect_send *send);
+void oracle_on_verified(struct oracle *oracle, const struct sim_member *member,
+                        const struct effect_send *send);
 
 #endif

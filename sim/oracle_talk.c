@@ -280,6 +280,13 @@ void oracle_on_send(struct oracle *oracle, struct sim_member *member,
     case MESSAGE_READ_END:
     case MESSAGE_STATUS:
     case MESSAGE_STATUS_IS:
+    case MESSAGE_VERIFY:
+        return;
+    case MESSAGE_VERIFIED_SEGMENT:
+        oracle_on_verified_segment(oracle, member, send);
+        return;
+    case MESSAGE_VERIFIED:
+        oracle_on_verified(oracle, member, send);
         return;
     }
 }

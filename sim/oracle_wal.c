@@ -84,7 +84,7 @@ const struct oracle_batch *oracle_of_lsn(const struct oracle *oracle, lsn_t lsn)
     return last == 0 || oracle_at(oracle, first)->end_lsn < lsn ? NULL : oracle_at(oracle, first);
 }
 
-static struct oracle_segment *find_segment(const struct oracle *oracle, epoch_t epoch,
+struct oracle_segment *oracle_find_segment(const struct oracle *oracle, epoch_t epoch,
                                            segment_t segment)
 {
     for (unsigned i = oracle->segment_count; i-- > 0;) {
@@ -405,7 +405,7 @@ static void check_stamps(struct oracle *oracle, const struct sim_member *member,
 static void on_writer_append(struct oracle *oracle, struct sim_member *member,
                              const struct store_write *write)
 {
-    struct oracle_segment *segment = find_segment(oracle, oracle->epoch, write->segment);
+    struct oracle_segment *segment = oracle_find_segment(oracle, oracle->epoch, write->segment);
     struct oracle_batch *added;
 
     if (segment == NULL || segment->maker_life != member->life) {
@@ -448,7 +448,7 @@ static void on_replica_write(struct oracle *oracle, struct sim_member *member,
 
     if (write->op == STORE_CREATE) {
         const struct oracle_segment *segment =
-            find_segment(oracle, get(write->data.data + AT_EPOCH, 8), write->segment);
+            oracle_find_segment(oracle, get(write->data.data + AT_EPOCH, 8), write->segment);
 
         same = segment != NULL
                && bytes_equal(write->data, bytes_of(segment->raw, ORACLE_HEADER_BYTES));

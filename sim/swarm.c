@@ -143,6 +143,7 @@ static void add_clients(struct world *world, const struct shape *shape)
         world->workload.levels[i] = draw_level(dice, shape->voters, shape->voter_regions);
     }
     world->workload.level_count = COUNT_OF(world->workload.levels);
+    world->workload.verifies = true;
 }
 
 /* Half of the classes are absent from any one seed; what cripples a disk for good is rare. */
@@ -186,6 +187,8 @@ static void collect(struct world *world, struct swarm_result *result)
     result->digests = world->oracle->digests_checked;
     result->commits_checked = world->oracle->commits_checked;
     result->acks_checked = world->oracle->acks_checked;
+    result->verified_segments = world->oracle->verified_segments;
+    result->verified_damages = world->oracle->verified_damages;
 }
 
 static void check_impostor(struct world *world)

@@ -218,6 +218,22 @@ static void on_records(struct workload_client *client, const struct message *mes
                  bytes_none());
 }
 
+/* ---- both ---- */
+
+#define VERIFY_REQUESTS ((uint64_t)1 << 62) /* from here on, so that no append is meant */
+
+static void ask_to_verify(struct workload_client *client)
+{
+    const struct verify_message verify = {
+        .request = VERIFY_REQUESTS + ++client->verify_request,
+        .keyless = prng_chance(&client->curiosity, 1, 3),
+        .rate = (uint64_t)1 << prng_between(&client->curiosity, 20, 30),
+    };
+
+    send_message(client, MESSAGE_VERIFY, verify_message_encode(&verify, client->workload->memory),
+                 bytes_none());
+}
+
 /* ---- strangers ---- */
 
 static void say_nonsense(struct workload_client *client)
@@ -254,6 +270,9 @@ static void on_refused(struct workload_client *client, const struct message *mes
     if (refused_decode(&refused, message->head, &client->workload->oracle->scratch) != OK) {
         sim_fail(client->workload->sim, 0, "a client cannot decode a REFUSED");
         return;
+    }
+    if (refused.request > VERIFY_REQUESTS) {
+        return; /* another time */
     }
     struct client_flight *flight = find_flight(client, refused.request);
 
@@ -317,6 +336,8 @@ static void on_message(struct sim *sim, struct puppet *puppet, const struct mess
         return;
     case MESSAGE_STATUS_IS:
     case MESSAGE_READ_END:
+    case MESSAGE_VERIFIED_SEGMENT:
+    case MESSAGE_VERIFIED:
         return;
     default: /* number: a type from the wire */
         sim_fail(sim, 0, "a client hears a message of type %u", message->type);
@@ -340,6 +361,9 @@ static void act(struct workload_client *client)
     }
     if (prng_chance(&client->dice, 1, 64)) {
         send_message(client, MESSAGE_STATUS, bytes_none(), bytes_none());
+    }
+    if (workload->verifies && prng_chance(&client->curiosity, 1, 48)) {
+        ask_to_verify(client);
     }
 }
 
@@ -395,6 +419,7 @@ struct workload_client *workload_add(struct workload *workload, enum client_kind
                                        .next_lsn = 1,
                                        .appends_left = appends};
     prng_seed(&client->dice, prng_next(&workload->dice));
+    prng_seed(&client->curiosity, client->dice.state[0]);
     client->flight_max = (unsigned)prng_between(&client->dice, 1, WORKLOAD_FLIGHT_MAX);
     client->producer = prng_next(&client->dice) | 1;
     client->puppet = (struct puppet){.number = workload->client_count++,

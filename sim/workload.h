@@ -2,7 +2,8 @@
  *
  * A producer keeps a few appends in flight, at drawn levels and sizes, limits included, and after a
  * lost link says the same appends again under the same producer and sequences. A reader follows
- * from the first LSN and checks what it gets. A stranger sends messages that make no sense. */
+ * from the first LSN and checks what it gets. Either asks its member to verify its copy now and
+ * then (what it says is for the oracle to judge). A stranger sends messages that make no sense. */
 #ifndef SEALIFT_SIM_WORKLOAD_H
 #define SEALIFT_SIM_WORKLOAD_H
 
@@ -31,6 +32,8 @@ struct workload_client {
     unsigned target; /* member */
     bool ready;
     struct prng dice;
+    struct prng curiosity; /* its own, so that who verifies does not change who appends what */
+    uint64_t verify_request;
 
     uint64_t producer, next_sequence, next_request;
     unsigned appends_left;
@@ -51,6 +54,7 @@ struct workload {
     struct level levels[3]; /* that appends ask for, besides the cluster's */
     unsigned level_count;
     uint64_t think_ns;
+    bool verifies; /* members are asked to verify their copies now and then */
     bool calm; /* no more nonsense, no more new appends */
     struct workload_client clients[WORKLOAD_CLIENTS_MAX];
     unsigned client_count;

@@ -41,7 +41,7 @@ struct pair {
     void (*watch)(void *context, struct pair_message *message);
     void *context;
     bool cut[PAIR_MEMBERS_MAX]; /* its dials fail */
-    uint64_t carried[MESSAGE_STATUS_IS + 1];
+    uint64_t carried[MESSAGE_LAST + 1];
     struct bye last_bye;
     link_t client; /* of the primary */
     uint64_t sequence, request;

@@ -236,6 +236,52 @@ static void fill_member_status(union sample_message *message, bool full)
     }
 }
 
+static void fill_verify_message(union sample_message *message, bool full)
+{
+    const uint64_t most = full ? UINT64_MAX : 0;
+
+    message->verify_message = (struct verify_message){most, most, most, full, most};
+}
+
+static void fill_verified_segment(union sample_message *message, bool full)
+{
+    const uint64_t most = full ? UINT64_MAX : 0;
+    struct verified_segment *const segment = &message->verified_segment;
+
+    *segment = (struct verified_segment){.request = most,
+                                         .segment = most,
+                                         .epoch = most,
+                                         .first_batch = most,
+                                         .last_batch = most,
+                                         .end_lsn = most,
+                                         .batches = most,
+                                         .records = most,
+                                         .bytes = most,
+                                         .through_batch = most,
+                                         .closed = full};
+    memset(segment->sha256.bytes, full ? 0xff : 0, sizeof segment->sha256.bytes);
+    memset(segment->chain.bytes, full ? 0xff : 0, sizeof segment->chain.bytes);
+    segment->digest_count = full ? VERIFY_DIGESTS_MAX : 0;
+    for (uint32_t i = 0; i < segment->digest_count; i++) {
+        segment->digests[i].segment = most;
+        segment->digests[i].sha256 = segment->sha256;
+    }
+}
+
+static void fill_verified(union sample_message *message, bool full)
+{
+    const uint64_t most = full ? UINT64_MAX : 0;
+
+    message->verified = (struct verified){most,
+                                          full ? (enum status)(STATUSES - 1) : OK,
+                                          full ? VERIFIED_BATCH : VERIFIED_ALL,
+                                          most,
+                                          most,
+                                          most,
+                                          most,
+                                          full};
+}
+
 /* The typed functions of one message, as functions over the union. */
 #define CODEC(name) \
     static size_t bytes_##name(const union sample_message *message) \
@@ -272,6 +318,9 @@ CODEC(records)
 CODEC(consumed)
 CODEC(read_end)
 CODEC(member_status)
+CODEC(verify_message)
+CODEC(verified_segment)
+CODEC(verified)
 
 #define KIND(name, type) \
     { \
@@ -299,6 +348,9 @@ const struct sample_kind sample_kinds[SAMPLES] = {
     KIND(consumed, MESSAGE_CONSUMED),
     KIND(read_end, MESSAGE_READ_END),
     KIND(member_status, MESSAGE_STATUS_IS),
+    KIND(verify_message, MESSAGE_VERIFY),
+    KIND(verified_segment, MESSAGE_VERIFIED_SEGMENT),
+    KIND(verified, MESSAGE_VERIFIED),
 };
 
 struct proto_scratch *sample_scratch(void)

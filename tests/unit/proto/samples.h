@@ -10,7 +10,7 @@
 #include "proto/message.h"
 #include "proto/ship.h"
 
-enum { SAMPLES = 20, SAMPLE_BYTES_MAX = 1 << 19 };
+enum { SAMPLES = 23, SAMPLE_BYTES_MAX = 1 << 19 };
 
 union sample_message {
     struct greet greet;
@@ -33,6 +33,9 @@ union sample_message {
     struct consumed consumed;
     struct read_end read_end;
     struct member_status member_status;
+    struct verify_message verify_message;
+    struct verified_segment verified_segment;
+    struct verified verified;
 };
 
 struct sample_kind {

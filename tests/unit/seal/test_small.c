@@ -118,6 +118,24 @@ TEST(each_use_of_a_dek_gives_another_key)
     EXPECT(secret_equal(&hello, &wanted));
 }
 
+TEST(a_digest_stream_serves_again)
+{
+    struct digest_stream stream;
+
+    digest_stream_start(&stream);
+    for (unsigned i = 0; i < 3; i++) {
+        const struct bytes text = bytes_text("one digest after another");
+        const struct digest whole = digest_of(text);
+
+        digest_stream_restart(&stream);
+        digest_stream_add(&stream, text);
+        const struct digest digest = digest_stream_result(&stream);
+
+        EXPECT(digest_equal(&digest, &whole));
+    }
+    digest_stream_drop(&stream);
+}
+
 TEST(a_digest_stream_is_the_digest_of_the_whole)
 {
     const struct bytes text = bytes_text("in pieces or at once");
