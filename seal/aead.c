@@ -13,8 +13,6 @@
 #include <limits.h>
 #include <openssl/evp.h>
 
-enum { VERIFY_PIECE_BYTES = 16 << 10 }; /* fits the first-level cache beside its ciphertext */
-
 void aead_init(struct aead *aead)
 {
     *aead = (struct aead){.context = EVP_CIPHER_CTX_new()};
@@ -53,15 +51,25 @@ static void update(struct aead *aead, struct bytes in, uint8_t *out)
     CHECK((size_t)done == in.size);
 }
 
-static void start(struct aead *aead, bool sealing, const struct nonce *nonce, struct bytes aad)
+static void begin(struct aead *aead, bool sealing, const struct nonce *nonce, struct bytes aad)
 {
     CHECK(aead->keyed);
     CHECK(EVP_CipherInit_ex2(aead->context, NULL, NULL, nonce->bytes, sealing, NULL) == 1);
     update(aead, aad, NULL);
 }
 
+void aead_begin_seal(struct aead *aead, const struct nonce *nonce, struct bytes aad)
+{
+    begin(aead, true, nonce, aad);
+}
+
+void aead_begin_open(struct aead *aead, const struct nonce *nonce, struct bytes aad)
+{
+    begin(aead, false, nonce, aad);
+}
+
 /* Data through the cipher, or past it. */
-static void pass(struct aead *aead, struct bytes in, uint8_t *out)
+void aead_pass(struct aead *aead, struct bytes in, uint8_t *out)
 {
     if (aead->suite == SUITE_AES_256_GCM) {
         update(aead, in, out);
@@ -73,24 +81,17 @@ static void pass(struct aead *aead, struct bytes in, uint8_t *out)
     }
 }
 
-void aead_seal(struct aead *aead, const struct nonce *nonce, struct bytes aad,
-               const struct bytes *parts, size_t part_count, uint8_t *out, struct tag *tag)
+void aead_end_seal(struct aead *aead, struct tag *tag)
 {
     uint8_t unused[EVP_MAX_BLOCK_LENGTH];
     int more = 0;
 
-    start(aead, true, nonce, aad);
-    for (size_t i = 0; i < part_count; i++) {
-        pass(aead, parts[i], out);
-        out += parts[i].size;
-    }
     CHECK(EVP_CipherFinal_ex(aead->context, unused, &more) == 1);
     CHECK(EVP_CIPHER_CTX_ctrl(aead->context, EVP_CTRL_AEAD_GET_TAG, sizeof tag->bytes, tag->bytes)
           == 1);
 }
 
-/* Compares in constant time, inside libcrypto. */
-static bool finish(struct aead *aead, const struct tag *tag)
+bool aead_end_open(struct aead *aead, const struct tag *tag)
 {
     struct tag expected = *tag;
     uint8_t unused[EVP_MAX_BLOCK_LENGTH];
@@ -102,44 +103,25 @@ static bool finish(struct aead *aead, const struct tag *tag)
     return EVP_CipherFinal_ex(aead->context, unused, &more) == 1;
 }
 
+void aead_seal(struct aead *aead, const struct nonce *nonce, struct bytes aad,
+               const struct bytes *parts, size_t part_count, uint8_t *out, struct tag *tag)
+{
+    begin(aead, true, nonce, aad);
+    for (size_t i = 0; i < part_count; i++) {
+        aead_pass(aead, parts[i], out);
+        out += parts[i].size;
+    }
+    aead_end_seal(aead, tag);
+}
+
 enum status aead_open(struct aead *aead, const struct nonce *nonce, struct bytes aad,
                       struct bytes sealed, const struct tag *tag, uint8_t *out)
 {
-    start(aead, false, nonce, aad);
-    pass(aead, sealed, out);
-    if (!finish(aead, tag)) {
+    begin(aead, false, nonce, aad);
+    aead_pass(aead, sealed, out);
+    if (!aead_end_open(aead, tag)) {
         secret_wipe_memory(out, sealed.size);
         return E_FORGED;
     }
     return OK;
-}
-
-/* How far the end of `whole` from `offset` on is zero is asked piece by piece. */
-static bool piece_padding_is_zero(struct bytes piece, size_t offset, size_t padding_begin)
-{
-    uint8_t any = 0;
-
-    for (size_t i = padding_begin > offset ? padding_begin - offset : 0; i < piece.size; i++) {
-        any |= piece.data[i];
-    }
-    return any == 0;
-}
-
-enum status aead_verify(struct aead *aead, const struct nonce *nonce, struct bytes aad,
-                        struct bytes sealed, const struct tag *tag, size_t padding)
-{
-    uint8_t plain[VERIFY_PIECE_BYTES];
-    bool padded = true;
-
-    CHECK(padding <= sealed.size);
-    start(aead, false, nonce, aad);
-    for (size_t offset = 0; offset < sealed.size; offset += sizeof plain) {
-        const struct bytes piece = bytes_part(sealed, offset, sizeof plain);
-
-        pass(aead, piece, plain);
-        padded = piece_padding_is_zero(bytes_of(plain, piece.size), offset, sealed.size - padding)
-                 && padded;
-    }
-    secret_wipe_memory(plain, sizeof plain);
-    return finish(aead, tag) && padded ? OK : E_FORGED;
 }

@@ -39,9 +39,13 @@ void aead_seal(struct aead *aead, const struct nonce *nonce, struct bytes aad,
 NODISCARD enum status aead_open(struct aead *aead, const struct nonce *nonce, struct bytes aad,
                                 struct bytes sealed, const struct tag *tag, uint8_t *out);
 
-/* As aead_open, but nobody wants the plaintext: it is decrypted piece by piece and wiped. E_FORGED
- * also where one of its last `padding` bytes is not zero. */
-NODISCARD enum status aead_verify(struct aead *aead, const struct nonce *nonce, struct bytes aad,
-                                  struct bytes sealed, const struct tag *tag, size_t padding);
+/* The same, piece by piece: for those who do more with a piece while it is in cache. `in` and `out`
+ * may be the same memory. What aead_pass opened is not to be believed before aead_end_open. */
+enum { AEAD_PIECE_BYTES = 16 << 10 }; /* fits the first-level cache beside its ciphertext */
+void aead_begin_seal(struct aead *aead, const struct nonce *nonce, struct bytes aad);
+void aead_begin_open(struct aead *aead, const struct nonce *nonce, struct bytes aad);
+void aead_pass(struct aead *aead, struct bytes in, uint8_t *out);
+void aead_end_seal(struct aead *aead, struct tag *tag);
+bool aead_end_open(struct aead *aead, const struct tag *tag); /* compares in constant time */
 
 #endif

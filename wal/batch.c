@@ -108,11 +108,14 @@ static struct nonce nonce_of(const struct batch_sealer *sealer, const struct bat
     return nonce_of_place(&sealer->base_nonce, header->batch, header->type == BATCH_FINAL);
 }
 
+static uint32_t crc_begin(const struct batch_sealer *sealer)
+{
+    return crc32c(0, bytes_of(sealer->crc_seed, sizeof sealer->crc_seed));
+}
+
 static uint32_t crc_of(const struct batch_sealer *sealer, const uint8_t *batch, uint32_t bytes)
 {
-    const uint32_t seed = crc32c(0, bytes_of(sealer->crc_seed, sizeof sealer->crc_seed));
-
-    return crc32c(seed, bytes_of(batch, bytes - BATCH_CRC_FROM_END));
+    return crc32c(crc_begin(sealer), bytes_of(batch, bytes - BATCH_CRC_FROM_END));
 }
 
 /* The caller's parts, and zeros up to the boundary. Returns the bytes without the zeros. */
@@ -128,6 +131,18 @@ static uint64_t gather(struct bytes gathered[BATCH_PARTS_MAX + 1], const struct 
     }
     gathered[part_count] = bytes_of(zeros, batch_bytes_for(total) - BATCH_OVERHEAD_BYTES - total);
     return total;
+}
+
+/* A piece is summed as soon as it is sealed, while it is in the first cache. */
+static uint32_t seal_part(struct aead *aead, struct bytes part, uint8_t *out, uint32_t crc)
+{
+    for (size_t at = 0; at < part.size; at += AEAD_PIECE_BYTES) {
+        const struct bytes piece = bytes_part(part, at, AEAD_PIECE_BYTES);
+
+        aead_pass(aead, piece, out + at);
+        crc = crc32c(crc, bytes_of(out + at, piece.size));
+    }
+    return crc;
 }
 
 struct tag batch_seal(struct batch_sealer *sealer, struct batch_header *header,
@@ -146,10 +161,17 @@ struct tag batch_seal(struct batch_sealer *sealer, struct batch_header *header,
     struct writer trailer =
         writer_of(out + header->batch_bytes - BATCH_TRAILER_BYTES, BATCH_TRAILER_BYTES);
 
-    aead_seal(&sealer->aead, &nonce, bytes_of(aad.bytes, sizeof aad.bytes), gathered,
-              part_count + 1, out + BATCH_HEADER_BYTES, &tag);
+    uint32_t crc = crc32c(crc_begin(sealer), bytes_of(out, BATCH_HEADER_BYTES));
+
+    out += BATCH_HEADER_BYTES;
+    aead_begin_seal(&sealer->aead, &nonce, bytes_of(aad.bytes, sizeof aad.bytes));
+    for (size_t i = 0; i <= part_count; i++) {
+        crc = seal_part(&sealer->aead, gathered[i], out, crc);
+        out += gathered[i].size;
+    }
+    aead_end_seal(&sealer->aead, &tag);
     writer_copy(&trailer, tag.bytes, sizeof tag.bytes);
-    writer_u32(&trailer, crc_of(sealer, out, header->batch_bytes));
+    writer_u32(&trailer, crc32c(crc, bytes_of(tag.bytes, sizeof tag.bytes)));
     writer_u32(&trailer, header->batch_bytes);
     return tag;
 }
@@ -202,11 +224,11 @@ enum status batch_header_decode(struct batch_header *header, struct bytes from)
     return OK;
 }
 
-enum status batch_parse(const struct batch_sealer *sealer, struct batch_header *header,
-                        struct bytes from, struct tag *tag)
+/* The header, and that both lengths agree: everything of the trailer but the CRC's truth. */
+static enum status parse_ends(struct batch_header *header, struct bytes from, struct tag *tag,
+                              uint32_t *crc)
 {
-    uint32_t crc, again;
-    struct tag own;
+    uint32_t again;
 
     TRY(batch_header_decode(header, from));
     if (from.size < header->batch_bytes) {
@@ -215,12 +237,19 @@ enum status batch_parse(const struct batch_sealer *sealer, struct batch_header *
     struct reader reader =
         reader_of(bytes_part(from, header->batch_bytes - BATCH_TAG_FROM_END, BATCH_TRAILER_BYTES));
 
-    TRY(reader_copy(&reader, own.bytes, sizeof own.bytes));
-    TRY(reader_u32(&reader, &crc));
+    TRY(reader_copy(&reader, tag->bytes, sizeof tag->bytes));
+    TRY(reader_u32(&reader, crc));
     TRY(reader_u32(&reader, &again));
-    if (again != header->batch_bytes) {
-        return E_MALFORMED;
-    }
+    return again == header->batch_bytes ? OK : E_MALFORMED;
+}
+
+enum status batch_parse(const struct batch_sealer *sealer, struct batch_header *header,
+                        struct bytes from, struct tag *tag)
+{
+    uint32_t crc;
+    struct tag own;
+
+    TRY(parse_ends(header, from, &own, &crc));
     if (crc != crc_of(sealer, from.data, header->batch_bytes)) {
         return E_CHECKSUM;
     }
@@ -299,11 +328,79 @@ enum status batch_open(struct batch_sealer *sealer, const struct batch_header *h
     return OK;
 }
 
+/* From here on the plaintext of a piece is zeros. */
+static bool is_zero_from(struct bytes piece, size_t begin)
+{
+    uint8_t any = 0;
+
+    for (size_t i = begin; i < piece.size; i++) {
+        any |= piece.data[i];
+    }
+    return any == 0;
+}
+
+/* Opens the body piece by piece into nowhere. True where its last bytes are zeros, which means
+ * something only if the tag is right. Where `into` is not NULL, pieces are copied there and summed
+ * into `crc` on the way: each byte comes into the cache once. */
+static bool pass_body(struct batch_sealer *sealer, struct bytes body, size_t plain_bytes,
+                      uint8_t *into, uint32_t *crc)
+{
+    uint8_t plain[AEAD_PIECE_BYTES];
+    bool padded = true;
+
+    for (size_t at = 0; at < body.size; at += sizeof plain) {
+        const struct bytes piece = bytes_part(body, at, sizeof plain);
+
+        if (into != NULL) {
+            *crc = crc32c(*crc, piece);
+            memcpy(into + at, piece.data, piece.size);
+        }
+        aead_pass(&sealer->aead, piece, plain);
+        padded = is_zero_from(bytes_of(plain, piece.size), plain_bytes > at ? plain_bytes - at : 0)
+                 && padded;
+    }
+    secret_wipe_memory(plain, sizeof plain);
+    return padded;
+}
+
+static void begin_view(struct batch_sealer *sealer, const struct sealed_view *view)
+{
+    aead_begin_open(&sealer->aead, &view->nonce, bytes_of(view->aad.bytes, sizeof view->aad.bytes));
+}
+
 enum status batch_verify(struct batch_sealer *sealer, const struct batch_header *header,
                          struct bytes from)
 {
     const struct sealed_view view = view_of(sealer, header, from);
 
-    return aead_verify(&sealer->aead, &view.nonce, bytes_of(view.aad.bytes, sizeof view.aad.bytes),
-                       view.body, &view.tag, view.body.size - header->plain_bytes);
+    begin_view(sealer, &view);
+
+    const bool padded = pass_body(sealer, view.body, header->plain_bytes, NULL, NULL);
+
+    return aead_end_open(&sealer->aead, &view.tag) && padded ? OK : E_FORGED;
+}
+
+enum status batch_take(struct batch_sealer *sealer, struct batch_header *header, struct bytes from,
+                       struct tag *tag, uint8_t *into)
+{
+    uint32_t crc, own = crc_begin(sealer);
+
+    TRY(parse_ends(header, from, tag, &crc));
+
+    const struct sealed_view view = view_of(sealer, header, from);
+    const size_t end = header->batch_bytes - BATCH_TRAILER_BYTES;
+
+    own = crc32c(own, bytes_of(from.data, BATCH_HEADER_BYTES));
+    begin_view(sealer, &view);
+
+    const bool padded =
+        pass_body(sealer, view.body, header->plain_bytes, into + BATCH_HEADER_BYTES, &own);
+    const bool genuine = aead_end_open(&sealer->aead, tag);
+
+    memcpy(into, from.data, BATCH_HEADER_BYTES);
+    memcpy(into + end, from.data + end, BATCH_TRAILER_BYTES);
+    if (crc32c(own, bytes_of(tag->bytes, sizeof tag->bytes)) != crc) {
+        return E_CHECKSUM;
+    }
+    return genuine && padded ? OK : E_FORGED;
 }

@@ -108,4 +108,9 @@ NODISCARD enum status batch_open(struct batch_sealer *sealer, const struct batch
 NODISCARD enum status batch_verify(struct batch_sealer *sealer, const struct batch_header *header,
                                    struct bytes from);
 
+/* batch_parse, batch_verify and a copy of the batch to `into` (as many bytes as `from` has), in one
+ * pass. E_FORGED means that everything before it is right; `into` is not to be used unless OK. */
+NODISCARD enum status batch_take(struct batch_sealer *sealer, struct batch_header *header,
+                                 struct bytes from, struct tag *tag, uint8_t *into);
+
 #endif

@@ -78,7 +78,9 @@ static void open_one(struct aead *aead, const struct gcm_case *at)
     NEED(at->tag.size == sizeof tag.bytes);
     memcpy(tag.bytes, at->tag.data, sizeof tag.bytes);
     EXPECT_STATUS(aead_open(aead, &nonce, view(&at->aad), view(&at->sealed), &tag, out), wanted);
-    EXPECT_STATUS(aead_verify(aead, &nonce, view(&at->aad), view(&at->sealed), &tag, 0), wanted);
+    aead_begin_open(aead, &nonce, view(&at->aad));
+    aead_pass(aead, view(&at->sealed), out);
+    EXPECT(aead_end_open(aead, &tag) == !at->must_fail);
     EXPECT(at->must_fail || memcmp(out, at->plain.data, at->plain.size) == 0);
 }
 
