@@ -40,7 +40,10 @@ void status_ask(const struct connect *connect, struct status_answer *answer)
     static const struct session_events events = {on_welcomed, on_message};
     const struct session_settings settings = {
         .addresses = {answer->address},
-        .files = {connect->ca, connect->certificate, connect->key},
+        .files = {.ca = connect->ca,
+                  .certificate = connect->certificate,
+                  .key = connect->key,
+                  .crl = connect->crl},
         .give_up = SPAN_MS(1)}; /* one try: a member that is down is an answer too */
     const struct instant end = instant_add(session_now(), SPAN_MS(ASK_MS));
     struct asking asking = {.answer = answer};

@@ -6,12 +6,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { OPTION_CA = 0x100, OPTION_CERT, OPTION_KEY, OPTION_PKI, OPTION_AS };
+enum { OPTION_CA = 0x100, OPTION_CERT, OPTION_KEY, OPTION_PKI, OPTION_AS, OPTION_CRL };
 
 static const struct argp_option options[] = {
     {"ca", OPTION_CA, "FILE", 0, "the deployment's CA (PEM)", 10},
     {"cert", OPTION_CERT, "FILE", 0, "our certificate (PEM)", 10},
     {"key", OPTION_KEY, "FILE", 0, "its key (PEM)", 10},
+    {"crl", OPTION_CRL, "FILE", 0, "talk to no member that this list revokes (PEM)", 10},
     {"pki", OPTION_PKI, "DIR", 0, "folder of 'sealift pki' (default: $SEALIFT_PKI)", 10},
     {"as", OPTION_AS, "NAME", 0, "take NAME.crt and NAME.key of that folder (default: client)", 10},
     {0}};
@@ -29,6 +30,9 @@ static error_t parse(int option, char *argument, struct argp_state *state)
         return 0;
     case OPTION_KEY:
         connect->key = argument;
+        return 0;
+    case OPTION_CRL:
+        connect->crl = argument;
         return 0;
     case OPTION_PKI:
         connect->pki = argument;
@@ -77,8 +81,10 @@ void connect_complete(struct connect *connect)
 
 struct sealift_options connect_options(const struct connect *connect)
 {
-    struct sealift_options result = {
-        .ca = connect->ca, .certificate = connect->certificate, .key = connect->key};
+    struct sealift_options result = {.ca = connect->ca,
+                                     .certificate = connect->certificate,
+                                     .key = connect->key,
+                                     .crl = connect->crl};
 
     for (unsigned i = 0; i < connect->address_count; i++) {
         result.addresses[i] = connect->addresses[i];

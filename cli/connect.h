@@ -15,7 +15,7 @@ enum { CONNECT_PATH_MAX = 1024 };
 struct connect {
     const char *addresses[SEALIFT_ADDRESSES_MAX];
     unsigned address_count;
-    const char *ca, *certificate, *key;
+    const char *ca, *certificate, *key, *crl;
     const char *pki, *as;
     char ca_path[CONNECT_PATH_MAX], certificate_path[CONNECT_PATH_MAX];
     char key_path[CONNECT_PATH_MAX];

@@ -50,7 +50,10 @@ struct sealift *sealift_open(const struct sealift_options *options, char *text)
 {
     static const struct session_events events = {.welcomed = on_welcomed, .message = on_message};
     struct session_settings settings = {
-        .files = {.ca = options->ca, .certificate = options->certificate, .key = options->key},
+        .files = {.ca = options->ca,
+                  .certificate = options->certificate,
+                  .key = options->key,
+                  .crl = options->crl},
         .give_up = SPAN_MS(or_default(options->give_up_ms, GIVE_UP_MS_DEFAULT))};
     const size_t batch = or_default(options->batch_bytes, BATCH_BYTES_DEFAULT);
     const uint64_t flight =

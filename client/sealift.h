@@ -47,6 +47,7 @@ struct sealift; /* a handle */
 struct sealift_options {
     const char *addresses[SEALIFT_ADDRESSES_MAX]; /* HOST:PORT or unix:PATH, tried in turn */
     const char *ca, *certificate, *key; /* PEM files; not needed for unix: */
+    const char *crl; /* NULL, or the CA's list of revoked certificates: read once, when opened */
     uint32_t batch_bytes; /* records travel in messages of up to this; 0: 65,536 */
     uint64_t in_flight_bytes; /* appended and not answered; 0: 16 MiB */
     uint32_t give_up_ms; /* without any link for so long: give up; 0: 30,000 */

@@ -134,6 +134,7 @@ static enum status open_world(struct running *running)
     settings->self = daemon->member->self;
     settings->has_keys = true;
     settings->keys.ca = options->service_ca;
+    settings->keys.crl = options->service_crl;
     memcpy(settings->keys.services, options->services, sizeof settings->keys.services);
     settings->keys.service_count = options->service_count;
     settings->metrics = options->metrics;

@@ -100,16 +100,17 @@ static enum status add_endpoint(struct key_client *client, const struct key_serv
 
 static enum status open_parts(struct key_client *client, char *why)
 {
-    const struct http_client_settings http = {.base = client->settings.base,
-                                              .ca = client->settings.ca};
+    const struct http_client_settings http = {
+        .base = client->settings.base, .ca = client->settings.ca, .crl = client->settings.crl};
 
     TRY(take_credentials(client, why));
     for (unsigned i = 0; i < client->settings.service_count; i++) {
         TRY(add_endpoint(client, &client->settings.services[i], &client->endpoints[i], why));
     }
     if (http_client_new(&client->http, &http) != OK) {
-        snprintf(why, KEY_WHY_MAX, "key service CA %s: cannot be read (E_USAGE)",
-                 http.ca != NULL ? http.ca : "of the system");
+        snprintf(why, KEY_WHY_MAX, "key service CA %s%s%s: cannot be read (E_USAGE)",
+                 http.ca != NULL ? http.ca : "of the system", http.crl != NULL ? ", CRL " : "",
+                 http.crl != NULL ? http.crl : "");
         return E_USAGE;
     }
     return OK;

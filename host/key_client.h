@@ -30,6 +30,7 @@ struct key_service {
 struct key_client_settings {
     struct event_base *base;
     const char *ca; /* NULL: the system's store */
+    const char *crl; /* NULL, or that CA's list of revoked certificates */
     struct key_service services[KEY_SERVICES_MAX];
     unsigned service_count;
     bool allow_plain; /* http:// to loopback, for tests: such answers authenticate nobody */
@@ -42,7 +43,7 @@ struct key_client_settings {
 
 /* Takes AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN out of the environment and
  * wipes them there. E_USAGE, with `why` (KEY_WHY_MAX): they are missing although a service is
- * named, a URL without form, a CA that cannot be read. */
+ * named, a URL without form, a CA or CRL that cannot be read. */
 NODISCARD enum status key_client_open(struct key_client **client,
                                       const struct key_client_settings *settings, char *why);
 

@@ -22,6 +22,7 @@ enum option_key {
     KEY_METRICS,
     KEY_SERVICE,
     KEY_SERVICE_CA,
+    KEY_SERVICE_CRL,
     KEY_KMS_KEY,
     KEY_ENCRYPTED,
     KEY_NOT_ENCRYPTED,
@@ -56,6 +57,8 @@ const struct argp_option options_table[] = {
      0},
     {"key-service-ca", KEY_SERVICE_CA, "FILE", 0, "CA of the key services (default: the system's)",
      0},
+    {"key-service-crl", KEY_SERVICE_CRL, "FILE", 0,
+     "That CA's list of revoked certificates (PEM); read at each new connection", 0},
     {"kms-key-id", KEY_KMS_KEY, "ID", 0, "KMS key of this region: id, ARN or alias", 0},
     {"storage-encrypted", KEY_ENCRYPTED, NULL, 0, "Demand encryption at rest", 0},
     {"no-storage-encrypted", KEY_NOT_ENCRYPTED, NULL, 0, "Demand none", 0},
@@ -155,7 +158,7 @@ static enum aes_choice parse_aes(const char *text, const struct argp_state *stat
     return AES_AUTO;
 }
 
-/* What links are made of. */
+/* Who is trusted on links and at key services, and for how long. */
 static error_t parse_link_option(struct options *options, int key, char *text,
                                  const struct argp_state *state)
 {
@@ -171,6 +174,9 @@ static error_t parse_link_option(struct options *options, int key, char *text,
         return 0;
     case KEY_CRL:
         options->tls.crl = text;
+        return 0;
+    case KEY_SERVICE_CRL:
+        options->service_crl = text;
         return 0;
     case KEY_LINK_AGE:
         options->link_age_seconds = parse_seconds(text, "link-age", state);

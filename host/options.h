@@ -22,6 +22,7 @@ struct options {
     struct key_service services[KEY_SERVICES_MAX];
     unsigned service_count;
     const char *service_ca;
+    const char *service_crl;
     const char *key;
     const char *cluster;
     enum wish encrypted;

@@ -48,6 +48,7 @@ TAILQ_HEAD(watched_list, watched);
 struct http_client {
     struct event_base *base;
     char *ca;
+    char *crl;
     long connect_ms;
     long call_ms;
     CURLM *multi;
@@ -226,7 +227,8 @@ enum status http_client_new(struct http_client **client,
 {
     *client = NULL;
     pthread_once(&curl_once, curl_begin);
-    if (!curl_works || (settings->ca != NULL && access(settings->ca, R_OK) != 0)) {
+    if (!curl_works || (settings->ca != NULL && access(settings->ca, R_OK) != 0)
+        || (settings->crl != NULL && access(settings->crl, R_OK) != 0)) {
         return E_USAGE;
     }
     struct http_client *made = allocate_zeroed(sizeof *made);
@@ -236,6 +238,7 @@ enum status http_client_new(struct http_client **client,
         settings->connect_max.ns == 0 ? CONNECT_MS : (long)(settings->connect_max.ns / 1000000);
     made->call_ms = settings->call_max.ns == 0 ? CALL_MS : (long)(settings->call_max.ns / 1000000);
     made->ca = settings->ca == NULL ? NULL : strdup(settings->ca);
+    made->crl = settings->crl == NULL ? NULL : strdup(settings->crl);
     made->multi = curl_multi_init();
     CHECK(made->multi != NULL);
     TAILQ_INIT(&made->calls);
@@ -265,6 +268,7 @@ void http_client_free(struct http_client *client)
     event_del(&client->timer);
     event_del(&client->refusals);
     free(client->ca);
+    free(client->crl);
     free(client);
 }
 
@@ -363,6 +367,9 @@ static void call_set_options(struct call *call, const struct http_client *client
     if (client->ca != NULL) {
         curl_easy_setopt(easy, CURLOPT_CAINFO, client->ca);
         curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
+    }
+    if (client->crl != NULL) {
+        curl_easy_setopt(easy, CURLOPT_CRLFILE, client->crl);
     }
 }
 

@@ -19,6 +19,7 @@ enum { HTTP_CALLS_MAX = 256 }; /* at once; beyond, the call fails with E_FULL */
 struct http_client_settings {
     struct event_base *base;
     const char *ca; /* PEM file; NULL: the system's store. Copied */
+    const char *crl; /* PEM file, read at each new connection; NULL: nobody is revoked. Copied */
     struct span connect_max; /* zero: 3 s */
     struct span call_max; /* zero: 10 s, with connect */
 };
@@ -41,7 +42,7 @@ struct http_call {
     void *context;
 };
 
-/* E_USAGE: libcurl cannot start, or the CA file cannot be read. */
+/* E_USAGE: libcurl cannot start, or the CA or CRL file cannot be read. */
 NODISCARD enum status http_client_new(struct http_client **client,
                                       const struct http_client_settings *settings);
 

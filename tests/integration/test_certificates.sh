@@ -95,6 +95,9 @@ wait_said p1 'link=0 why=E_REVOKED' $((before + 1))
 ok "and is still heeded"
 cp "$work/good.crl" "$crl"
 
+refused "a client with the list talks to no revoked member" "E_REVOKED" \
+    timeout 30 "$bin/sealift" tail --pki "$work/pki" --crl "$crl" --from "127.0.0.1:${port[r1]}"
+
 # ---- a new certificate for the same member ----
 
 pki rotate --name r1
@@ -152,7 +155,16 @@ for name in p1 r1 r2 r3; do
     cmp -s "$work/all" "$work/read-$name" && ok "$name has every line, once, in order" \
         || bad "$name has every line, once, in order" "$(wc -l <"$work/read-$name") of $(wc -l <"$work/all")"
 done
-for name in p1 r1 r2 r3; do
+# ---- a key service that is revoked ----
+
+stop r2 || bad "r2 stops"
+pki revoke --name kms-eu-west-1
+start r2 "$bin/sealift-replica" $(member_words r2) --upstream "127.0.0.1:${port[p1]}" \
+    --key-service-crl "$crl"
+wait_said r2 'E_KEY_UNREACHABLE.*certificate revoked'
+ok "a member asks no revoked key service, and says why"
+kill9 r2
+for name in p1 r1 r3; do
     stop $name && ok "$name stops on SIGTERM" || bad "$name stops on SIGTERM" "exit code $?"
 done
 conclude

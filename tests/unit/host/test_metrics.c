@@ -10,7 +10,10 @@ static char text[METRICS_TEXT_MAX];
 
 static const char *format(const struct member_status *status)
 {
-    const struct metrics_host host = {.memory_locked = true, .link_count = 3};
+    const struct metrics_host host = {.memory_locked = true,
+                                      .link_count = 3,
+                                      .links_revoked = 2,
+                                      .certificate = {.at = 1800000000, .told = EXPIRY_7_DAYS}};
     const struct bytes body = metrics_format(status, &host, text);
 
     text[body.size] = '\0';
@@ -31,6 +34,10 @@ TEST(values_stand_under_their_names)
     EXPECT(strstr(said, "\nsealift_committed_lsn 42\n") != NULL);
     EXPECT(strstr(said, "\nsealift_lag_seconds 1.5\n") != NULL);
     EXPECT(strstr(said, "\nsealift_memory_locked 1\n") != NULL);
+    EXPECT(strstr(said, "\nsealift_links_revoked_total 2\n") != NULL);
+    EXPECT(strstr(said, "\nsealift_certificate_expires_seconds 1800000000\n") != NULL);
+    EXPECT(strstr(said, "\nsealift_certificate_warning 2\n") != NULL);
+    EXPECT(strstr(said, "\nsealift_crl_expires_seconds 0\n") != NULL);
     EXPECT(strstr(said, "encrypted=\"yes\"} 1\n") != NULL);
     EXPECT(strstr(said,
                   "sealift_feed_acked_lsn{member=\"db-2\",region=\"\",state=\"strangestate\"} "

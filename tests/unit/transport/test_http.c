@@ -427,6 +427,43 @@ TEST(our_client_and_our_server_understand_each_other)
     https_end(&https);
 }
 
+/* The file is read at each new connection: a list that came later counts without a reload. */
+TEST(a_service_that_is_revoked_is_not_asked)
+{
+    static const struct {
+        int64_t end;
+        bool revoked;
+        const char *text; /* NULL: it answers */
+    } turns[] = {{3600, false, NULL}, {3600, true, "revoked"}, {-5, false, "CRL has expired"}};
+    struct https https;
+    struct http_client *client;
+    struct certificate leaf = {0};
+
+    https_begin(&https);
+    NEED(certificate_read(&leaf, https.pki.paths[1], NULL) == OK);
+    for (unsigned i = 0; i < COUNT_OF(turns); i++) {
+        struct answers answers = {0};
+        const char *crl = pki_revoke(&https.pki, turns[i].revoked ? leaf.x509 : NULL,
+                                     pki_validity(-60, turns[i].end));
+
+        NEED(http_client_new(
+                 &client,
+                 &(struct http_client_settings){.base = base, .ca = https.pki.paths[0], .crl = crl})
+             == OK);
+        call(client, https.url, "ping", &answers);
+        TURN_UNTIL(answers.count == 1, 5);
+        EXPECT_STATUS(answers.status, turns[i].text == NULL ? OK : E_KEY_UNREACHABLE);
+        EXPECT(turns[i].text == NULL || strstr(answers.why, turns[i].text) != NULL);
+        http_client_free(client);
+    }
+    EXPECT_STATUS(http_client_new(&client, &(struct http_client_settings){.base = base,
+                                                                          .ca = https.pki.paths[0],
+                                                                          .crl = "/no/such.crl"}),
+                  E_USAGE);
+    certificate_free(&leaf);
+    https_end(&https);
+}
+
 TEST(no_answer_is_unreachable_and_says_why)
 {
     struct https https;
