@@ -79,8 +79,9 @@ static bool choose_listed(struct member *member)
         digester->state = DIGESTER_NEXT;
         return is_whole(&member->wal, digester->segment);
     }
-    while (digester->list < digester->list_end
-           && (row = index_find(index, digester->list)) != NULL) {
+    /* A header counts from its durability on: a replica's index has it before its disk. */
+    while (digester->list < digester->list_end && (row = index_find(index, digester->list)) != NULL
+           && row->first_batch <= member->wal.durable) {
         digester->segment = digester->list++;
         if (row->digest_count > 0) {
             digester->state = DIGESTER_LISTING;

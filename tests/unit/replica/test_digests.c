@@ -61,3 +61,23 @@ TEST(rot_on_a_replica_is_an_alarm_there_and_nobody_stops)
     EXPECT(one.durable_lsn == other.durable_lsn);
     pair_free(&pair);
 }
+
+/* Headers come in, are in the index, and the disk does not have them yet: that is no damage. */
+TEST(a_slow_disk_of_a_replica_raises_no_alarm)
+{
+    struct pair pair;
+    struct member_status one, other;
+
+    start_pair(&pair);
+    pair.members[1].world.hold_writes = true;
+    write_some(&pair);
+    pair_status(&pair, 1, &other);
+    EXPECT(other.damaged_segments == 0);
+    pair.members[1].world.hold_writes = false;
+    pair_advance(&pair, SPAN_S(20));
+    pair_status(&pair, 0, &one);
+    pair_status(&pair, 1, &other);
+    EXPECT(other.damaged_segments == 0);
+    EXPECT(one.durable_batch == other.durable_batch);
+    pair_free(&pair);
+}
