@@ -138,7 +138,6 @@ static enum status begin_segment(struct member *member, struct bytes raw)
     const struct index_row *row = index_find(&member->wal.index, digester->segment);
     struct segment_key key;
 
-    raw = bytes_part(raw, 0, SEGMENT_HEADER_BYTES);
     TRY(opening_open_header(member, &digester->header, raw, &key));
     memcpy(digester->raw, raw.data, sizeof digester->raw);
     scan_begin(&digester->scan,
@@ -149,7 +148,7 @@ static enum status begin_segment(struct member *member, struct bytes raw)
                                     .last_batch = end_of(digester)});
     segment_key_wipe(&key);
     digest_stream_start(&digester->stream);
-    digest_stream_add(&digester->stream, raw);
+    digest_stream_add(&digester->stream, bytes_of(digester->raw, sizeof digester->raw));
     digester->state = DIGESTER_BATCHES;
     return digester->header.segment == digester->segment ? OK : E_GAP;
 }
