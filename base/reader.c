@@ -82,12 +82,9 @@ enum status reader_zeros(struct reader *reader, size_t size)
     return OK;
 }
 
-static enum status text_fits(struct bytes text, size_t room)
+static bool text_has_nul(struct bytes text)
 {
-    if (text.size >= room) {
-        return E_TOO_LARGE;
-    }
-    return text.size > 0 && memchr(text.data, 0, text.size) != NULL ? E_MALFORMED : OK;
+    return text.size > 0 && memchr(text.data, 0, text.size) != NULL;
 }
 
 enum status reader_text(struct reader *reader, char *into, size_t room)
@@ -97,8 +94,13 @@ enum status reader_text(struct reader *reader, char *into, size_t room)
     uint16_t size;
 
     TRY(reader_u16(&ahead, &size));
+    if (size >= room) {
+        return E_TOO_LARGE;
+    }
     TRY(reader_view(&ahead, &text, size));
-    TRY(text_fits(text, room));
+    if (text_has_nul(text)) {
+        return E_MALFORMED;
+    }
     if (text.size > 0) {
         memcpy(into, text.data, text.size);
     }

@@ -3,8 +3,8 @@
  *
  * How it goes wrong: anything from a lost file to one flipped bit. The first damage in this order
  * ends the audit, with the status of the check that failed. In the newest segment an end is damage
- * only where the control file knows of more, or a later batch still lies there: what a crash cut
- * off was never acknowledged. */
+ * only where the control file, or a later batch that still lies there, knows that more had been
+ * durable: what a crash cut off was never acknowledged. */
 #include "cli/audit_parts.h"
 
 #include "base/check.h"
@@ -26,7 +26,7 @@ static enum status check_keyring(struct audit *audit)
     struct keyring *keyring;
     enum status status;
 
-    if (audit->folder->keyring.size == 0) {
+    if (audit->folder->keyring.data == NULL) {
         return OK;
     }
     keyring = malloc(sizeof *keyring);
@@ -41,7 +41,7 @@ static enum status check_keyring(struct audit *audit)
 
 static enum status check_control(struct audit *audit)
 {
-    if (audit->folder->control.size == 0) {
+    if (audit->folder->control.data == NULL) {
         return OK;
     }
     TRY(control_decode(&audit->control, audit->folder->control, NULL));
@@ -51,7 +51,9 @@ static enum status check_control(struct audit *audit)
 
 static enum status read_small_files(struct audit *audit)
 {
-    enum status status = descriptor_decode(&audit->descriptor, audit->folder->descriptor);
+    enum status status = audit->folder->descriptor.data == NULL
+                             ? E_MISSING
+                             : descriptor_decode(&audit->descriptor, audit->folder->descriptor);
 
     if (status != OK) {
         return audit_damaged(audit, status, "descriptor");
@@ -77,49 +79,6 @@ static bool is_last(const struct audit *audit)
     return audit->row_count + 1 == audit->folder->segment_count;
 }
 
-static enum status check_epoch_start(const struct audit_row *row, struct bytes plain)
-{
-    struct epoch_start start;
-
-    TRY(epoch_start_decode(&start, plain));
-    return start.epoch == row->epoch && start.start_batch == row->first_batch
-                   && start.start_lsn == row->first_lsn
-                   && start.parent_last_batch == row->prev_last_batch
-               ? OK
-               : E_MALFORMED;
-}
-
-static enum status check_checkpoint(struct bytes plain)
-{
-    struct reader reader = reader_of(plain);
-    uint32_t count;
-
-    if (plain.size < CHECKPOINT_HEAD_BYTES) {
-        return E_MALFORMED;
-    }
-    TRY(reader_u32(&reader, &count));
-    TRY(reader_zeros(&reader, 4));
-    return reader.left.size == (size_t)count * CHECKPOINT_ROW_BYTES ? OK : E_MALFORMED;
-}
-
-/* What the seal was right about must also have a form. */
-static enum status check_content(const struct audit_row *row, const struct scan_batch *found)
-{
-    struct batch_data data;
-
-    switch (found->header.type) {
-    case BATCH_EPOCH_START:
-        return check_epoch_start(row, found->plain);
-    case BATCH_CHECKPOINT:
-        return check_checkpoint(found->plain);
-    case BATCH_DATA:
-        return batch_data_decode(&data, found->plain, found->header.record_count);
-    case BATCH_FINAL:
-        break; /* the scan has compared it with its own count */
-    }
-    return OK;
-}
-
 static enum status take_batch(struct audit *audit, const struct scan_batch *found,
                               const uint8_t *sealed, struct digest_stream *stream)
 {
@@ -131,7 +90,7 @@ static enum status take_batch(struct audit *audit, const struct scan_batch *foun
         return OK;
     }
     if (audit->scan.keyed) {
-        TRY(check_content(row, found));
+        TRY(audit_check_content(audit, found));
     }
     digest_stream_add(stream, bytes_of(sealed, found->header.batch_bytes));
     row->batch_count++;
@@ -147,7 +106,10 @@ static enum status take_batch(struct audit *audit, const struct scan_batch *foun
 static enum status damaged_batch(struct audit *audit, enum status why, uint64_t offset,
                                  batch_t batch)
 {
+    const bool by_statement = audit->damage.by_statement;
+
     audit_damaged(audit, why, "batch");
+    audit->damage.by_statement = by_statement;
     audit->damage.segment = row_of(audit)->segment;
     audit->damage.offset = offset;
     audit->damage.batch = batch;
@@ -208,7 +170,15 @@ static enum status check_end(const struct audit *audit, const struct audit_row *
     return OK;
 }
 
-/* Where the newest segment ends, nothing that was durable may be missing. */
+/* Batches are written several at once, and a crash may leave a later one whole and an earlier one
+ * torn. Only what its writer had on its own disk when it sealed the later one must be there. */
+static bool later_knows_of_more(const struct audit *audit)
+{
+    return !audit->of_replica && audit->scan.later_durable > audit->scan.place.batch;
+}
+
+/* Where the newest segment ends, nothing that was durable may be missing: what is complete lacks a
+ * file, and what is not lacks a batch. */
 static enum status check_tail(struct audit *audit)
 {
     const struct scan *scan = &audit->scan;
@@ -217,16 +187,15 @@ static enum status check_tail(struct audit *audit)
 
     audit->tail = scan->tail;
     audit->tail_bad = scan->bad;
-    if (scan->tail == SCAN_TAIL_LATER) {
+    audit->damage.by_statement = later_knows_of_more(audit);
+    if (scan->missealed || audit->damage.by_statement) {
         return bad;
     }
-    if (!audit->has_control) {
+    if (!audit->has_control
+        || epoch_table_clamp(&control->epochs, control->durable) <= scan->place.batch) {
         return OK;
     }
-    if (epoch_table_clamp(&control->epochs, control->durable) <= scan->place.batch) {
-        return OK;
-    }
-    return control->durable.epoch > row_of(audit)->epoch ? E_MISSING : bad;
+    return scan->place.closed || control->durable.epoch > row_of(audit)->epoch ? E_MISSING : bad;
 }
 
 static void note_place(struct audit *audit, struct digest_stream *stream)
@@ -238,6 +207,7 @@ static void note_place(struct audit *audit, struct digest_stream *stream)
     row->end_lsn = place->end_lsn;
     row->valid_bytes = place->offset;
     row->closed = place->closed;
+    row->last_tag = place->tag;
     row->chain = segment_chain(bytes_of(audit->raw, SEGMENT_HEADER_BYTES), &place->tag);
     row->sha256 = digest_stream_end(stream);
 }
@@ -304,7 +274,7 @@ enum status audit_run(struct audit *audit)
     take_memory(audit);
     TRY(read_small_files(audit));
     TRY(audit_read_headers(audit));
-    audit->opens_seals = audit_has_key(audit);
+    audit->opens_seals = !audit->keyless || audit->descriptor.suite == SUITE_NONE;
     while (audit->row_count < audit->folder->segment_count) {
         TRY(read_segment(audit));
         audit->row_count++;

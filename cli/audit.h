@@ -46,6 +46,7 @@ struct audit_row {
     bool digested; /* a later header lists the digest of its valid bytes */
     struct digest sha256; /* of its valid bytes */
     struct digest chain; /* what a header that follows says of it */
+    struct tag last_tag; /* of its last valid batch, or what stands for it */
 };
 
 struct audit_damage {
@@ -54,6 +55,7 @@ struct audit_damage {
     segment_t segment;
     uint64_t offset;
     batch_t batch;
+    bool by_statement; /* only a later batch says that it had been durable: not so on a replica */
 };
 
 struct audit {
@@ -62,6 +64,7 @@ struct audit {
     const struct audit_dek *deks;
     uint32_t dek_count;
     bool keyless;
+    bool of_replica; /* what its batches state as durable was so on another disk */
     /* May be NULL. Each valid batch in turn, with plaintext where there is a key. */
     void (*on_batch)(void *context, const struct audit_row *row, const struct scan_batch *found);
     void (*on_progress)(void *context, uint64_t bytes);

@@ -10,7 +10,7 @@
 
 bool audit_has_key(const struct audit *audit)
 {
-    return !audit->keyless || audit->descriptor.suite == SUITE_NONE;
+    return !audit->keyless || audit->header.suite == SUITE_NONE;
 }
 
 static const struct secret *find_dek(const struct audit *audit, const struct id *id)
@@ -135,20 +135,38 @@ static enum status read_header(struct audit *audit, uint32_t place)
     return OK;
 }
 
-enum status audit_read_headers(struct audit *audit)
+static enum status damaged_at(struct audit *audit, enum status why, const char *what,
+                              segment_t segment)
 {
-    for (uint32_t i = 0; i < audit->folder->segment_count; i++) {
-        const enum status status =
-            audit->folder->segments[i] != i ? E_MISSING : read_header(audit, i);
+    audit_damaged(audit, why, what);
+    audit->damage.segment = segment;
+    return why;
+}
 
-        if (status != OK) {
-            audit_damaged(audit, status, status == E_MISSING ? "file" : "header");
-            audit->damage.segment = status == E_MISSING ? i : audit->folder->segments[i];
-            return status;
+/* Dense from 0; without any segment, nothing may have been durable. */
+static enum status check_numbers(struct audit *audit)
+{
+    const struct audit_folder *folder = audit->folder;
+
+    for (uint32_t i = 0; i < folder->segment_count; i++) {
+        if (folder->segments[i] != i) {
+            return damaged_at(audit, E_MISSING, "file", i);
         }
     }
-    if (audit->folder->segment_count == 0 && audit->control.durable.batch > 0) {
-        return audit_damaged(audit, E_MISSING, "file");
+    return folder->segment_count == 0 && audit->control.durable.batch > 0
+               ? damaged_at(audit, E_MISSING, "file", 0)
+               : OK;
+}
+
+enum status audit_read_headers(struct audit *audit)
+{
+    TRY(check_numbers(audit));
+    for (uint32_t i = 0; i < audit->folder->segment_count; i++) {
+        const enum status status = read_header(audit, i);
+
+        if (status != OK) {
+            return damaged_at(audit, status, "header", i);
+        }
     }
     return OK;
 }

@@ -1,4 +1,4 @@
-/* What the parts of an audit share: audit.c (order, batches) and audit_headers.c. */
+/* What the parts of an audit share: audit.c (order, batches), audit_headers.c, audit_content.c. */
 #ifndef SEALIFT_CLI_AUDIT_PARTS_H
 #define SEALIFT_CLI_AUDIT_PARTS_H
 
@@ -16,7 +16,12 @@ NODISCARD enum status audit_open_header(struct audit *audit, segment_t segment);
 /* The digests that audit->header lists, of segments that were read already. */
 NODISCARD enum status audit_check_digests(struct audit *audit);
 
-/* Whether seals are opened. */
+/* What the seal was right about must also have a form, and agree with what came before, or it is
+ * E_MALFORMED. The segment is that of rows[row_count]. */
+NODISCARD enum status audit_check_content(const struct audit *audit,
+                                          const struct scan_batch *found);
+
+/* Whether seals are opened; of the header that was opened last. */
 bool audit_has_key(const struct audit *audit);
 
 #endif

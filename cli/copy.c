@@ -38,6 +38,7 @@ static enum status verify_folder(struct copy *copy, const struct folder_keys *ke
                                         .deks = keys->deks,
                                         .dek_count = keys->count,
                                         .keyless = copy->keyless,
+                                        .of_replica = copy->of_replica,
                                         .on_progress = on_progress,
                                         .context = &progress};
     copy->audit = &copy->folder_audit;

@@ -13,6 +13,7 @@ struct copy {
     bool is_member;
     const struct connect *connect; /* members */
     bool keyless;
+    bool of_replica; /* a folder that is one */
     uint64_t rate; /* members: bytes a second, 0 = their own idea */
 
     struct folder folder;

@@ -24,6 +24,7 @@ enum {
     OPTION_CA,
     OPTION_AGAINST,
     OPTION_RATE,
+    OPTION_REPLICA,
 };
 
 struct verify_order {
@@ -31,7 +32,7 @@ struct verify_order {
     struct connect connect;
     struct folder_keys_order keys;
     uint64_t rate;
-    bool no_key, json;
+    bool no_key, json, replica;
 };
 
 static const struct argp_option options[] = {
@@ -40,6 +41,8 @@ static const struct argp_option options[] = {
     {"key-service-ca", OPTION_CA, "FILE", 0, "CA of the key service (default: the system's)", 1},
     {"against", OPTION_AGAINST, "COPY", 0, "compare with this folder or running member", 2},
     {"rate", OPTION_RATE, "MB", 0, "a member may read so many MB a second for this", 2},
+    {"replica", OPTION_REPLICA, 0, 0,
+     "DIR is a replica's: what its batches say had been durable was so on another disk", 2},
     {"json", OPTION_JSON, 0, 0, "one object", 3},
     {0}};
 
@@ -80,6 +83,9 @@ static error_t parse(int option, char *argument, struct argp_state *state)
         return 0;
     case OPTION_NO_KEY:
         order->no_key = true;
+        return 0;
+    case OPTION_REPLICA:
+        order->replica = true;
         return 0;
     case OPTION_JSON:
         order->json = true;
@@ -267,6 +273,7 @@ int verb_verify(int argc, char **argv)
     connect_complete(&order.connect);
     int code = open_copy(&copy, &order, order.path, order.no_key);
 
+    copy.of_replica = order.replica;
     if (code == EXIT_DONE) {
         code = verify(&order, &report, &keys);
     }

@@ -35,7 +35,8 @@ static const char *tail_sentence(enum scan_tail tail)
     case SCAN_TAIL_LATER:
         break;
     }
-    return "a batch is damaged and later ones are there";
+    return "torn: a crash cut a batch off and left later ones of the same write; nobody was told "
+           "that any of them is durable";
 }
 
 static const struct audit_row *last_row(const struct audit *audit)
@@ -79,6 +80,11 @@ void verify_say_damage(const struct copy *copy)
         fprintf(stderr,
                 "The member goes on, and cannot serve what is damaged: verify the others, "
                 "then stop it, keep its folder, and seed it anew from one that is whole.\n");
+    } else if (damage->by_statement) {
+        fprintf(stderr,
+                "A later batch says that this one had been durable on its writer's disk: if "
+                "this folder is a replica's, say --replica; else keep it as it is, and seed "
+                "this member anew from another.\n");
     } else {
         fprintf(stderr, "Keep the folder as it is, and seed this member anew from another.\n");
     }

@@ -47,12 +47,22 @@ struct bytes keyring_encode(const struct keyring *keyring, void *into)
     return stamp_end(&writer);
 }
 
-static enum status envelope_decode(struct envelope *envelope, struct reader *body)
+static enum status identity_decode(struct id *id, struct reader *body)
+{
+    TRY(reader_copy(body, id->bytes, sizeof id->bytes));
+    return id_is_zero(id) ? E_MALFORMED : OK;
+}
+
+static enum status envelope_decode(struct envelope *envelope, const struct keyring *keyring,
+                                   struct reader *body)
 {
     uint32_t blob_bytes;
 
-    TRY(reader_copy(body, envelope->dek.bytes, sizeof envelope->dek.bytes));
-    TRY(reader_copy(body, envelope->lineage.bytes, sizeof envelope->lineage.bytes));
+    TRY(identity_decode(&envelope->dek, body));
+    if (keyring_find(keyring, &envelope->dek) != NULL) {
+        return E_MALFORMED;
+    }
+    TRY(identity_decode(&envelope->lineage, body));
     TRY(reader_copy(body, envelope->check.bytes, sizeof envelope->check.bytes));
     TRY(reader_text(body, envelope->region, sizeof envelope->region));
     TRY(reader_text(body, envelope->key_arn, sizeof envelope->key_arn));
@@ -60,10 +70,7 @@ static enum status envelope_decode(struct envelope *envelope, struct reader *bod
     if (blob_bytes > KEY_BLOB_BYTES_MAX) {
         return E_TOO_LARGE;
     }
-    if (blob_bytes == 0 || id_is_zero(&envelope->dek) || id_is_zero(&envelope->lineage)) {
-        return E_MALFORMED;
-    }
-    return reader_view(body, &envelope->blob, blob_bytes);
+    return blob_bytes == 0 ? E_MALFORMED : reader_view(body, &envelope->blob, blob_bytes);
 }
 
 static enum status envelopes_decode(struct keyring *keyring, uint32_t count, struct reader *body)
@@ -77,10 +84,7 @@ static enum status envelopes_decode(struct keyring *keyring, uint32_t count, str
         return E_MALFORMED;
     }
     for (uint32_t i = 0; i < count; i++) {
-        TRY(envelope_decode(&envelope, body));
-        if (keyring_find(keyring, &envelope.dek) != NULL) {
-            return E_MALFORMED;
-        }
+        TRY(envelope_decode(&envelope, keyring, body));
         TRY(keyring_add(keyring, &envelope));
     }
     return OK;
@@ -96,14 +100,11 @@ enum status keyring_decode(struct keyring *keyring, struct bytes file)
         return E_TOO_LARGE;
     }
     TRY(stamp_check(file, keyring_magic, KEYRING_VERSION, &body));
-    TRY(reader_copy(&body, keyring->lineage.bytes, sizeof keyring->lineage.bytes));
+    TRY(identity_decode(&keyring->lineage, &body));
     TRY(reader_text(&body, keyring->cluster, sizeof keyring->cluster));
     TRY(reader_text(&body, keyring->region, sizeof keyring->region));
     TRY(reader_text(&body, keyring->key_arn, sizeof keyring->key_arn));
     TRY(reader_u32(&body, &count));
-    if (id_is_zero(&keyring->lineage)) {
-        return E_MALFORMED;
-    }
     TRY(envelopes_decode(keyring, count, &body));
     return reader_end(&body);
 }

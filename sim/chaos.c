@@ -33,6 +33,51 @@ static void crash_all(struct world *world)
     }
 }
 
+static void cut_power_now(struct world *world, struct sim_member *victim, bool everywhere)
+{
+    if (everywhere) {
+        sim_count(world->sim, FAULT_POWER_ALL);
+        crash_all(world);
+        return;
+    }
+    if (victim->state == SIM_UP) {
+        sim_count(world->sim, FAULT_POWER);
+    }
+    crash_one(world, victim, SIM_POWER);
+}
+
+/* Power that goes at any moment seldom finds a write under way. So half of the cuts wait, for a
+ * while, until the victim writes several batches at once. c: tries left, and a bit: everywhere. */
+static void run_power_when_busy(struct sim *sim, const struct todo *todo)
+{
+    struct sim_member *member = &sim->members[todo->a];
+    const bool everywhere = todo->c % 2;
+
+    if (sim->world->calm || member->state != SIM_UP || member->life != todo->b || todo->c < 2) {
+        return;
+    }
+    if (member->store.group > 1) {
+        cut_power_now(sim->world, member, everywhere);
+        return;
+    }
+    sim_after(sim, SPAN_US(100).ns,
+              (struct todo){run_power_when_busy, todo->a, todo->b, todo->c - 2});
+}
+
+static void cut_power(struct world *world, struct sim_member *victim, bool everywhere)
+{
+    enum { TRIES = 5000 };
+
+    if (victim->state == SIM_UP && world->sim->now % 2 == 0) { /* needs no die */
+        const struct todo wait = {run_power_when_busy, victim->number, victim->life,
+                                  2 * TRIES + everywhere};
+
+        run_power_when_busy(world->sim, &wait);
+    } else {
+        cut_power_now(world, victim, everywhere);
+    }
+}
+
 static void part(struct world *world, bool both)
 {
     struct sim *sim = world->sim;
@@ -104,15 +149,14 @@ static void strike(struct world *world, enum sim_fault fault)
 
     switch (fault) {
     case FAULT_KILL:
-    case FAULT_POWER:
         if (victim->state == SIM_UP) {
             sim_count(sim, fault);
         }
-        crash_one(world, victim, fault == FAULT_KILL ? SIM_KILL : SIM_POWER);
+        crash_one(world, victim, SIM_KILL);
         return;
+    case FAULT_POWER:
     case FAULT_POWER_ALL:
-        sim_count(sim, fault);
-        crash_all(world);
+        cut_power(world, victim, fault == FAULT_POWER_ALL);
         return;
     case FAULT_CUT:
         cut_link(world);
@@ -151,6 +195,7 @@ static void strike(struct world *world, enum sim_fault fault)
         return;
     case FAULT_DIAL: /* drawn once, in the shape */
     case FAULT_TORN: /* part of a power cut */
+    case FAULT_TORN_BEFORE:
     case FAULT_NONSENSE: /* a client of the workload */
     case FAULT_IMPOSTOR: /* a member of the shape */
     case SIM_FAULTS:
@@ -163,11 +208,11 @@ static enum sim_fault draw(struct world *world)
     unsigned total = 0;
     unsigned drawn;
 
-    for (unsigned i = 0; i < SIM_FAULTS; i++) {
+    for (unsigned i = 0; i < SIM_FAULTS_DRAWN; i++) {
         total += world->rates[i];
     }
     drawn = total == 0 ? 0 : (unsigned)prng_below(&world->dice, total);
-    for (unsigned i = 0; i < SIM_FAULTS; i++) {
+    for (unsigned i = 0; i < SIM_FAULTS_DRAWN; i++) {
         if (drawn < world->rates[i]) {
             return (enum sim_fault)i;
         }

@@ -42,13 +42,15 @@ enum {
     X(FAULT_CLAIM, "coordinator-unreachable") \
     X(FAULT_CLOCK, "wall-clock-jump") \
     X(FAULT_NONSENSE, "nonsense-peer") \
-    X(FAULT_IMPOSTOR, "wrong-member")
+    X(FAULT_IMPOSTOR, "wrong-member") \
+    X(FAULT_TORN_BEFORE, "torn-before-whole")
 
 enum sim_fault {
 #define FAULT_ENUM(name, text) name,
     SIM_FAULT_LIST(FAULT_ENUM)
 #undef FAULT_ENUM
-        SIM_FAULTS
+        SIM_FAULTS,
+    SIM_FAULTS_DRAWN = FAULT_TORN_BEFORE, /* what follows is what power cuts lead to */
 };
 
 enum sim_state {

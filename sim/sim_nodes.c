@@ -9,10 +9,16 @@ static void draw(void *context, void *into, size_t size)
     prng_fill(&member->entropy, into, size);
 }
 
+/* As member/opening_scan.c traces its verdict: SCAN_TAIL_LATER, a whole batch behind a torn one. */
+static const char tail_later[] = " tail=3 ";
+
 static void note(void *context, const char *line)
 {
     struct sim_member *member = context;
 
+    if (strstr(line, " case=torn ") != NULL && strstr(line, tail_later) != NULL) {
+        sim_count(member->sim, FAULT_TORN_BEFORE);
+    }
     sim_say(member->sim, member->name, "%s", line);
     if (strncmp(line, "ALARM", 5) == 0 && member->store.damage + member->store.io_failures == 0) {
         sim_fail(member->sim, 38, "%s raises an alarm though its disk is good: %s", member->name,

@@ -15,6 +15,7 @@ struct sim;
 
 enum {
     SIM_SECTOR_BYTES = 512,
+    SIM_PAGE_SECTORS = 8,
     SIM_OPS_MAX = 4096, /* unanswered operations of one member: beyond it, invariant 36 is broken */
 };
 

@@ -216,15 +216,36 @@ void sim_files_lose_dirty(struct sim_store *store)
     }
 }
 
+/* What a power cut leaves of a file's unsynced sectors. Whole pages are the most likely of subsets
+ * on a real machine, and the only likely one that leaves a batch whole behind a torn one. */
+enum mood { MOOD_ALL, MOOD_NONE, MOOD_PAGES, MOOD_SECTORS, MOODS };
+
+static bool is_kept(struct sim_store *store, enum mood mood, uint64_t sector, bool before)
+{
+    switch (mood) {
+    case MOOD_ALL:
+        return true;
+    case MOOD_PAGES:
+        return sector % SIM_PAGE_SECTORS == 0 ? prng_chance(&store->dice, 1, 2) : before;
+    case MOOD_SECTORS:
+        return prng_chance(&store->dice, 1, 2);
+    case MOOD_NONE:
+    case MOODS:
+        break;
+    }
+    return false;
+}
+
 static void power_cut_file(struct sim_store *store, struct sim_file *file)
 {
-    const uint64_t mood = prng_below(&store->dice, 4); /* all, none, or any subset */
+    const enum mood mood = (enum mood)prng_below(&store->dice, MOODS);
+    bool kept = false;
 
     for (uint64_t sector = 0; sector < file->room / SIM_SECTOR_BYTES; sector++) {
         uint8_t *cache = file->cache + sector * SIM_SECTOR_BYTES;
         uint8_t *disk = file->disk + sector * SIM_SECTOR_BYTES;
-        const bool kept = mood == 0 || (mood > 1 && prng_chance(&store->dice, 1, 2));
 
+        kept = is_kept(store, mood, sector, kept);
         if (file->sectors[sector] == SECTOR_DIRTY && kept) {
             memcpy(disk, cache, SIM_SECTOR_BYTES);
         } else if (file->sectors[sector] == SECTOR_DIRTY) {

@@ -151,7 +151,7 @@ static void draw_rates(struct world *world)
 {
     struct prng *dice = &world->dice;
 
-    for (unsigned i = 0; i < SIM_FAULTS; i++) {
+    for (unsigned i = 0; i < SIM_FAULTS_DRAWN; i++) {
         world->rates[i] = prng_chance(dice, 1, 2) ? (unsigned)prng_between(dice, 1, 10) : 0;
     }
     if (prng_chance(dice, 5, 6)) {

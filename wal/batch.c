@@ -213,6 +213,9 @@ enum status batch_header_decode(struct batch_header *header, struct bytes from)
 {
     struct reader reader = reader_of(from);
 
+    if (from.size < BATCH_HEADER_BYTES) {
+        return E_TRUNCATED;
+    }
     TRY(decode_fields(header, &reader));
     if (header->batch_bytes > BATCH_BYTES_MAX || header->plain_bytes > BATCH_PLAIN_MAX) {
         return E_TOO_LARGE;

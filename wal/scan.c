@@ -68,10 +68,15 @@ static enum status open_final(struct scan *scan, const struct scan_batch *found,
     uint8_t plain[BATCH_BLOCK_BYTES];
 
     if (found->header.batch_bytes != BATCH_BLOCK_BYTES) {
+        TRY(batch_verify(&scan->sealer, &found->header, from));
+        scan->missealed = true;
         return E_MALFORMED;
     }
     TRY(batch_open(&scan->sealer, &found->header, from, plain));
-    return check_final(scan, bytes_of(plain, found->header.plain_bytes));
+    const enum status status = check_final(scan, bytes_of(plain, found->header.plain_bytes));
+
+    scan->missealed = status != OK;
+    return status;
 }
 
 static enum status check_seal(struct scan *scan, struct scan_batch *found, struct bytes from)

@@ -70,6 +70,7 @@ struct scan {
     struct scan_place place; /* behind the last valid batch that is not surplus */
     struct scan_place surplus; /* behind the last valid batch of all */
     enum status bad; /* of the first bad batch; OK where the tail is SCAN_TAIL_END */
+    bool missealed; /* the first bad batch has a right seal, so no crash has made it */
     enum scan_tail tail;
     batch_t stated_durable; /* the largest durable_batch that a valid batch states */
     lsn_t stated_commit_lsn;

@@ -1,484 +1,460 @@
 #!/usr/bin/env python3
-"""A second reader of Sealift's format, written from docs/FORMAT.md alone.
+"""A second reader of Sealift data folders, written from FORMAT.md alone, to be read beside it.
 
-    second_reader.py read FOLDER DEKS     prints "LSN PRODUCER SEQUENCE BYTES SHA-256" a record
-    second_reader.py check GOOD BAD       opens the good folders, refuses the bad ones
+    second_reader.py read FOLDER DEKS    prints LSN PRODUCER SEQUENCE BYTES SHA-256 of each record
+    second_reader.py check GOOD BAD      reads the good folders; each bad one must get its status
 
-DEKS: "DEK_ID DEK" in hex a line; "-" reads without keys. Section numbers are those of FORMAT.md.
+DEKS is a file of lines "dek_id key" in hex, or "-": no keys, only what can be checked without.
 """
-import functools
 import hashlib
 import hmac
-import os
 import struct
 import sys
+from collections import namedtuple
+from functools import lru_cache
+from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA512
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+BLOCK = 4096
+DATA, EPOCH_START, CHECKPOINT, FINAL = 1, 2, 3, 4
 
 
 class Refused(Exception):
-    pass
+    """Its only argument is the status."""
 
 
-def need(condition, status):
-    if not condition:
+def demand(holds, status="E_MALFORMED"):
+    if not holds:
         raise Refused(status)
 
 
-# ---- 3. primitives ----
+# ---- Section 3: primitives
 
-CRC_TABLE = []
-for i in range(256):
-    for _ in range(8):
-        i = i >> 1 ^ (0x82F63B78 if i & 1 else 0)
-    CRC_TABLE.append(i)
+CRC_TABLE = list(range(256))
+for _ in range(8):
+    CRC_TABLE = [value >> 1 ^ 0x82F63B78 * (value & 1) for value in CRC_TABLE]
 
 
-@functools.lru_cache(maxsize=None)
-def crc(data):
-    value = 0xFFFFFFFF
-    for byte in data:
-        value = value >> 8 ^ CRC_TABLE[(value ^ byte) & 0xFF]
-    return value ^ 0xFFFFFFFF
+@lru_cache(maxsize=16384)
+def crc_block(state, block):
+    for byte in block:
+        state = state >> 8 ^ CRC_TABLE[(state ^ byte) & 255]
+    return state
 
 
-def sha(data):
+def crc32c(data):
+    state = 0xFFFFFFFF
+    for at in range(0, len(data), BLOCK):
+        state = crc_block(state, data[at:at + BLOCK])
+    return state ^ 0xFFFFFFFF
+
+
+def sha256(data):
     return hashlib.sha256(data).digest()
 
 
-def hkdf(salt, key, info, size):
-    return HKDF(hashes.SHA512(), size, salt, info).derive(key)
+def hkdf(salt, key, info, length):
+    return HKDF(SHA512(), length, salt, info).derive(key)
 
 
-class Fields:
-    """Takes a body apart from front to back."""
+def u32(data, at):
+    return int.from_bytes(data[at:at + 4], "little")
 
-    def __init__(self, data):
-        self.data, self.at = data, 0
 
-    def raw(self, size):
-        need(self.at + size <= len(self.data), "E_TRUNCATED")
-        self.at += size
-        return self.data[self.at - size:self.at]
+# ---- Section 4: the small files
 
-    def number(self, size):
-        return int.from_bytes(self.raw(size), "little")
+class Frame:
+    """Checks the frame, then hands out the fields of the body one behind the other."""
+
+    def __init__(self, data, magic, most):
+        demand(len(data) <= most, "E_TOO_LARGE")
+        demand(len(data) >= 8, "E_TRUNCATED")
+        demand(data[:8] == magic)
+        demand(len(data) >= max(20, u32(data, 12)), "E_TRUNCATED")
+        demand(len(data) == u32(data, 12))
+        demand(crc32c(data[:-4]) == u32(data, len(data) - 4), "E_CHECKSUM")
+        demand(data[8:10] == b"\1\0", "E_VERSION")
+        demand(data[10:12] == b"\0\0")
+        self.rest = data[16:-4]
+
+    def raw(self, length):
+        demand(len(self.rest) >= length, "E_TRUNCATED")
+        field, self.rest = self.rest[:length], self.rest[length:]
+        return field
+
+    def number(self, size, most=2**64 - 1, status="E_TOO_LARGE"):
+        value = int.from_bytes(self.raw(size), "little")
+        demand(value <= most, status)
+        return value
 
     def text(self, most):
-        size = self.number(2)
-        raw = self.raw(size)
-        need(size <= most, "E_TOO_LARGE")
-        need(0 not in raw, "E_MALFORMED")
-        return raw
+        field = self.raw(self.number(2, most))
+        demand(0 not in field)
+        return field
 
-    def left(self):
-        return self.data[self.at:]
+    def identity(self):
+        field = self.raw(16)
+        demand(any(field))
+        return field
 
-
-# ---- 4. the small files ----
-
-def frame(data, magic):
-    need(len(data) >= 8, "E_TRUNCATED")
-    need(data[:8] == magic, "E_MALFORMED")
-    need(len(data) >= 20, "E_TRUNCATED")
-    version, zero, size = struct.unpack_from("<HHI", data, 8)
-    need(len(data) >= size, "E_TRUNCATED")
-    need(len(data) <= size, "E_MALFORMED")
-    need(crc(data[:-4]) == struct.unpack("<I", data[-4:])[0], "E_CHECKSUM")
-    need(version == 1, "E_VERSION")
-    need(zero == 0, "E_MALFORMED")
-    return Fields(data[16:-4])
+    def suite(self):
+        suite = self.number(2, 1, "E_VERSION")
+        self.number(2, 0, "E_MALFORMED")                                # zero
+        return suite
 
 
-def suite_of(fields):
-    suite = fields.number(2)
-    need(fields.number(2) == 0, "E_MALFORMED")
-    need(suite <= 1, "E_VERSION")
-    return suite
+class Descriptor:                                                       # 4.1
+    def __init__(self, data):
+        frame = Frame(data, b"SEALDESC", 16384)
+        suite = frame.suite()
+        self.lineage = frame.identity()
+        frame.raw(8)                                                    # created_ns
+        engine = frame.text(31)
+        demand(engine and all(0x21 <= byte <= 0x7E for byte in engine))
+        self.owners = []                # (last segment; lineage, descriptor digest, suite)
+        for _ in range(frame.number(4, 64)):
+            owner = frame.identity(), frame.raw(32), frame.suite()
+            self.owners.append((frame.number(8), owner))
+            frame.raw(40)                                               # the rest of the cut
+        demand(not frame.rest)
+        self.owners.append((2**64, (self.lineage, sha256(data), suite)))
 
 
-def read_descriptor(data):
-    need(len(data) <= 16384, "E_TOO_LARGE")
-    fields = frame(data, b"SEALDESC")
-    own = {"suite": suite_of(fields), "lineage": fields.raw(16), "digest": sha(data)}
-    need(any(own["lineage"]), "E_MALFORMED")
-    fields.number(8)
-    engine = fields.text(31)
-    need(engine and all(0x21 <= c <= 0x7E for c in engine), "E_MALFORMED")
-    count = fields.number(4)
-    need(count <= 64, "E_TOO_LARGE")
-    own["ancestors"] = []
-    for _ in range(count):
-        ancestor = {"lineage": fields.raw(16), "digest": fields.raw(32)}
-        need(any(ancestor["lineage"]), "E_MALFORMED")
-        ancestor["suite"] = suite_of(fields)
-        ancestor["cut_segment"] = fields.number(8)
-        fields.raw(40)
-        own["ancestors"].append(ancestor)
-    need(not fields.left(), "E_MALFORMED")
-    return own
+class Keyring:                                                          # 4.2
+    def __init__(self, data):
+        frame = Frame(data, b"SEALKEYS", 427008)
+        self.lineage = frame.identity()
+        _cluster, _region, key_arn = frame.text(63), frame.text(31), frame.text(255)
+        count, self.checks = frame.number(4, 64), {}
+        demand(count == 0 or key_arn)
+        for _ in range(count):
+            dek_id = frame.identity()
+            demand(dek_id not in self.checks)
+            self.checks[dek_id] = frame.identity() + dek_id, frame.raw(32)
+            _region, _key_arn = frame.text(31), frame.text(255)
+            demand(frame.raw(frame.number(4, 6144)))                    # blob
+        demand(not frame.rest)
+
+    def check(self, deks):
+        for dek_id in self.checks.keys() & deks.keys():
+            ids, value = self.checks[dek_id]
+            key = hkdf(bytes(64), deks[dek_id], b"sealift/dek-check/v1" + ids, 32)
+            demand(key == value, "E_KEY_MISMATCH")
 
 
-def read_keyring(data):
-    fields = frame(data, b"SEALKEYS")
-    ring = {"lineage": fields.raw(16), "envelopes": []}
-    fields.text(63), fields.text(31)
-    arn = fields.text(255)
-    count = fields.number(4)
-    need(any(ring["lineage"]), "E_MALFORMED")
-    need(count <= 64, "E_TOO_LARGE")
-    need(count == 0 or arn, "E_MALFORMED")
-    for _ in range(count):
-        dek, lineage, check = fields.raw(16), fields.raw(16), fields.raw(32)
-        fields.text(31), fields.text(255)
-        size = fields.number(4)
-        need(size <= 6144, "E_TOO_LARGE")
-        need(size > 0 and any(dek) and any(lineage), "E_MALFORMED")
-        need(dek not in [e[0] for e in ring["envelopes"]], "E_MALFORMED")
-        fields.raw(size)
-        ring["envelopes"].append((dek, lineage, check))
-    need(not fields.left(), "E_MALFORMED")
-    return ring
+class ControlCopy:                                                      # 4.3
+    def __init__(self, data):
+        frame = Frame(data, b"SEALCTRL", 32768)
+        demand(len(data) == 32768)
+        (self.generation, self.lineage, self.durable_epoch, self.durable_batch, suspect, count
+         ) = struct.unpack("<Q16s24xQQ8xII", frame.raw(80))
+        demand(suspect <= 1)
+        demand(count <= 1024, "E_TOO_LARGE")
+        rows = list(struct.iter_unpack("<3Q", frame.raw(24 * count)))
+        for (epoch, batch, lsn), after in zip([(0, 1, 0)] + rows, rows):
+            demand(after[0] > epoch and after[1] >= batch and after[2] >= lsn)
+        demand(not any(frame.rest))
+        self.starts = {epoch: start for epoch, *start in rows}          # epoch: [batch, lsn]
+
+    def durable(self):
+        """The batch that the durable mark counts as."""
+        ends = [start[0] - 1 for epoch, start in self.starts.items() if epoch > self.durable_epoch]
+        return min([self.durable_batch] + ends) if self.durable_epoch in self.starts else 0
 
 
-def read_control_copy(data):
-    fields = frame(data, b"SEALCTRL")
-    control = {"generation": fields.number(8), "lineage": fields.raw(16)}
-    fields.raw(16), fields.number(8)
-    control["durable"] = (fields.number(8), fields.number(8))
-    fields.number(8)
-    need(fields.number(4) <= 1, "E_MALFORMED")
-    count = fields.number(4)
-    need(count <= 1024, "E_TOO_LARGE")
-    epochs = [tuple(fields.number(8) for _ in range(3)) for _ in range(count)]
-    for before, entry in zip([(0, 0, 0)] + epochs, epochs):
-        need(entry[0] > before[0] and entry[1] > 0, "E_MALFORMED")
-        need(entry[1] >= before[1] and entry[2] >= before[2], "E_MALFORMED")
-    need(not any(fields.left()), "E_MALFORMED")
-    control["epochs"] = epochs
-    return control
-
-
-def read_control(data):
-    good, why = [], "E_CHECKSUM"
+def control_of(data):
+    copies, statuses = [], []
     for at in range(0, 4 * 32768, 32768):
         try:
-            good.append(read_control_copy(data[at:at + 32768]))
-        except Refused as refused:
-            why = "E_VERSION" if str(refused) == "E_VERSION" else why
-    need(good, why)
-    return max(good, key=lambda control: control["generation"])
+            copies.append(ControlCopy(data[at:at + 32768]))
+        except Refused as refusal:
+            statuses.append(refusal.args[0])
+    demand(copies, "E_VERSION" if "E_VERSION" in statuses else "E_CHECKSUM")
+    return max(copies, key=lambda copy: copy.generation)
 
 
-def durable_mark(control):
-    epoch, batch = control["durable"]
-    numbers = [entry[0] for entry in control["epochs"]]
-    if epoch not in numbers:
-        return 0
-    after = control["epochs"][numbers.index(epoch) + 1:]
-    return min(batch, after[0][1] - 1) if after else batch
+# ---- Sections 5 and 6: a segment
+
+HEADER = struct.Struct("<8sHHI16s32s16sQQQQ16sQ32s32sQQI")
+Header = namedtuple("Header", "magic version suite header_bytes lineage descriptor_digest dek_id"
+                    " epoch segment_no first_batch first_lsn incarnation created_ns salt prev_chain"
+                    " prev_last_batch prev_end_lsn digest_count")
+BATCH = struct.Struct("<IBBHQQIIQQ16s")
+Batch = namedtuple("Batch", "at size type flags reserved number first_lsn records plain_bytes"
+                   " durable_batch commit_lsn prev_tag")
 
 
-# ---- 5. segment headers ----
+class Segment:
+    """A segment file; at, last, end_lsn and tag say how far its batches have passed."""
 
-def read_header(raw):
-    need(len(raw) >= 4096, "E_TRUNCATED")
-    raw = raw[:4096]
-    need(crc(raw[:2844]) == struct.unpack_from("<I", raw, 2844)[0], "E_CHECKSUM")
-    need(raw[:8] == b"SEALIFT\0", "E_MALFORMED")
-    version, suite, size = struct.unpack_from("<HHI", raw, 8)
-    need(version == 1 and suite <= 1, "E_VERSION")
-    header = {"raw": raw, "suite": suite, "lineage": raw[16:32], "descriptor": raw[32:64],
-              "dek": raw[64:80], "incarnation": raw[112:128], "prev_chain": raw[168:200],
-              "commitment": raw[2780:2812], "key": None}
-    names = ("epoch", "segment", "first_batch", "first_lsn")
-    header.update(zip(names, struct.unpack_from("<4Q", raw, 80)))
-    last, lsn, count = struct.unpack_from("<QQI", raw, 200)
-    need(size == 4096 and count <= 64, "E_MALFORMED")
-    need(not any(raw[220 + 40 * count:2780]) and not any(raw[2848:]), "E_MALFORMED")
-    need(header["first_batch"] == last + 1 and header["first_lsn"] == lsn + 1, "E_MALFORMED")
-    need(header["epoch"] > 0 and (suite == 0) == (not any(header["dek"])), "E_MALFORMED")
-    header.update(prev_last_batch=last, prev_end_lsn=lsn)
-    header["digests"] = [struct.unpack_from("<Q32s", raw, 220 + 40 * i) for i in range(count)]
-    return header
+    def __init__(self, data):                                           # 5. by itself
+        self.data, self.raw, self.keys = data, data[:BLOCK], None
+        demand(len(self.raw) == BLOCK, "E_TRUNCATED")
+        demand(crc32c(self.raw[:2844]) == u32(self.raw, 2844), "E_CHECKSUM")
+        self.header = h = Header(*HEADER.unpack_from(self.raw))
+        demand(h.magic == b"SEALIFT\0")
+        demand(h.version == 1 and h.suite <= 1, "E_VERSION")
+        unused = 220 + 40 * h.digest_count
+        demand(h.header_bytes == BLOCK and h.digest_count <= 64 and h.epoch)
+        demand(not any(self.raw[unused:2780] + self.raw[2848:]) and any(h.dek_id) == h.suite)
+        demand(h.first_batch == h.prev_last_batch + 1 and h.first_lsn == h.prev_end_lsn + 1)
+        self.listed = list(struct.iter_unpack("<Q32s", self.raw[220:unused]))
+        self.commitment = self.raw[2780:2812]
+        self.at, self.types, self.entries = BLOCK, [], []
+        self.last, self.end_lsn, self.tag = h.prev_last_batch, h.prev_end_lsn, self.commitment[:16]
 
+    def derive(self, deks):                                             # 5. with a key
+        h = self.header
+        dek = bytes(32) if h.suite == 0 else deks.get(h.dek_id)
+        demand(dek, "E_WRONG_KEY")
+        blanked = self.raw[:136] + bytes(32) + self.raw[168:2780] + bytes(68) + self.raw[2848:]
+        okm = hkdf(h.salt, dek, b"sealift/segment/v1" + sha256(blanked), 108)
+        demand(okm[44:76] == self.commitment, "E_WRONG_KEY")
+        demand(hmac.digest(okm[76:], self.raw[:2812], "sha256") == self.raw[2812:2844], "E_FORGED")
+        self.keys = AESGCM(okm[:32]), okm[32:44]
 
-def open_header(header, deks):
-    need(header["suite"] == 0 or header["dek"] in deks, "E_WRONG_KEY")
-    dek = deks[header["dek"]] if header["suite"] else bytes(32)
-    raw = header["raw"]
-    blank = raw[:136] + bytes(32) + raw[168:2780] + bytes(68) + raw[2848:]
-    okm = hkdf(raw[136:168], dek, b"sealift/segment/v1" + sha(blank), 108)
-    need(okm[44:76] == header["commitment"], "E_WRONG_KEY")
-    need(hmac.digest(okm[76:], raw[:2812], "sha256") == raw[2812:2844], "E_FORGED")
-    header["key"], header["base_nonce"] = okm[:32], okm[32:44]
+    def form(self, at):                                                 # 6. check 1
+        demand(len(self.data) >= at + 64, "E_TRUNCATED")
+        b = Batch(at, *BATCH.unpack_from(self.data, at))
+        demand(b.flags == b.reserved == 0 and DATA <= b.type <= FINAL)
+        demand(b.size <= 16777216 and b.plain_bytes <= 16777128, "E_TOO_LARGE")
+        demand(b.size == (b.plain_bytes + 88 + BLOCK - 1) // BLOCK * BLOCK)
+        demand(b.number and b.first_lsn and (b.records > 0) == (b.type == DATA))
+        demand(b.type != DATA or b.plain_bytes >= 20 + 5 * b.records)
+        demand(b.first_lsn + b.records < 2**64)
+        whole = self.data[at:at + b.size]
+        demand(len(whole) == b.size, "E_TRUNCATED")
+        demand(whole[-4:] == whole[:4])
+        demand(crc32c(self.commitment[:4] + whole[:-8]) == u32(whole, b.size - 8), "E_CHECKSUM")
+        return b
 
+    def place(self, b):                                                 # 6. check 2
+        demand(b.number == self.last + 1 and b.first_lsn == self.end_lsn + 1, "E_GAP")
+        demand(b.prev_tag == self.tag, "E_CHAIN")
+        beginning = [EPOCH_START, CHECKPOINT] if self.begins_epoch else [CHECKPOINT]
+        index = len(self.types)
+        demand(b.type == beginning[index] if index < len(beginning) else b.type in (DATA, FINAL),
+               "E_ORDER")
 
-# ---- 6. batches ----
+    def unseal(self, b, number):                                        # 6. check 3
+        aes, base = self.keys
+        flip = struct.pack(">IQ", (b.type == FINAL) << 24, number)
+        nonce = bytes(x ^ y for x, y in zip(base, flip))
+        body, tag = self.data[b.at + 64:b.at + b.size - 24], self.tag_of(b)
+        aad = b"SLB1" + sha256(self.raw) + self.data[b.at:b.at + 64]
+        try:
+            if self.header.suite == 1:
+                body = aes.decrypt(nonce, body + tag, aad)
+            else:
+                aes.decrypt(nonce, tag, aad + body)
+        except InvalidTag:
+            raise Refused("E_FORGED") from None
+        demand(not any(body[b.plain_bytes:]), "E_FORGED")
+        return body[:b.plain_bytes]
 
-def read_batch(header, data):
-    need(len(data) >= 64, "E_TRUNCATED")
-    size, kind, flags, reserved, number, lsn, count, plain, durable, commit = \
-        struct.unpack_from("<IBBHQQIIQQ", data)
-    need(flags == 0 and reserved == 0 and 1 <= kind <= 4, "E_MALFORMED")
-    need(size <= 16777216 and plain <= 16777128, "E_TOO_LARGE")
-    need(size == (64 + plain + 24 + 4095) // 4096 * 4096 and number > 0 and lsn > 0, "E_MALFORMED")
-    need(count >= 1 and plain >= 20 + 5 * count if kind == 1 else count == 0, "E_MALFORMED")
-    need(len(data) >= size, "E_TRUNCATED")
-    raw = bytes(data[:size])
-    summed, again = struct.unpack("<II", raw[-8:])
-    need(again == size, "E_MALFORMED")
-    need(summed == crc(header["commitment"][:4] + raw[:-8]), "E_CHECKSUM")
-    return {"raw": raw, "kind": kind, "number": number, "first_lsn": lsn, "count": count,
-            "plain_bytes": plain, "end_lsn": lsn + count - 1, "prev_tag": raw[48:64],
-            "tag": raw[-24:-8]}
+    def tag_of(self, b):
+        return self.data[b.at + b.size - 24:b.at + b.size - 8]
 
-
-def open_batch(header, batch):
-    raw = batch["raw"]
-    place = (b"\1" if batch["kind"] == 4 else b"\0") + bytes(3) + batch["number"].to_bytes(8, "big")
-    nonce = bytes(a ^ b for a, b in zip(header["base_nonce"], place))
-    aad = b"SLB1" + sha(header["raw"]) + raw[:64]
-    cipher = AESGCM(header["key"])
-    try:
-        if header["suite"] == 1:
-            body = cipher.decrypt(nonce, raw[64:-8], aad)
+    def content(self, b, plain):                                        # 6. check 5, and 6.1
+        h = self.header
+        if b.type == DATA:
+            self.entries += data_records(b, plain)
+        elif b.type == EPOCH_START:
+            demand(len(plain) == 72)
+            epoch, batch, lsn, parent, last, tag, *loss = struct.unpack("<5Q16s2Q", plain)
+            demand((epoch, batch, lsn) == (h.epoch, h.first_batch, h.first_lsn))
+            demand((parent, last, tag) == (self.before[0], h.prev_last_batch, self.before[1]))
+            demand(loss == [0, 0] or 0 < loss[0] <= loss[1])
+        elif b.type == CHECKPOINT:
+            demand(len(plain) >= 8 and plain[4:8] == bytes(4))
+            demand(u32(plain, 0) <= 65536 and len(plain) == 8 + 24 * u32(plain, 0))
+            rows = list(struct.iter_unpack("<3Q", plain[8:]))           # producer, sequence, LSN
+            demand(len({producer for producer, _, _ in rows}) == len(rows))
+            lsns = [0] + [lsn for _, _, lsn in rows] + [b.first_lsn]
+            demand(all(lsn < after for lsn, after in zip(lsns, lsns[1:])))
         else:
-            body = raw[64:-24]
-            cipher.decrypt(nonce, batch["tag"], aad + body)
-    except InvalidTag:
-        raise Refused("E_FORGED") from None
-    need(not any(body[batch["plain_bytes"]:]), "E_FORGED")
-    return body[:batch["plain_bytes"]]
+            demand(plain == struct.pack("<2Q", len(self.types) + 1, self.end_lsn))
+
+    def walk(self, before, until):
+        """Passes batches up to number until; the status of the one that does not pass.
+
+        before: epoch of the header before and the tag at that segment's end."""
+        self.before, self.begins_epoch = before, self.header.epoch > before[0]
+        while self.last != until and FINAL not in self.types:
+            try:
+                b = self.form(self.at)
+                self.place(b)
+                plain = self.unseal(b, self.last + 1) if self.keys else None
+            except Refused as refusal:
+                return refusal.args[0]
+            if self.keys:
+                self.content(b, plain)
+            self.at, self.last, self.tag = b.at + b.size, b.number, self.tag_of(b)
+            self.end_lsn += b.records
+            self.types.append(b.type)
+        return "E_TRUNCATED"
+
+    def further_on_says_durable(self):
+        """Does a batch further on say that the next number had been durable? (Section 7)"""
+        for at in range(self.at, len(self.data), BLOCK):
+            try:
+                b = self.form(at)
+                if self.keys:
+                    self.unseal(b, b.number)
+                if (b.number > self.last + 1 and b.first_lsn > self.end_lsn
+                        and b.durable_batch > self.last):
+                    return True
+            except Refused:
+                pass
+        return False
 
 
-def read_data(batch, plain):
-    fields, runs = Fields(plain), []
-    while len(runs) < batch["count"]:
-        producer, first, count = fields.number(8), fields.number(8), fields.number(4)
-        need(0 < count <= batch["count"] - len(runs), "E_MALFORMED")
-        need(first + count - 1 < 1 << 64, "E_MALFORMED")
-        runs += [(producer, first + i) for i in range(count)]
-    lengths = [fields.number(4) for _ in runs]
-    need(all(0 < length <= 8388608 for length in lengths), "E_MALFORMED")
-    need(sum(lengths) == len(fields.left()), "E_MALFORMED")
-    return [(batch["first_lsn"] + i, *run, fields.raw(lengths[i])) for i, run in enumerate(runs)]
+def data_records(b, plain):                                             # 6.1
+    owners, at = [], 0
+    while len(owners) < b.records:
+        demand(at + 20 <= len(plain))
+        producer, first, count = struct.unpack_from("<QQI", plain, at)
+        demand(0 < count <= b.records - len(owners) and first + count <= 2**64)
+        owners += [(producer, sequence) for sequence in range(first, first + count)]
+        at += 20
+    body = at + 4 * b.records
+    demand(body <= len(plain))
+    lengths = struct.unpack_from(f"<{b.records}I", plain, at)
+    demand(all(1 <= length <= 8388608 for length in lengths) and body + sum(lengths) == len(plain))
+    for lsn, (owner, length) in enumerate(zip(owners, lengths), b.first_lsn):
+        yield (lsn, *owner, plain[body:body + length])
+        body += length
 
 
-def read_content(header, batch, plain, place):
-    """Records of a data batch; nothing else is returned."""
-    fields = Fields(plain)
-    if batch["kind"] == 1:
-        try:
-            return read_data(batch, plain)
-        except Refused:
-            raise Refused("E_MALFORMED") from None
-    if batch["kind"] == 2:
-        need(len(plain) == 72, "E_MALFORMED")
-        values = struct.unpack("<5Q16sQQ", plain)
-        expected = (header["epoch"], header["first_batch"], header["first_lsn"])
-        need(values[:3] == expected and values[4] == header["prev_last_batch"], "E_MALFORMED")
-        need(values[3] < values[0], "E_MALFORMED")
-        need(values[6] <= values[7] and (values[6] == 0) == (values[7] == 0), "E_MALFORMED")
-    if batch["kind"] == 3:
-        need(len(plain) >= 8, "E_MALFORMED")
-        count, zero = fields.number(4), fields.number(4)
-        need(zero == 0 and len(fields.left()) == 24 * count, "E_MALFORMED")
-    if batch["kind"] == 4:
-        need(len(plain) == 16, "E_MALFORMED")
-        expected = (place["count"] + 1, place["end_lsn"])
-        need(struct.unpack("<QQ", plain) == expected, "E_MALFORMED")
-    return []
-
-
-def next_batch(header, data, place, starts_epoch):
-    batch = read_batch(header, memoryview(data)[place["offset"]:])
-    follows = batch["number"] == place["batch"] + 1 and batch["first_lsn"] == place["end_lsn"] + 1
-    need(follows, "E_GAP")
-    need(batch["prev_tag"] == place["tag"], "E_CHAIN")
-    before, kind = place["count"], batch["kind"]
-    checkpoint = 1 if starts_epoch else 0
-    need(kind in ((2,) if before < checkpoint else (3,) if before == checkpoint else (1, 4)), "E_ORDER")
-    plain = open_batch(header, batch) if header["key"] else None
-    return batch, read_content(header, batch, plain, place) if header["key"] else []
-
-
-# ---- 7. reading a WAL ----
-
-def check_headers(headers, descriptor, control, deks):
-    for i, header in enumerate(headers):
-        header.update(read_header(header["file"]))
-        known = [a for a in descriptor["ancestors"] if header["segment"] <= a["cut_segment"]]
-        known = known[0] if known else descriptor
-        need(header["lineage"] == known["lineage"], "E_LINEAGE")
-        same = header["suite"] == known["suite"] and header["descriptor"] == known["digest"]
-        need(same, "E_DESCRIPTOR")
-        if deks is not None or descriptor["suite"] == 0:
-            open_header(header, deks or {})
-        need(header["segment"] == i, "E_GAP")
-        before = headers[i - 1] if i else None
-        if before is None:
-            need(header["first_batch"] == 1 and header["first_lsn"] == 1, "E_GAP")
-            need(header["prev_chain"] == header["descriptor"], "E_CHAIN")
-        else:
-            need(header["epoch"] >= before["epoch"], "E_STALE_EPOCH")
-            need(header["first_batch"] >= before["first_batch"], "E_GAP")
-            need(header["first_lsn"] >= before["first_lsn"], "E_GAP")
-            same = header["incarnation"] == before["incarnation"]
-            need(header["epoch"] != before["epoch"] or same, "E_CHAIN")
-        header["starts_epoch"] = before is None or header["epoch"] != before["epoch"]
-        for entry in control["epochs"] if control and header["starts_epoch"] else []:
-            expected = (header["epoch"], header["first_batch"], header["first_lsn"])
-            need(entry[0] != header["epoch"] or entry == expected, "E_GAP")
-
-
-def has_later_batch(header, place):
-    rest = memoryview(header["file"])  # slices of it are not copies
-    for at in range(place["offset"], len(header["file"]), 4096):
-        try:
-            batch = read_batch(header, rest[at:])
-            if batch["number"] > place["batch"] + 1 and batch["first_lsn"] > place["end_lsn"]:
-                if header["key"]:
-                    open_batch(header, batch)
-                return True
-        except Refused:
-            continue
-    return False
-
-
-def read_segment(header, following, control, digests):
-    for number, digest in header["digests"]:
-        need(number < header["segment"], "E_MALFORMED")
-        need(digests[number] == digest, "E_CHECKSUM")
-    place = {"offset": 4096, "batch": header["first_batch"] - 1, "count": 0, "closed": False,
-             "end_lsn": header["first_lsn"] - 1, "tag": header["commitment"][:16]}
-    last, why, records = following["prev_last_batch"] if following else None, "E_TRUNCATED", []
-    while place["batch"] != last and not place["closed"]:
-        if place["offset"] == len(header["file"]):
-            break
-        try:
-            batch, found = next_batch(header, header["file"], place, header["starts_epoch"])
-        except Refused as refused:
-            why = str(refused)
-            break
-        records += found
-        place.update(offset=place["offset"] + len(batch["raw"]), batch=batch["number"],
-                     end_lsn=batch["end_lsn"], tag=batch["tag"], count=place["count"] + 1,
-                     closed=batch["kind"] == 4)
-    digests.append(sha(header["file"][:place["offset"]]))
-    if following:
-        need(place["batch"] >= last, why)
-        need(place["end_lsn"] == following["prev_end_lsn"], "E_GAP")
-        chain = sha(header["raw"] + place["tag"])
-        closed = place["closed"] or following["epoch"] != header["epoch"]
-        need(chain == following["prev_chain"] and closed, "E_CHAIN")
-    else:
-        need(not has_later_batch(header, place), why)
-        if control:
-            gone = control["durable"][0] > header["epoch"]
-            need(durable_mark(control) <= place["batch"], "E_MISSING" if gone else why)
-    return records
-
+# ---- Section 7: reading a WAL
 
 def read_wal(files, deks):
-    """files: name -> bytes. Returns the records."""
-    descriptor = read_descriptor(files["descriptor"])
-    ring = read_keyring(files["keyring"]) if "keyring" in files else None
-    need(ring is None or ring["lineage"] == descriptor["lineage"], "E_LINEAGE")
-    control = read_control(files["control"]) if "control" in files else None
-    need(control is None or control["lineage"] == descriptor["lineage"], "E_LINEAGE")
-    names = sorted(name for name in files if name.startswith("wal/"))
-    headers = []
-    for i, name in enumerate(names):
-        if name != "wal/%020d.seg" % i:
-            check_headers(headers, descriptor, control, deks)
-            raise Refused("E_MISSING")
-        headers.append({"file": files[name]})
-    check_headers(headers, descriptor, control, deks)
-    digests, records = [], []
-    for header, following in zip(headers, headers[1:] + [None]):
-        records += read_segment(header, following, control, digests)
-    need(headers or not control or control["durable"][1] == 0, "E_MISSING")
-    for dek, lineage, check in ring["envelopes"] if ring and deks is not None else []:
-        made = hkdf(bytes(64), deks[dek], b"sealift/dek-check/v1" + lineage + dek, 32)
-        need(made == check, "E_KEY_MISMATCH")
-    return records
+    """The records (LSN, producer, sequence, body) of a folder, given as {path: bytes}."""
+    demand("descriptor" in files, "E_MISSING")                          # 7. step 1
+    descriptor = Descriptor(files["descriptor"])
+    keyring = Keyring(files["keyring"]) if "keyring" in files else None
+    demand(keyring is None or keyring.lineage == descriptor.lineage, "E_LINEAGE")
+    control = control_of(files["control"]) if "control" in files else None
+    demand(control is None or control.lineage == descriptor.lineage, "E_LINEAGE")
+
+    names = sorted(path for path in files if path.startswith("wal/"))   # 7. step 2
+    demand(names == [f"wal/{no:020}.seg" for no in range(len(names))], "E_MISSING")
+    demand(names or control is None or control.durable_batch == 0, "E_MISSING")
+    segments = []
+    for name in names:
+        segments.append(Segment(files[name]))
+        check_header(segments, descriptor, control, deks)
+
+    digests, before = [], (0, bytes(16))                                # 7. step 3
+    for no, segment in enumerate(segments):
+        epoch = segment.header.epoch
+        for listed, digest in segment.listed:
+            demand(listed < no)
+            demand(digest == digests[listed], "E_CHECKSUM")
+        if no + 1 < len(segments):
+            after = segments[no + 1].header
+            status = segment.walk(before, after.prev_last_batch)
+            demand(segment.last == after.prev_last_batch, status)
+            demand(segment.end_lsn == after.prev_end_lsn, "E_GAP")
+            demand(sha256(segment.raw + segment.tag) == after.prev_chain, "E_CHAIN")
+            demand(FINAL in segment.types or epoch != after.epoch, "E_CHAIN")
+        else:
+            status = segment.walk(before, None)
+            closed = FINAL in segment.types
+            demand(closed or not segment.further_on_says_durable(), status)
+            if control and control.durable() > segment.last:
+                raise Refused("E_MISSING" if closed or control.durable_epoch > epoch else status)
+        digests.append(sha256(segment.data[:segment.at]))
+        before = epoch, segment.tag
+    if keyring and deks:
+        keyring.check(deks)
+    return [record for segment in segments for record in segment.entries]
 
 
-# ---- files and the command ----
+def check_header(segments, descriptor, control, deks):
+    """Step 2 for the last of the segments read so far."""
+    no, segment, h = len(segments) - 1, segments[-1], segments[-1].header
+    lineage, digest, suite = next(owner for cut, owner in descriptor.owners if no <= cut)
+    demand(h.lineage == lineage, "E_LINEAGE")
+    demand(h.suite == suite and h.descriptor_digest == digest, "E_DESCRIPTOR")
+    if h.suite == 0 or deks is not None:
+        segment.derive(deks)
+    demand(h.segment_no == no, "E_GAP")
+    if no == 0:
+        demand(h.first_batch == h.first_lsn == 1, "E_GAP")
+        demand(h.prev_chain == digest, "E_CHAIN")
+    else:
+        before = segments[-2].header
+        demand(h.epoch >= before.epoch, "E_STALE_EPOCH")
+        demand(h.first_batch >= before.first_batch and h.first_lsn >= before.first_lsn, "E_GAP")
+        demand(h.epoch > before.epoch or h.incarnation == before.incarnation, "E_CHAIN")
+    if control and h.epoch in control.starts and (no == 0 or h.epoch > before.epoch):
+        demand(control.starts[h.epoch] == [h.first_batch, h.first_lsn], "E_GAP")
+
+
+# ---- The commands
 
 def load(folder):
-    files = {}
-    for name in ("descriptor", "keyring", "control"):
-        path = os.path.join(folder, name)
-        if os.path.exists(path):
-            files[name] = open(path, "rb").read()
-    wal = os.path.join(folder, "wal")
-    for name in sorted(os.listdir(wal)) if os.path.isdir(wal) else []:
-        files["wal/" + name] = open(os.path.join(wal, name), "rb").read()
-    return files
+    paths = [folder / name for name in ("descriptor", "keyring", "control")]
+    paths = [path for path in paths if path.exists()]
+    paths += folder.glob("wal/" + 20 * "[0-9]" + ".seg")
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
 
 
 def load_deks(path):
-    lines = [line.split() for line in open(path)]
-    return {bytes.fromhex(name): bytes.fromhex(dek) for name, dek in lines}
-
-
-def listing(records):
-    return "".join("%d %d %d %d %s\n" % (lsn, producer, sequence, len(body), sha(body).hex())
-                   for lsn, producer, sequence, body in records)
-
-
-def status_of(files, deks):
     try:
-        read_wal(files, deks)
-        return "OK"
-    except Refused as refused:
-        return str(refused)
+        return dict(map(bytes.fromhex, line.split()) for line in path.read_text().splitlines())
+    except (OSError, ValueError) as error:
+        sys.exit(f"no DEKs in {path}: {error}")
+
+
+def read(files, deks):
+    """Status and listing."""
+    try:
+        return "OK", "".join(f"{lsn} {producer} {sequence} {len(body)} {sha256(body).hex()}\n"
+                             for lsn, producer, sequence, body in read_wal(files, deks))
+    except Refused as refusal:
+        return refusal.args[0], ""
 
 
 def check(good, bad):
-    deks, wrong = load_deks(os.path.join(good, "deks.txt")), 0
-    for name in ("encrypted", "plain"):
-        folder = os.path.join(good, name)
-        expected = open(os.path.join(folder, "records.txt")).read()
-        if listing(read_wal(load(folder), deks)) != expected:
-            wrong += 1
-            print("%s: other records than in records.txt" % name)
-    cases = sorted(os.listdir(bad))
-    for name in cases:
-        folder = os.path.join(bad, name)
-        lines = open(os.path.join(folder, "case")).read().split("\n")
-        base, keyed, keyless = lines[0].split()
-        files = {**load(os.path.join(good, base)), **load(folder)}
-        for lost in filter(None, lines[1:]):
-            del files[lost]
-        deks = load_deks(os.path.join(folder, "deks.txt"))
-        for expected, given in ((keyed, deks), (keyless, None)):
-            status = status_of(files, given)
-            if status != expected:
+    wrong, cases = 0, sorted(bad.glob("*/case"))
+    for case in sorted(good.glob("*/records.txt")) + cases:
+        folder = case.parent
+        text = case.read_text() if case in cases else f"{folder.name} OK OK"
+        (base, *expected), *lost = map(str.split, text.splitlines())
+        files = load(good / base) | load(folder)
+        for [path] in lost:
+            del files[path]
+        deks = load_deks((folder if case in cases else good) / "deks.txt")
+        for keys, right in zip((deks, None), expected):
+            status, listing = read(files, keys)
+            if status == "OK" and keys and listing != (good / base / "records.txt").read_text():
+                status = "other records"
+            if status != right:
                 wrong += 1
-                print("%s: %s, not %s (keys: %s)" % (name, status, expected, given is not None))
-    print("%d bad folders, %d wrong answers" % (len(cases), wrong))
-    return wrong == 0 and len(cases) > 0
+                print(f"{folder.name} {'with' if keys else 'without'} keys: {status}, not {right}")
+    print(f"{len(cases)} bad folders, {wrong} wrong answers")
+    return 1 if wrong or not cases else 0
 
 
 def main(arguments):
-    if len(arguments) == 3 and arguments[0] == "check":
-        return 0 if check(arguments[1], arguments[2]) else 1
-    if len(arguments) == 3 and arguments[0] == "read":
-        try:
-            deks = None if arguments[2] == "-" else load_deks(arguments[2])
-            sys.stdout.write(listing(read_wal(load(arguments[1]), deks)))
-        except Refused as refused:
-            print("refused: %s" % refused, file=sys.stderr)
-            return 1
-        return 0
-    print(__doc__, file=sys.stderr)
-    return 2
+    if len(arguments) != 3 or arguments[0] not in ("read", "check"):
+        print("usage: second_reader.py read FOLDER DEKS|-   or   second_reader.py check GOOD BAD",
+              file=sys.stderr)
+        return 2
+    first, second = map(Path, arguments[1:])
+    if arguments[0] == "check":
+        return check(first, second)
+    status, listing = read(load(first), None if arguments[2] == "-" else load_deks(second))
+    sys.stdout.write(listing)
+    if status != "OK":
+        print(f"refused: {status}", file=sys.stderr)
+    return 0 if status == "OK" else 1
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@
 #include "seal/crc32c.h"
 #include "seal/digest.h"
 #include "tests/unit/wal/rig.h"
+#include "wal/recover.h"
 
 struct file {
     const uint8_t *data;
@@ -303,6 +304,67 @@ TEST(a_lost_batch_is_seen_by_what_the_later_ones_state)
     rig_free(rig);
 }
 
+/* Batches 3, 4 and 5 are under one sync when the crash comes. Seals the last of them `late`: when
+ * the others are durable. */
+static void write_group(struct rig *rig, bool late)
+{
+    for (unsigned i = 0; i < 3; i++) {
+        NEED(rig_append(rig, 7, 1));
+        NEED(wal_seal(&rig->wal, &rig->fx) == OK);
+        if (late && i == 1) {
+            rig_answer(rig);
+        } else {
+            rig_perform(rig);
+        }
+    }
+}
+
+static struct recover_verdict verdict_of(const struct outcome *outcome, bool is_writer)
+{
+    return recover_decide(&(struct recover_evidence){.is_writer = is_writer,
+                                                     .has_watermark = true,
+                                                     .durable = 2,
+                                                     .is_last = true,
+                                                     .sealed_here = is_writer,
+                                                     .first_batch = 1,
+                                                     .first_lsn = 1,
+                                                     .epoch_end = RECOVER_OPEN_END,
+                                                     .next_end = RECOVER_OPEN_END,
+                                                     .last_valid = outcome->surplus.batch,
+                                                     .cut_lsn = outcome->surplus.end_lsn,
+                                                     .is_closed = outcome->surplus.closed,
+                                                     .has_tail = outcome->tail != SCAN_TAIL_CLEAN,
+                                                     .later_durable = outcome->later_durable});
+}
+
+TEST(a_torn_batch_before_a_whole_one_of_the_same_sync_is_no_damage)
+{
+    const uint64_t fourth = SEGMENT_HEADER_BYTES + 3 * 4096;
+    const struct wal_settings settings = rig_tiny();
+
+    for (unsigned late = 0; late < 2; late++) {
+        struct rig *rig = rig_new(&settings, SUITE_AES_256_GCM, 13);
+        struct reading reading;
+
+        rig_begin(rig, 1);
+        rig_answer(rig);
+        write_group(rig, late);
+        reading_set_up(&reading, rig, 0);
+        rig->disk.segments[0][fourth + 512] ^= 1;
+        const struct outcome outcome = read_file(&reading, file_of(rig, 0), 4096);
+
+        EXPECT(outcome.place.batch == 3 && outcome.bad == E_CHECKSUM);
+        EXPECT(outcome.tail == SCAN_TAIL_LATER && outcome.later_count == 1);
+        EXPECT(outcome.later_durable == (late ? 4 : 2));
+        EXPECT(verdict_of(&outcome, true).found
+               == (late ? RECOVER_COMMITTED_DAMAGE : RECOVER_TORN));
+        EXPECT(verdict_of(&outcome, false).found == RECOVER_TORN); /* it was another disk's */
+        EXPECT(verdict_of(&outcome, false).keep == 3 && verdict_of(&outcome, false).copy_tail);
+        scan_drop(&reading.scan);
+        rig_free(rig);
+    }
+}
+
 TEST(batches_beyond_the_next_headers_word_are_surplus)
 {
     struct rig *rig = rig_written(2, 8);
@@ -399,9 +461,11 @@ TEST(what_a_writer_with_a_bug_would_seal_is_refused)
 
         EXPECT(outcome.place.closed == (wrong == 0));
         EXPECT(outcome.bad == (wrong == 0 ? OK : E_MALFORMED));
+        EXPECT(reading.scan.missealed == (wrong > 0));
     }
     memset(memory, 0, sizeof memory);
     EXPECT(behind_the_last(&reading, file, BATCH_CHECKPOINT, bytes_of(memory, 8)).bad == E_ORDER);
+    EXPECT(!reading.scan.missealed);
     EXPECT(behind_the_last(&reading, file, BATCH_EPOCH_START, bytes_of(memory, 8)).bad == E_ORDER);
     scan_drop(&reading.scan);
     rig_free(rig);
