@@ -20,6 +20,8 @@ struct side {
     unsigned defer_every; /* 0: never */
     unsigned drains;
     bool end_on_message;
+    const struct tls_identity *recheck; /* judge the peer by it in `up` */
+    enum status rechecked;
 };
 
 static struct pki pki;
@@ -48,6 +50,9 @@ static inline void on_up(void *context, struct link *link, const struct link_pee
     side->link = link;
     side->peer = *peer;
     side->ups++;
+    if (side->recheck != NULL) {
+        side->rechecked = link_recheck(link, side->recheck);
+    }
 }
 
 static inline enum link_answer on_message(void *context, struct link *link,

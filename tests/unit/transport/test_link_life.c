@@ -60,6 +60,35 @@ TEST(a_link_that_is_old_says_goodbye_and_is_missed_by_nobody)
     end();
 }
 
+/* As p1 would be loaded anew when r1, the second member that was written, is in the list. */
+static struct tls_identity *load_with_replica_revoked(void)
+{
+    const struct certificate_order order = pki_order("prod", ROLE_PRIMARY, "p1");
+    const struct tls_files revoked = {.certificate = pki_path(&pki, "m1", ".crt")};
+    struct tls_files files = pki_member(&pki, &order);
+
+    files.crl = pki_revoke_files(&pki, &revoked);
+    return pki_load(&files);
+}
+
+TEST(a_reload_during_the_handshake_is_heeded_when_the_link_comes_up)
+{
+    struct tls_identity *fresh;
+
+    begin();
+    fresh = load_with_replica_revoked();
+    server.recheck = fresh;
+    listen_with("127.0.0.1:0", (struct link_settings){0}); /* still with the old one */
+    dial_with(address, (struct link_settings){0});
+    TURN_UNTIL(server.downs > 0 && client.downs > 0);
+    EXPECT(server.ups == 1);
+    EXPECT_STATUS(server.rechecked, E_REVOKED);
+    EXPECT_STATUS(server.why, E_REVOKED);
+    EXPECT_STATUS(client.why, E_CUT);
+    tls_identity_free(fresh);
+    end();
+}
+
 TEST(a_reload_cuts_who_is_revoked_and_nobody_else)
 {
     struct tls_identity *fresh;
@@ -74,11 +103,7 @@ TEST(a_reload_cuts_who_is_revoked_and_nobody_else)
     EXPECT_STATUS(link_recheck(server.link, primary), OK);
     EXPECT_STATUS(link_recheck(server.link, fresh), OK);
     tls_identity_free(fresh);
-    /* m1: the second member that was written, r1 */
-    const struct tls_files revoked = {.certificate = pki_path(&pki, "m1", ".crt")};
-
-    pki_revoke_files(&pki, &revoked);
-    fresh = pki_load(&files);
+    fresh = load_with_replica_revoked();
     EXPECT_STATUS(link_recheck(server.link, fresh), E_REVOKED);
     EXPECT(server.downs == 0); /* never from inside a call */
     EXPECT_STATUS(link_recheck(server.link, fresh), E_REVOKED);
