@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -17,13 +18,27 @@
 
 enum { STOP_MS_MAX = 10000, LOOK_MS = 10, LOG_LINES_SHOWN = 12, RUN_MS_MAX = 600000 };
 
-static void become(const char *log, const char *const *arguments)
+/* The log is opened by us, so that it may lie where that user cannot go. */
+static bool take_user(const struct child *child)
 {
-    const int out = open(log, O_WRONLY | O_CREAT | O_APPEND, 0600);
+    return child->uid == 0
+           || (setgroups(1, &child->gid) == 0 && setgid(child->gid) == 0 && setuid(child->uid) == 0
+               && chdir("/") == 0);
+}
+
+static void become(const struct child *child, pid_t parent, const char *const *arguments)
+{
+    const int out = open(child->log, O_WRONLY | O_CREAT | O_APPEND, 0600);
     const int in = open("/dev/null", O_RDONLY);
 
-    if (out < 0 || in < 0 || dup2(in, 0) < 0 || dup2(out, 1) < 0 || dup2(out, 2) < 0) {
+    if (out < 0 || in < 0 || dup2(in, 0) < 0 || dup2(out, 1) < 0 || dup2(out, 2) < 0
+        || !take_user(child)) {
         _exit(127);
+    }
+    prctl(PR_SET_PDEATHSIG,
+          child->death == 0 ? SIGKILL : child->death); /* after setuid: lost there */
+    if (getppid() != parent) {
+        _exit(127); /* the parent ended before the promise was made */
     }
     signal(SIGPIPE, SIG_DFL);
     execv(arguments[0], (char *const *)(uintptr_t)arguments);
@@ -42,11 +57,7 @@ bool child_start(struct child *child, const char *name, const char *log,
     fflush(NULL);
     child->pid = fork();
     if (child->pid == 0) {
-        prctl(PR_SET_PDEATHSIG, SIGKILL);
-        if (getppid() != parent) {
-            _exit(127); /* the parent ended before the promise was made */
-        }
-        become(log, arguments);
+        become(child, parent, arguments);
     }
     if (child->pid < 0) {
         child->pid = 0;
@@ -88,10 +99,15 @@ bool child_wait(struct child *child, int timeout_ms)
 
 bool child_stop(struct child *child)
 {
+    return child_stop_with(child, SIGTERM);
+}
+
+bool child_stop_with(struct child *child, int signal)
+{
     if (!child_is_running(child)) {
         return child->exit_code == 0;
     }
-    kill(child->pid, SIGTERM);
+    kill(child->pid, signal);
     if (child_wait(child, STOP_MS_MAX)) {
         return child->exit_code == 0;
     }

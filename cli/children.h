@@ -15,6 +15,11 @@ struct child {
     pid_t pid; /* 0: not running */
     char log[CHILD_PATH_MAX];
     int exit_code; /* once it has ended; 128 + signal where a signal ended it */
+
+    /* given before the start; zeros: ourselves, and SIGKILL */
+    uid_t uid; /* runs as this user, in / */
+    gid_t gid;
+    int death; /* the signal that it gets where we die first */
 };
 
 /* `arguments` end with NULL; the first is the program's path. The log is appended to. */
@@ -29,6 +34,7 @@ bool child_wait(struct child *child, int timeout_ms);
 
 /* SIGTERM, ten seconds, SIGKILL. True where it ended by itself with 0. */
 bool child_stop(struct child *child);
+bool child_stop_with(struct child *child, int signal); /* another signal first */
 void child_kill(struct child *child); /* SIGKILL, and waits */
 
 /* The last lines of its log, to stderr: what a person needs when it did not start. */

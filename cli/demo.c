@@ -1,4 +1,5 @@
-/* `sealift demo`: three regions on this machine, a real workload, and every promise shown.
+/* `sealift demo`: three regions on this machine, a real workload, and every promise shown. With
+ * --input postgres the workload is a real database server, whose WAL is what is shipped.
  *
  * Starts everything, lets a workload run under a live table, then does to it what production will
  * do: cuts a region off, kills a replica, asks for what must be refused; stops, and looks at the
@@ -14,45 +15,76 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
-enum { OPTION_SECONDS = 0x200, OPTION_KEEP, OPTION_JSON, TABLE_MS = 500 };
+enum { OPTION_SECONDS = 0x200, OPTION_KEEP, OPTION_JSON, OPTION_INPUT, TABLE_MS = 500 };
+
+enum demo_input { DEMO_LINES = 1, DEMO_POSTGRES = 2, DEMO_BOTH = 3 };
 
 struct demo_order {
     unsigned seconds;
     const char *keep;
     bool json;
+    enum demo_input input;
 };
 
 struct promise {
     const char *name;
     const char *text;
     bool (*show)(struct demo_show *show);
+    enum demo_input input; /* with which it is shown */
     bool at_rest; /* on the folders, with all members stopped */
 };
 
 static const struct promise promises[] = {
     {"region_cut_and_healed", "a region that is cut off falls behind, heals and catches up",
-     promise_region_cut_and_healed, false},
+     promise_region_cut_and_healed, DEMO_BOTH, false},
     {"replica_killed_and_recovered", "a replica that is killed with -9 recovers",
-     promise_replica_killed_and_recovered, false},
+     promise_replica_killed_and_recovered, DEMO_BOTH, false},
     {"other_setting_refused", "a replica with the other at-rest setting is refused",
-     promise_other_setting_refused, false},
+     promise_other_setting_refused, DEMO_BOTH, false},
     {"acknowledged_records_are_read", "every acknowledged record is read back everywhere",
-     promise_acknowledged_records_are_read, false},
+     promise_acknowledged_records_are_read, DEMO_LINES, false},
+    {"segment_files_read_back", "the server's WAL comes back from other regions byte for byte",
+     promise_segment_files_read_back, DEMO_POSTGRES, false},
+    {"waldump_reads_copies", "pg_waldump reads the copies to their end",
+     promise_waldump_reads_copies, DEMO_POSTGRES, false},
+    {"server_restored_from_copies", "a server that is restored from the copies has everything",
+     promise_server_restored_from_copies, DEMO_POSTGRES, false},
     {"own_key_alone_opens", "each region's key alone opens its envelope",
-     promise_own_key_alone_opens, false},
+     promise_own_key_alone_opens, DEMO_BOTH, false},
+    {"verified_while_serving", "every member verifies its own copy while it serves",
+     promise_verified_while_serving, DEMO_BOTH, false},
     {"same_bytes_everywhere", "the valid bytes of every segment are identical in all regions",
-     promise_same_bytes_everywhere, true},
+     promise_same_bytes_everywhere, DEMO_BOTH, true},
     {"verified_without_key", "every copy verifies without a key", promise_verified_without_key,
-     true},
+     DEMO_BOTH, true},
     {"verified_with_key", "every copy verifies with its region's key", promise_verified_with_key,
+     DEMO_BOTH, true},
+    {"no_plaintext_on_disk", "no plaintext is on any disk", promise_no_plaintext_on_disk, DEMO_BOTH,
      true},
-    {"no_plaintext_on_disk", "no plaintext is on any disk", promise_no_plaintext_on_disk, true},
 };
 
-static void show_table(struct demo_world *world, const struct demo_load *load, bool terminal)
+static void print_progress(const struct demo_show *show)
 {
+    const struct demo_load *load = show->load;
+    const struct demo_pg *pg = show->pg;
+
+    if (pg != NULL) {
+        printf("PostgreSQL has archived %u WAL segment files, %" PRIu64 " MB; %u of them are on "
+               "two regions' disks\n\n",
+               pg->file_count, pg->bytes_archived / 1000000, pg->shipped);
+        return;
+    }
+    printf("%" PRIu64 " records acknowledged on two regions' disks, mean commit %.1f ms\n\n",
+           load->acked,
+           load->acked == 0 ? 0 : (double)load->latency_us_sum / (double)load->acked / 1000);
+}
+
+static void show_table(const struct demo_show *show, bool terminal)
+{
+    struct demo_world *world = show->world;
     struct status_answer answers[DEMO_MEMBERS];
 
     demo_ask(world);
@@ -66,9 +98,7 @@ static void show_table(struct demo_world *world, const struct demo_load *load, b
         printf("\033[H\033[2J");
     }
     status_print_table(answers, DEMO_MEMBERS);
-    printf("%" PRIu64 " records acknowledged on two regions' disks, mean commit %.1f ms\n\n",
-           load->acked,
-           load->acked == 0 ? 0 : (double)load->latency_us_sum / (double)load->acked / 1000);
+    print_progress(show);
     fflush(stdout);
 }
 
@@ -81,15 +111,14 @@ static bool run_load(const struct demo_order *order, struct demo_show *show)
     while (!instant_reached(end, session_now())) {
         const uint64_t left_ms = instant_since(session_now(), end).ns / 1000000 + 1;
 
-        if (!demo_load_run(show->load, left_ms < gap_ms ? (unsigned)left_ms : gap_ms)) {
-            fprintf(stderr, "sealift demo: %s\n", show->load->why);
+        if (!demo_show_run(show, left_ms < gap_ms ? (unsigned)left_ms : gap_ms)) {
             return false;
         }
         if (!order->json) {
-            show_table(show->world, show->load, terminal);
+            show_table(show, terminal);
         }
     }
-    return demo_load_drain(show->load, 30000) && demo_wait_in_step(show->world, 30000);
+    return demo_show_drain(show, 30000) && demo_wait_in_step(show->world, 30000);
 }
 
 static bool show_promises(const struct demo_order *order, struct demo_show *show, json_t *results)
@@ -97,6 +126,9 @@ static bool show_promises(const struct demo_order *order, struct demo_show *show
     bool all = true, stopped = false;
 
     for (unsigned i = 0; i < COUNT_OF(promises); i++) {
+        if ((promises[i].input & order->input) == 0) {
+            continue;
+        }
         if (promises[i].at_rest && !stopped) {
             demo_world_stop_members(show->world);
             stopped = true;
@@ -116,18 +148,31 @@ static bool show_promises(const struct demo_order *order, struct demo_show *show
     return all;
 }
 
+static void add_input(const struct demo_show *show, json_t *object)
+{
+    const struct demo_load *load = show->load;
+    const struct demo_pg *pg = show->pg;
+
+    json_object_update_new(
+        object, pg != NULL ? json_pack("{s:s, s:I, s:I, s:s}", "input", "postgres", "segment_files",
+                                       (json_int_t)pg->shipped, "bytes",
+                                       (json_int_t)pg->bytes_shipped, "database", pg->truth)
+                           : json_pack("{s:s, s:I, s:I, s:f}", "input", "lines", "records",
+                                       (json_int_t)load->acked, "bytes", (json_int_t)load->bytes,
+                                       "mean_commit_ms",
+                                       load->acked == 0 ? 0.0
+                                                        : (double)load->latency_us_sum
+                                                              / (double)load->acked / 1000));
+}
+
 static void report(const struct demo_order *order, const struct demo_show *show, json_t *results,
                    bool all)
 {
     if (order->json) {
-        json_t *object = json_pack("{s:O, s:b, s:I, s:I, s:f, s:s?}", "promises", results, "all",
-                                   all, "records", (json_int_t)show->load->acked, "bytes",
-                                   (json_int_t)show->load->bytes, "mean_commit_ms",
-                                   show->load->acked == 0 ? 0.0
-                                                          : (double)show->load->latency_us_sum
-                                                                / (double)show->load->acked / 1000,
-                                   "dir", order->keep);
+        json_t *object =
+            json_pack("{s:O, s:b, s:s?}", "promises", results, "all", all, "dir", order->keep);
 
+        add_input(show, object);
         json_dumpf(object, stdout, JSON_COMPACT);
         putchar('\n');
         json_decref(object);
@@ -140,6 +185,8 @@ static void report(const struct demo_order *order, const struct demo_show *show,
 }
 
 static const struct argp_option options[] = {
+    {"input", OPTION_INPUT, "WHAT", 0,
+     "lines (default): of the package database; postgres: a real server's WAL", 1},
     {"seconds", OPTION_SECONDS, "N", 0, "how long the workload runs first (default 15)", 1},
     {"keep", OPTION_KEEP, "DIR", 0, "keep folders, certificates and logs in a new DIR", 1},
     {"json", OPTION_JSON, 0, 0, "the last line is one object: {\"promises\": {...}, ...}", 1},
@@ -150,6 +197,12 @@ static error_t parse(int option, char *argument, struct argp_state *state)
     struct demo_order *order = state->input;
 
     switch (option) {
+    case OPTION_INPUT:
+        if (strcmp(argument, "lines") != 0 && strcmp(argument, "postgres") != 0) {
+            argp_failure(state, EXIT_USAGE, 0, "--input takes lines or postgres");
+        }
+        order->input = argument[0] == 'l' ? DEMO_LINES : DEMO_POSTGRES;
+        return 0;
     case OPTION_SECONDS:
         order->seconds = (unsigned)strtoul(argument, NULL, 10);
         if (order->seconds < 1 || order->seconds > 86400) {
@@ -177,29 +230,51 @@ static void on_signal(int signal)
     _exit(EXIT_REFUSED); /* the children die with us; an unkept folder stays for a look */
 }
 
-static bool run(const struct demo_order *order, json_t *results)
+static bool open_lines(struct demo_load *load)
 {
-    struct demo_load load = {0};
-    struct demo_show show = {.world = &world, .load = &load};
-    struct sealift_options sealift_options;
+    struct sealift_options to = connect_options(&world.connect);
 
-    if (!demo_world_open(&world, order->keep)) {
+    to.addresses[0] = world.members[0].answer.address;
+    if (!demo_load_open(load, &to)) {
+        fprintf(stderr, "sealift demo: %s\n", load->why);
         return false;
     }
-    sealift_options = connect_options(&world.connect);
-    sealift_options.addresses[0] = world.members[0].answer.address;
-    if (!demo_load_open(&load, &sealift_options)) {
-        fprintf(stderr, "sealift demo: %s\n", load.why);
-        return false;
-    }
-    bool all = run_load(order, &show);
+    return true;
+}
+
+static bool run_and_show(const struct demo_order *order, struct demo_show *show, json_t *results)
+{
+    bool all = run_load(order, show);
 
     if (!all) {
-        fprintf(stderr, "sealift demo: the workload did not end well: %s\n", load.why);
+        fprintf(stderr, "sealift demo: the workload did not end well: %s\n", demo_show_why(show));
     }
-    all &= show_promises(order, &show, results);
-    report(order, &show, results, all);
-    demo_load_close(&load);
+    all &= show_promises(order, show, results);
+    report(order, show, results, all);
+    return all;
+}
+
+static bool run(const struct demo_order *order, json_t *results)
+{
+    static struct demo_load load;
+    static struct demo_pg pg;
+    const bool lines = order->input == DEMO_LINES;
+    struct demo_show show = {
+        .world = &world, .load = lines ? &load : NULL, .pg = lines ? NULL : &pg};
+    bool all = false;
+
+    if (!lines && !demo_pg_is_possible()) {
+        return false;
+    }
+    if (demo_world_open(&world, order->keep)
+        && (lines ? open_lines(&load) : demo_pg_open(&pg, &world))) {
+        all = run_and_show(order, &show, results);
+    }
+    if (lines) {
+        demo_load_close(&load);
+    } else {
+        demo_pg_close(&pg);
+    }
     return all;
 }
 
@@ -210,7 +285,7 @@ int verb_demo(int argc, char **argv)
         .parser = parse,
         .doc = "Three regions on this machine, a real workload, every promise shown.\vThe exit "
                "code is 0 when every promise held."};
-    struct demo_order order = {.seconds = 15};
+    struct demo_order order = {.seconds = 15, .input = DEMO_LINES};
     json_t *results = json_object();
 
     argp_err_exit_status = EXIT_USAGE;
@@ -219,7 +294,8 @@ int verb_demo(int argc, char **argv)
     signal(SIGTERM, on_signal);
     if (!order.json) {
         printf("Starting three regions: key services, a relay as slow as the oceans, a primary, "
-               "three replicas.\n");
+               "three replicas%s.\n",
+               order.input == DEMO_POSTGRES ? "; a PostgreSQL server under pgbench" : "");
         fflush(stdout);
     }
     const bool all = run(&order, results);

@@ -32,24 +32,24 @@ static bool read_text(struct demo_load *load)
     return load->size > 0;
 }
 
-static void draw_marker(struct demo_load *load)
+void demo_draw_marker(char marker[DEMO_MARKER_BYTES + 1])
 {
     unsigned char bytes[8] = {0};
     FILE *random = fopen("/dev/urandom", "r");
 
     CHECK(random != NULL && fread(bytes, 1, sizeof bytes, random) == sizeof bytes);
     fclose(random);
-    memcpy(load->marker, "MARKER-", 7);
+    memcpy(marker, "MARKER-", 7);
     for (unsigned i = 0; i < 8; i++) {
-        snprintf(load->marker + 7 + 2 * i, 3, "%02x", bytes[i]);
+        snprintf(marker + 7 + 2 * i, 3, "%02x", bytes[i]);
     }
-    strcat(load->marker, "-");
+    strcat(marker, "-");
 }
 
 bool demo_load_open(struct demo_load *load, const struct sealift_options *options)
 {
     *load = (struct demo_load){.bytes_a_second = BYTES_A_SECOND};
-    draw_marker(load);
+    demo_draw_marker(load->marker);
     if (!read_text(load)) {
         snprintf(load->why, sizeof load->why, "no text to append: /var/lib/dpkg/status is empty");
         return false;

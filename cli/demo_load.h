@@ -21,6 +21,9 @@ struct demo_load {
     char why[SEALIFT_TEXT_MAX];
 };
 
+/* 24 characters that are nowhere else. */
+void demo_draw_marker(char marker[DEMO_MARKER_BYTES + 1]);
+
 bool demo_load_open(struct demo_load *load, const struct sealift_options *options);
 void demo_load_close(struct demo_load *load);
 

@@ -26,9 +26,25 @@ static struct demo_member *member_named(struct demo_world *world, const char *na
     UNREACHABLE();
 }
 
+bool demo_show_run(struct demo_show *show, unsigned ms)
+{
+    return show->pg != NULL ? demo_pg_run(show->pg, ms) : demo_load_run(show->load, ms);
+}
+
+bool demo_show_drain(struct demo_show *show, int timeout_ms)
+{
+    return show->pg != NULL ? demo_pg_drain(show->pg, timeout_ms)
+                            : demo_load_drain(show->load, timeout_ms);
+}
+
+const char *demo_show_why(const struct demo_show *show)
+{
+    return show->pg != NULL ? show->pg->why : show->load->why;
+}
+
 static bool drained_and_in_step(struct demo_show *show)
 {
-    return demo_load_drain(show->load, CATCH_UP_MS_MAX)
+    return demo_show_drain(show, CATCH_UP_MS_MAX)
            && demo_wait_in_step(show->world, CATCH_UP_MS_MAX);
 }
 
@@ -37,15 +53,13 @@ bool promise_region_cut_and_healed(struct demo_show *show)
     const struct demo_member *eu = member_named(show->world, "replica-eu");
     const struct member_status *primary = &show->world->members[0].answer.status;
 
-    if (!demo_wan(show->world, "cut", "eu-west-1", "us-east-1")
-        || !demo_load_run(show->load, 3000)) {
+    if (!demo_wan(show->world, "cut", "eu-west-1", "us-east-1") || !demo_show_run(show, 3000)) {
         return false;
     }
     demo_ask(show->world);
     const uint64_t behind = primary->durable_lsn - eu->answer.status.durable_lsn;
 
-    if (!demo_wan(show->world, "heal", "eu-west-1", "us-east-1")
-        || !demo_load_run(show->load, 1000)) {
+    if (!demo_wan(show->world, "heal", "eu-west-1", "us-east-1") || !demo_show_run(show, 1000)) {
         return false;
     }
     const bool back = drained_and_in_step(show);
@@ -60,12 +74,12 @@ bool promise_replica_killed_and_recovered(struct demo_show *show)
 {
     struct demo_member *ap = member_named(show->world, "replica-ap");
 
-    if (!demo_load_run(show->load, 500)) {
+    if (!demo_show_run(show, 500)) {
         return false;
     }
     child_kill(&ap->process);
-    if (!demo_load_run(show->load, 1000) || !demo_start_member(show->world, ap)
-        || !demo_load_run(show->load, 500)) {
+    if (!demo_show_run(show, 1000) || !demo_start_member(show->world, ap)
+        || !demo_show_run(show, 500)) {
         return false;
     }
     const bool back = drained_and_in_step(show);
@@ -190,9 +204,9 @@ bool promise_acknowledged_records_are_read(struct demo_show *show)
     return acked > 0;
 }
 
-/* ---- on the folders ---- */
+/* ---- verify ---- */
 
-static int verify(struct demo_show *show, unsigned member, const char *const *more)
+static int verify(struct demo_show *show, const char *copy, const char *const *more)
 {
     const struct demo_world *world = show->world;
     const char *arguments[CHILD_ARGUMENTS_MAX];
@@ -202,7 +216,7 @@ static int verify(struct demo_show *show, unsigned member, const char *const *mo
     snprintf(program, sizeof program, "%s/sealift", world->programs);
     arguments[0] = program;
     arguments[1] = "verify";
-    arguments[2] = world->members[member].data;
+    arguments[2] = copy;
     for (; *more != NULL; more++) {
         arguments[count++] = *more;
     }
@@ -210,12 +224,43 @@ static int verify(struct demo_show *show, unsigned member, const char *const *mo
     return demo_run(world, "verify", arguments);
 }
 
+bool promise_verified_while_serving(struct demo_show *show)
+{
+    const struct demo_world *world = show->world;
+    const struct connect *connect = &world->connect;
+
+    for (unsigned i = 0; i < DEMO_MEMBERS; i++) {
+        const char *more[] = {"--ca",
+                              connect->ca,
+                              "--cert",
+                              connect->certificate,
+                              "--key",
+                              connect->key,
+                              "--rate",
+                              "1000",
+                              i == 0 ? NULL : "--against",
+                              world->members[0].answer.address,
+                              NULL};
+
+        if (verify(show, world->members[i].answer.address, more) != 0) {
+            snprintf(show->saw, sizeof show->saw, "%s: see log/verify.log", world->members[i].name);
+            return false;
+        }
+    }
+    snprintf(show->saw, sizeof show->saw,
+             "all %d members read their own copies while they serve, and say the same digests",
+             DEMO_MEMBERS);
+    return true;
+}
+
+/* ---- on the folders ---- */
+
 bool promise_same_bytes_everywhere(struct demo_show *show)
 {
     for (unsigned i = 1; i < DEMO_MEMBERS; i++) {
         const char *more[] = {"--no-key", "--against", show->world->members[0].data, NULL};
 
-        if (verify(show, i, more) != 0) {
+        if (verify(show, show->world->members[i].data, more) != 0) {
             snprintf(show->saw, sizeof show->saw, "%s differs: see log/verify.log",
                      show->world->members[i].name);
             return false;
@@ -232,7 +277,7 @@ bool promise_verified_without_key(struct demo_show *show)
     const char *more[] = {"--no-key", NULL};
 
     for (unsigned i = 0; i < DEMO_MEMBERS; i++) {
-        if (verify(show, i, more) != 0) {
+        if (verify(show, show->world->members[i].data, more) != 0) {
             snprintf(show->saw, sizeof show->saw, "%s: see log/verify.log",
                      show->world->members[i].name);
             return false;
@@ -254,7 +299,7 @@ bool promise_verified_with_key(struct demo_show *show)
 
         snprintf(service, sizeof service, "%s=https://127.0.0.1:%u", region->name,
                  region->kms_port);
-        if (verify(show, i, more) != 0) {
+        if (verify(show, show->world->members[i].data, more) != 0) {
             snprintf(show->saw, sizeof show->saw, "%s: see log/verify.log",
                      show->world->members[i].name);
             return false;
@@ -265,13 +310,16 @@ bool promise_verified_with_key(struct demo_show *show)
     return true;
 }
 
-static const char *probe_marker;
+static const char *probe_marker, *probe_not; /* a folder that is not ours to encrypt */
 static char probe_found[DEMO_SAW_MAX];
 static uint64_t probe_bytes;
 
 static int probe_file(const char *path, const struct stat *about, int kind, struct FTW *where)
 {
     (void)where;
+    if (probe_not != NULL && strncmp(path, probe_not, strlen(probe_not)) == 0) {
+        return 0;
+    }
     if (kind == FTW_F) {
         probe_bytes += (uint64_t)about->st_size;
         if (file_contains(path, probe_marker)) {
@@ -282,11 +330,29 @@ static int probe_file(const char *path, const struct stat *about, int kind, stru
     return 0;
 }
 
+/* A server's WAL must hold the marker, or finding it nowhere shows nothing. */
+static bool is_in_archive(const struct demo_pg *pg)
+{
+    char path[CHILD_PATH_MAX];
+    bool found = false;
+
+    for (unsigned i = 0; i < pg->shipped && !found; i++) {
+        snprintf(path, sizeof path, "%s/archive/%s", pg->home, pg->files[i].name);
+        found = file_contains(path, pg->marker);
+    }
+    return found;
+}
+
 bool promise_no_plaintext_on_disk(struct demo_show *show)
 {
-    probe_marker = show->load->marker;
+    probe_marker = show->pg != NULL ? show->pg->marker : show->load->marker;
+    probe_not = show->pg != NULL ? show->pg->home : NULL;
     probe_found[0] = '\0';
     probe_bytes = 0;
+    if (show->pg != NULL && !is_in_archive(show->pg)) {
+        snprintf(show->saw, sizeof show->saw, "the marker was in no segment file to begin with");
+        return false;
+    }
     const int ended = nftw(show->world->dir, probe_file, 16, FTW_PHYS);
 
     if (ended != 0) {
@@ -294,7 +360,7 @@ bool promise_no_plaintext_on_disk(struct demo_show *show)
         return false;
     }
     snprintf(show->saw, sizeof show->saw,
-             "the marker of all records is in none of %" PRIu64 " MB of files",
-             probe_bytes / 1000000);
+             "the marker of all records is in none of %" PRIu64 " MB of files%s",
+             probe_bytes / 1000000, show->pg != NULL ? " (the server's own aside)" : "");
     return probe_bytes > 0;
 }

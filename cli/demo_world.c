@@ -53,6 +53,11 @@ static bool make_folder(struct demo_world *world, const char *keep)
             return fail(keep,
                         errno == EEXIST ? "exists: give a folder that does not" : strerror(errno));
         }
+        char *whole = realpath(keep, NULL); /* programs of others may run in another folder */
+
+        CHECK(whole != NULL);
+        snprintf(world->dir, sizeof world->dir, "%s", whole);
+        free(whole);
     } else {
         const char *tmp = getenv("TMPDIR");
 
