@@ -114,7 +114,7 @@ ok "rotate --revoke-old: the old certificate is cut, the new one streams"
 
 # ---- a certificate ends while the link is up ----
 
-issue r3 us-east-1 replica "$lineage" --seconds 8
+issue r3 us-east-1 replica "$lineage" --seconds 14 # time for a slow machine to start
 start_replica r3 p1
 append_to p1 -q <<<"before its end"
 wait_in_step p1 r3
