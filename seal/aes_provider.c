@@ -399,6 +399,14 @@ static bool is_worth_it(enum aes_choice choice)
                && OPENSSL_version_minor() == 0);
 }
 
+/* When the process ends: OpenSSL forgets no provider that somebody still holds. */
+static void unload(void)
+{
+    (void)OSSL_PROVIDER_unload(own);
+    (void)OSSL_PROVIDER_unload(stock);
+    own = stock = NULL;
+}
+
 static bool load(void)
 {
     if (own != NULL) {
@@ -408,6 +416,7 @@ static bool load(void)
     own = stock != NULL && OSSL_PROVIDER_add_builtin(NULL, PROVIDER, provider_init) == 1
               ? OSSL_PROVIDER_load(NULL, PROVIDER)
               : NULL;
+    CHECK(OPENSSL_atexit(unload) == 1);
     return own != NULL;
 }
 
