@@ -119,6 +119,21 @@ static void last_words(const char *text)
     fprintf(stderr, "sealift-bench: stopped: %s\n", text);
 }
 
+static bool is_asked(const char *what, unsigned subcommand)
+{
+    return strcmp(what, "all") == 0 || strcmp(what, subcommands[subcommand].name) == 0;
+}
+
+static bool is_known(const char *what)
+{
+    for (unsigned i = 0; i < COUNT_OF(subcommands); i++) {
+        if (is_asked(what, i)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 int main(int argc, char **argv)
 {
     static const struct argp argp = {
@@ -135,7 +150,7 @@ int main(int argc, char **argv)
     struct asked asked = {
         .options = {.seconds = 2, .rounds = 3, .folder = "/var/tmp", .aes = "auto"}};
     struct report report;
-    bool known = false, complete = true;
+    bool complete = true;
 
     check_listen(last_words);
     signal(SIGPIPE, SIG_IGN);
@@ -143,17 +158,16 @@ int main(int argc, char **argv)
     if (asked.what == NULL) {
         asked.what = "all";
     }
+    if (!is_known(asked.what)) {
+        fprintf(stderr, "sealift-bench: no subcommand '%s': see --help\n", asked.what);
+        return EXIT_USAGE;
+    }
     CHECK(aes_provider_choose(strcmp(asked.options.aes, "auto") == 0 ? AES_AUTO : AES_OPENSSL));
     report_begin(&report, asked.json);
     for (unsigned i = 0; i < COUNT_OF(subcommands); i++) {
-        if (strcmp(asked.what, "all") == 0 || strcmp(asked.what, subcommands[i].name) == 0) {
-            known = true;
+        if (is_asked(asked.what, i)) {
             complete &= subcommands[i].run(&asked.options, &report);
         }
-    }
-    if (!known) {
-        fprintf(stderr, "sealift-bench: no subcommand '%s': see --help\n", asked.what);
-        return EXIT_USAGE;
     }
     report_end(&report, complete);
     return complete ? EXIT_DONE : EXIT_FAILED;
