@@ -184,11 +184,16 @@ static bool start_keyd(struct demo_world *world, struct demo_region *region)
 
 static bool share_file(const struct demo_world *world, char *path, const char *name)
 {
-    snprintf(path, CHILD_PATH_MAX, "%s/../../share/%s", world->programs, name);
-    if (access(path, R_OK) != 0) {
-        snprintf(path, CHILD_PATH_MAX, "%s/../share/sealift/%s", world->programs, name);
+    /* From build/bin, from build/PRESET/bin, and where it is installed. */
+    static const char *const places[] = {"../../share", "../../../share", "../share/sealift"};
+
+    for (unsigned i = 0; i < COUNT_OF(places); i++) {
+        snprintf(path, CHILD_PATH_MAX, "%s/%s/%s", world->programs, places[i], name);
+        if (access(path, R_OK) == 0) {
+            return true;
+        }
     }
-    return access(path, R_OK) == 0 ? true : fail(name, "not found beside the programs");
+    return fail(name, "not found beside the programs");
 }
 
 static bool start_wan(struct demo_world *world)
