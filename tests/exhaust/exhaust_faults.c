@@ -6,6 +6,8 @@
 #include "sim/swarm.h"
 #include "tests/support/test.h"
 
+#include <stdlib.h>
+
 enum { N_MAX = 5000, US_EAST = 0, EU_WEST = 3, RUN_S = 8 };
 
 enum { RECOVERY_STEPS = 20 }; /* after a start: more than opening and joining again take */
@@ -54,6 +56,16 @@ static uint64_t count_of(const struct sim_member *victim, enum what what)
     return what == WHAT_IO || what == WHAT_FULL ? victim->store.groups : victim->steps;
 }
 
+/* 1, or an odd number where somebody is in a hurry: every so many places only. */
+static unsigned stride(void)
+{
+    const char *text = getenv("EXHAUST_STRIDE");
+    const int number = text == NULL ? 1 : atoi(text);
+
+    NEED(number > 0 && number % 2 == 1);
+    return (unsigned)number;
+}
+
 /* False where the run ends before that place. */
 static bool run_to_place(struct world *world, const struct sim_member *victim, enum what what,
                          uint64_t place, uint64_t end_ns)
@@ -95,7 +107,7 @@ static void exhaust_on(enum disk disk, unsigned member, enum what what)
     uint64_t n = 1;
 
     while (n < N_MAX && run_with_faults_at(disk, member, what, n, 0)) {
-        n++;
+        n += stride();
     }
     EXPECT(n > 20);
     EXPECT(n < N_MAX);
@@ -114,7 +126,7 @@ static void exhaust_twice(unsigned member)
         uint64_t n = 2 - again % 2;
 
         while (n < N_MAX && run_with_faults_at(DISK_FAST_MS, member, WHAT_POWER, n, again)) {
-            n += 2;
+            n += 2 * stride();
         }
         EXPECT(n > 20);
         EXPECT(n < N_MAX);

@@ -4,15 +4,31 @@
 # ended by the pid that was started here. Output of process NAME is in $work/log/NAME. Set
 # SEALIFT_KEEP=1 to keep the folder.
 set -euo pipefail
+source "$(dirname "${BASH_SOURCE[0]}")/patience.sh"
 
 bin=${SEALIFT_BIN:-build/bin}
 work=$(mktemp -d "${SEALIFT_TEST_FOLDER:-/var/tmp}/sealift-test-XXXXXX")
 mkdir "$work/log" "$work/pid"
 fails=0
+# Under a sanitizer, processes end by themselves where they can: what leaks is said then.
+end_gently()
+{
+    local file i
+    [ "$slower" != 1 ] || return 0
+    for file in "$work"/pid/*; do
+        [ -e "$file" ] && kill -TERM "$(cat "$file")" 2>/dev/null || true
+    done
+    for i in $(seq $((10 * slower))); do
+        [ -n "$(jobs -rp)" ] || break
+        sleep 0.1
+    done
+    if grep -lE "$sanitizer_says" "$work"/log/* >&2; then fails=$((fails + 1)); fi
+}
 
 finish()
 {
-    local file
+    local file code=$?
+    end_gently
     for file in "$work"/pid/*; do
         [ -e "$file" ] && kill -9 "$(cat "$file")" 2>/dev/null || true
     done
@@ -21,6 +37,7 @@ finish()
         tail -n 25 "$work"/log/* >&2 || true
     fi
     [ -n "${SEALIFT_KEEP:-}" ] && echo "kept: $work" || rm -rf "$work"
+    [ "$code" != 0 ] || [ "$fails" = 0 ] || exit 1
 }
 trap finish EXIT
 
@@ -41,8 +58,10 @@ refused()
     local what=$1 text=$2 said
     shift 2
     # A function bounds itself (timeout starts no functions).
-    if said=$(if declare -F "$1" >/dev/null; then "$@"; else timeout 60 "$@"; fi 2>&1); then
+    if said=$(if declare -F "$1" >/dev/null; then "$@"; else limit 60 "$@"; fi 2>&1); then
         bad "$what" "was not refused"
+    elif [[ $said =~ $sanitizer_says ]]; then
+        bad "$what" "$said"
     elif [[ $said == *"$text"* ]]; then
         ok "$what ($text)"
     else
@@ -96,7 +115,7 @@ stop()
 wait_for_port()
 {
     local name=$1 port=$2 i
-    for i in $(seq 200); do
+    for i in $(seq $((200 * slower))); do
         (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null && return 0
         is_running "$name" || break
         sleep 0.1
@@ -192,8 +211,8 @@ start_replica()
 plan() { local name; for name in "$@"; do port[$name]=$(free_port); done; }
 
 sealift() { "$bin/sealift" "$@"; }
-append_to() { local name=$1; shift; timeout 60 "$bin/sealift" append --pki "$work/pki" --to "127.0.0.1:${port[$name]}" "$@"; }
-tail_from() { local name=$1; shift; timeout 60 "$bin/sealift" tail --pki "$work/pki" --from "127.0.0.1:${port[$name]}" "$@"; }
+append_to() { local name=$1; shift; limit 60 "$bin/sealift" append --pki "$work/pki" --to "127.0.0.1:${port[$name]}" "$@"; }
+tail_from() { local name=$1; shift; limit 60 "$bin/sealift" tail --pki "$work/pki" --from "127.0.0.1:${port[$name]}" "$@"; }
 
 # status NAME FIELD: one field of a member's status, "" where it does not answer.
 status()
@@ -207,7 +226,7 @@ status()
 wait_status()
 {
     local i value
-    for i in $(seq $((${4:-30} * 10))); do
+    for i in $(seq $((${4:-30} * 10 * slower))); do
         value=$(status "$1" "$2")
         [ "$value" = "$3" ] && return 0
         sleep 0.1

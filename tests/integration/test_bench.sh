@@ -6,7 +6,7 @@ need_tools python3
 
 measure()
 {
-    timeout 120 "$bin/sealift-bench" "$@" --json --rounds 1 --folder "$work" >"$work/out" \
+    limit 120 "$bin/sealift-bench" "$@" --json --rounds 1 --folder "$work" >"$work/out" \
         2>"$work/log/bench" || { bad "$*" "exit code $?: $(tail -n 3 "$work/log/bench")"; return 1; }
 }
 

@@ -3,7 +3,7 @@
 source "$(dirname "$0")/lib.sh"
 need_tools python3
 
-timeout 240 "$bin/sealift" demo --seconds 3 --json --keep "$work/demo" >"$work/out" 2>"$work/log/demo" \
+limit 240 "$bin/sealift" demo --seconds 3 --json --keep "$work/demo" >"$work/out" 2>"$work/log/demo" \
     && ok "the demo succeeds" || bad "the demo succeeds" "exit code $?"
 tail -n 1 "$work/out" | python3 -c '
 import json, sys

@@ -6,6 +6,7 @@
 # One real service with a certificate of a CA made here; every step is an `aws kms` call against it.
 # Refusals are checked by their AWS names. Then kill -9, and the same keys must be there.
 set -euo pipefail
+source "$(dirname "$0")/patience.sh"
 
 bin=${SEALIFT_BIN:-build/bin}
 for tool in aws openssl sqlite3 curl; do
@@ -34,6 +35,8 @@ refused()
     shift 2
     if said=$("$@" 2>&1); then
         bad "$what" "was not refused"
+    elif [[ $said =~ $sanitizer_says ]]; then
+        bad "$what" "$said"
     elif [[ $said == *"$error"* ]]; then
         ok "$what ($error)"
     else
@@ -61,7 +64,7 @@ start_keyd()
         --cert "$work/keyd.crt" --key "$work/keyd.key" --metrics 127.0.0.1:0 "$@" \
         >>"$work/log" 2>&1 &
     pid=$!
-    for _ in $(seq 100); do
+    for _ in $(seq $((100 * slower))); do
         if grep -q kms_started "$work/log"; then
             port=$(sed -n 's/.* listen .*port=\([0-9]*\).*/\1/p' "$work/log")
             metrics=$(sed -n 's/.* metrics .*port=\([0-9]*\).*/\1/p' "$work/log")
@@ -74,7 +77,7 @@ start_keyd()
     exit 1
 }
 
-kms() { timeout 60 aws --endpoint-url "https://127.0.0.1:$port" --output text kms "$@"; }
+kms() { limit 60 aws --endpoint-url "https://127.0.0.1:$port" --output text kms "$@"; }
 decrypt()
 {
     kms decrypt --ciphertext-blob "fileb://$work/blob" --query Plaintext "$@" | base64 -d
@@ -194,7 +197,7 @@ else
 fi
 
 mv "$work/data/root.key" "$work/root.key"
-start() { timeout 20 "$bin/sealift-keyd" --data "$work/data" --region us-east-1 \
+start() { limit 20 "$bin/sealift-keyd" --data "$work/data" --region us-east-1 \
     --listen 127.0.0.1:0 --cert "$work/keyd.crt" --key "$work/keyd.key" "$@"; }
 refused "a root key that is missing is not made anew" E_MISSING start --create
 (umask 077 && openssl rand -hex 32 >"$work/data/root.key")

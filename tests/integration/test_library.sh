@@ -55,15 +55,15 @@ int main(int argc, char **argv)
     return code;
 }
 C
-# shellcheck disable=SC2046 # words
-cc -Wall -Wextra -Werror -o "$work/stranger" "$work/stranger.c" $(pkg-config --cflags --libs sealift) \
+# shellcheck disable=SC2046,SC2086 # words
+cc -Wall -Wextra -Werror ${SEALIFT_CFLAGS:-} -o "$work/stranger" "$work/stranger.c" $(pkg-config --cflags --libs sealift) \
     && ok "a stranger's program compiles" || die "a stranger's program compiles"
 
 pki_init
 issue p1 us-east-1 primary
 plan p1
 start_primary p1 --create --no-storage-encrypted
-said=$(LD_LIBRARY_PATH=$(dirname "$library") timeout 30 "$work/stranger" "127.0.0.1:${port[p1]}" \
+said=$(LD_LIBRARY_PATH=$(dirname "$library") limit 30 "$work/stranger" "127.0.0.1:${port[p1]}" \
     "$work/pki/ca.crt" "$work/pki/client.crt" "$work/pki/client.key") || bad "it runs" "exit code $?"
 is "it appends and reads from the middle" "$said" "$(printf '2 record 2\n3 record 3')"
 conclude

@@ -74,7 +74,7 @@ refused "inspecting what is no file of ours" E_MALFORMED sealift inspect "$work/
 
 # A second reader, written from docs/FORMAT.md alone, reads what real daemons wrote.
 reader=tests/vectors/second_reader.py
-timeout 120 python3 $reader read "$work/data-r1" - >"$work/log/second-reader" 2>&1 \
+limit 120 python3 $reader read "$work/data-r1" - >"$work/log/second-reader" 2>&1 \
     && ok "the second reader finds r1 whole" || bad "the second reader finds r1 whole"
 lineage=$(od -An -tx1 -N16 /dev/urandom | tr -d ' \n')
 issue p2 us-east-1 primary

@@ -14,7 +14,7 @@ rtt here there 40
 reset-after 1
 TEXT
 
-wan() { timeout 20 "$bin/sealift" wan --control "$control" "$@"; }
+wan() { limit 20 "$bin/sealift" wan --control "$control" "$@"; }
 
 # ask PORT MS: one line there and back; prints "echo after at least MS", "silence" or "reset".
 cat >"$work/ask.py" <<'TEXT'
@@ -33,7 +33,7 @@ except TimeoutError:
 except OSError:
     print("reset")
 TEXT
-ask() { timeout 20 python3 "$work/ask.py" "$@"; }
+ask() { limit 20 python3 "$work/ask.py" "$@"; }
 
 cat >"$work/echo.py" <<'TEXT'
 import socketserver, sys
