@@ -15,7 +15,7 @@ nothing_left()
     return 1
 }
 
-timeout 200 "$bin/sealift" demo --input postgres --seconds 3 --json --keep "$work/demo" \
+limit 200 "$bin/sealift" demo --input postgres --seconds 3 --json --keep "$work/demo" \
     >"$work/out" 2>"$work/log/demo" && ok "the demo succeeds" || bad "the demo succeeds" "exit code $?"
 tail -n 1 "$work/out" | python3 -c '
 import json, sys

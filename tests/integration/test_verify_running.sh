@@ -12,7 +12,7 @@ verify_of()
 {
     local name=$1
     shift
-    timeout 60 "$bin/sealift" verify --pki "$work/pki" "127.0.0.1:${port[$name]}" "$@"
+    limit 60 "$bin/sealift" verify --pki "$work/pki" "127.0.0.1:${port[$name]}" "$@"
 }
 change() { python3 -c "
 import sys

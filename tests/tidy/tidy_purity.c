@@ -36,6 +36,7 @@ static const struct {
     {"seal", "OPENSSL_cleanse"},
     {"seal", "OSSL_PARAM_"},
     {"seal", "OSSL_PROVIDER_"}, /* aes_provider: called by programs, before anything else */
+    {"seal", "OPENSSL_atexit"}, /* likewise: it lets go of them at the end */
     {"seal", "OPENSSL_version_"},
     {"seal", "ERR_clear_error"},
     {"seal", "CRYPTO_"}, /* libcrypto's heap, for its contexts */
