@@ -41,11 +41,14 @@ struct append_run {
     struct instant begun, said;
 };
 
-static struct sealift *running; /* for the signal handler alone */
+/* For the signal handler alone; after it, waiting for anything would be waiting for ever. */
+static struct sealift *running;
+static volatile sig_atomic_t interrupted;
 
 static void on_signal(int signal)
 {
     (void)signal;
+    interrupted = 1;
     if (running != NULL) {
         sealift_stop(running);
     }
@@ -117,8 +120,8 @@ static bool append_one(struct append_run *run, struct bytes record)
         if (status != SEALIFT_FULL) {
             return give_up(run, sealift_why(run->sealift));
         }
-        if (sealift_poll(run->sealift, 1000) == SEALIFT_UNREACHABLE) {
-            return give_up(run, sealift_why(run->sealift));
+        if (interrupted || sealift_poll(run->sealift, 1000) == SEALIFT_UNREACHABLE) {
+            return give_up(run, interrupted ? "interrupted" : sealift_why(run->sealift));
         }
         say_progress(run);
     }
@@ -134,8 +137,8 @@ static bool wait_for_input(struct append_run *run, const struct slice *slice)
             return true;
         }
         sealift_flush(run->sealift);
-        if (sealift_poll(run->sealift, 10) == SEALIFT_UNREACHABLE) {
-            return give_up(run, sealift_why(run->sealift));
+        if (interrupted || sealift_poll(run->sealift, 10) == SEALIFT_UNREACHABLE) {
+            return give_up(run, interrupted ? "interrupted" : sealift_why(run->sealift));
         }
         say_progress(run);
     }
@@ -198,8 +201,8 @@ static void drain(struct append_run *run)
             give_up(run, sealift_why(run->sealift));
             return;
         }
-        if (status != SEALIFT_OK && running == NULL) {
-            give_up(run, "interrupted");
+        if (interrupted) {
+            give_up(run, "interrupted: what was in flight may have been appended");
             return;
         }
     }

@@ -132,7 +132,8 @@ static enum status said(struct claim_file *claim, const char *what, enum status 
     return E_COORDINATOR;
 }
 
-static int take_lock(struct claim_file *claim)
+/* E_LOCKED where somebody else has it at the moment. */
+static enum status take_lock(struct claim_file *claim, int *lock)
 {
     char name[NAME_MAX + 1];
 
@@ -140,17 +141,19 @@ static int take_lock(struct claim_file *claim)
 
     const int fd = openat(claim->folder, name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 
-    for (int waited = 0; fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) != 0; waited += 5) {
-        if ((errno != EWOULDBLOCK && errno != EINTR) || waited >= CLAIM_LOCK_WAIT_MS) {
-            const int error = errno;
-
-            close(fd);
-            errno = error;
-            return -1;
-        }
-        usleep(5000);
+    if (fd < 0) {
+        return said(claim, "lock", file_status_of_errno(errno));
     }
-    return fd;
+    if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+        const bool held = errno == EWOULDBLOCK || errno == EINTR;
+        const enum status status =
+            held ? E_LOCKED : said(claim, "lock", file_status_of_errno(errno));
+
+        close(fd);
+        return status;
+    }
+    *lock = fd;
+    return OK;
 }
 
 static enum status load(struct claim_file *claim, struct claim_record *record,
@@ -219,14 +222,18 @@ static enum status change_locked(struct claim_file *claim, struct claim_record *
 
 enum status claim_file_change(struct claim_file *claim, struct claim_record *record)
 {
-    const int lock = take_lock(claim);
+    int lock;
 
-    if (lock < 0) {
-        return said(claim, "lock", file_status_of_errno(errno));
-    }
+    TRY(take_lock(claim, &lock));
 
     const enum status status = change_locked(claim, record);
 
     close(lock);
     return status;
+}
+
+enum status claim_file_give_up(struct claim_file *claim)
+{
+    errno = EWOULDBLOCK;
+    return said(claim, "lock: another process has held it for 5 s", E_LOCKED);
 }

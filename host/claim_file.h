@@ -16,6 +16,7 @@
 enum {
     CLAIM_WHY_MAX = 2 * PATH_MAX + 512,
     CLAIM_LOCK_WAIT_MS = 5000, /* a change takes some ms; who holds the lock longer is stuck */
+    CLAIM_LOCK_AGAIN_MS = 5,
 };
 
 struct claim_binding {
@@ -40,7 +41,10 @@ void claim_file_close(struct claim_file *claim);
 /* Effect CLAIM: replaces the record if it is at record->version, or only reads where the lineage is
  * zero. Afterwards `record` is what the file holds. E_CLAIM_LOST: it was at another version or is
  * of another lineage. E_COPIED_FOLDER: of the same random id, but on another machine or inode.
- * E_COORDINATOR: it cannot be read (damaged included) or written. May wait for the lock. */
+ * E_COORDINATOR: it cannot be read (damaged included) or written. E_LOCKED: somebody else holds the
+ * lock at the moment; ask again after CLAIM_LOCK_AGAIN_MS, for CLAIM_LOCK_WAIT_MS at most, and then
+ * claim_file_give_up says so and is the answer. Never waits for the lock itself. */
 NODISCARD enum status claim_file_change(struct claim_file *claim, struct claim_record *record);
+NODISCARD enum status claim_file_give_up(struct claim_file *claim);
 
 #endif

@@ -87,6 +87,7 @@ static enum status open_folder(struct running *running)
     const struct store_settings settings = {.path = daemon->options->data,
                                             .segment_bytes = daemon->member->segment_bytes,
                                             .create = daemon->create_folder,
+                                            .leave_nothing = true,
                                             .trace = running->settings.trace};
 
     TRY(store_open(&running->store, &settings, running->why));

@@ -265,6 +265,7 @@ enum status disk_start(struct disk **into, struct store_posix *store)
 
 void disk_stop(struct disk *disk)
 {
+    spares_hasten(&disk->store->spares); /* a write that waits for space waits no longer */
     pthread_mutex_lock(&disk->mutex);
     disk->stopping = true;
     disk->kicked = true;

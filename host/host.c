@@ -63,11 +63,12 @@ static void on_claim(evutil_socket_t fd, short what, void *context)
 
     (void)fd;
     (void)what;
-    while (host->claim_count > 0 && !host->halted) {
-        struct event event = {.kind = EVENT_CLAIMED, .claimed = host->claims[0]};
+    while (!host->halted) {
+        struct event event = {.kind = EVENT_CLAIMED};
 
-        host->claim_count--;
-        memmove(host->claims, host->claims + 1, host->claim_count * sizeof host->claims[0]);
+        if (!host_claim_next(host, &event.claimed)) {
+            return;
+        }
         host_step(host, &event);
     }
 }
@@ -96,6 +97,9 @@ static void on_stop(evutil_socket_t number, short what, void *context)
         return;
     }
     host->stopping = true;
+    if (host->settings.store != NULL) {
+        spares_hasten(&host->settings.store->spares); /* whoever stops waits for no space */
+    }
     host_step(host, &event);
 }
 

@@ -1,6 +1,6 @@
 /* One effect, one call; and one step at a time.
  *
- * What is answered at once (a claim) waits in the host until the loop comes round: the node is
+ * A claim waits in the host until the loop comes round, and until its lock is free: the node is
  * never stepped from inside its own step. An effect that this world has no part for (a SAVE
  * without a catalog, a WRITE without a store) is a bug of whoever put the two together. */
 #include "host/host_parts.h"
@@ -11,20 +11,57 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Performed when the loop comes round: a lock that somebody else holds must not stop the links. */
 static void perform_claim(struct host *host, const struct effect_claim *claim)
 {
     CHECK(host->claim_count < HOST_CLAIMS_MAX);
 
-    struct event_claimed *answer = &host->claims[host->claim_count++];
+    host->claims[host->claim_count++] = (struct event_claimed){.record = claim->record};
+    event_active(host->claim_ready, EV_TIMEOUT, 0);
+}
 
-    answer->record = claim->record;
-    if (host->settings.claim != NULL) {
-        answer->status = claim_file_change(host->settings.claim, &answer->record);
-    } else {
+static void ask_again_soon(struct host *host)
+{
+    const struct timeval gap = {0, CLAIM_LOCK_AGAIN_MS * 1000};
+
+    if (host->claim_since.ns == 0) {
+        host->claim_since = clock_now();
+    }
+    CHECK(event_add(host->claim_ready, &gap) == 0);
+}
+
+static bool has_waited_enough(const struct host *host)
+{
+    const struct span waited = instant_since(host->claim_since, clock_now());
+
+    return host->claim_since.ns != 0 && waited.ns > SPAN_MS(CLAIM_LOCK_WAIT_MS).ns;
+}
+
+bool host_claim_next(struct host *host, struct event_claimed *answer)
+{
+    struct claim_file *file = host->settings.claim;
+
+    if (host->claim_count == 0) {
+        return false;
+    }
+    *answer = host->claims[0];
+    if (file == NULL) {
         answer->status = E_COORDINATOR;
         memset(&answer->record, 0, sizeof answer->record);
+    } else {
+        answer->status = claim_file_change(file, &answer->record);
     }
-    event_active(host->claim_ready, EV_TIMEOUT, 0);
+    if (answer->status == E_LOCKED) {
+        if (!has_waited_enough(host)) {
+            ask_again_soon(host);
+            return false;
+        }
+        answer->status = claim_file_give_up(file);
+    }
+    host->claim_since = (struct instant){0};
+    host->claim_count--;
+    memmove(host->claims, host->claims + 1, host->claim_count * sizeof host->claims[0]);
+    return true;
 }
 
 static void perform_halt(struct host *host, const struct effect_halt *halt)
@@ -100,6 +137,8 @@ void host_step(struct host *host, struct event *event)
     host->stepping = true;
     event->now = clock_now();
     event->wall_ns = clock_wall_ns();
+    event->disk_full =
+        host->settings.store != NULL && spares_are_short(&host->settings.store->spares);
     effects_clear(&host->fx);
     host->settings.node->step(host->settings.node, event, &host->fx);
     host_perform(host, &host->fx);

@@ -55,8 +55,9 @@ struct host {
     uint64_t links_aged, links_lapsed, links_revoked; /* ended so; revoked: or not let in */
     bool resume_wanted;
 
-    struct event_claimed claims[HOST_CLAIMS_MAX]; /* answers that wait for the loop */
+    struct event_claimed claims[HOST_CLAIMS_MAX]; /* asked for; answered by the loop, in order */
     unsigned claim_count;
+    struct instant claim_since; /* the first of them found the lock taken; 0: it did not */
 
     struct effects fx;
     struct instant wake_at, timer_at;
@@ -86,6 +87,7 @@ void host_certificates_reload(struct host *host);
 void host_certificates_close(struct host *host);
 
 /* host_effects.c */
+bool host_claim_next(struct host *host, struct event_claimed *answer); /* false: not yet */
 void host_perform(struct host *host, const struct effects *fx);
 
 #endif

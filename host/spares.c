@@ -4,7 +4,8 @@
  * A file that bears a slot's name is complete, whenever the process died: the name comes last. The
  * header of a segment that was never renamed into the WAL may be left in one; the next header
  * replaces it before the file becomes a segment. Where the maker fails (disk full) it says so once
- * and tries again later. */
+ * and tries again later; space that has come back is said, too. Waiting goes by the monotonic
+ * clock: a wall clock that is put back must not make it last a year. */
 #include "host/spares.h"
 
 #include "base/check.h"
@@ -18,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -86,8 +88,26 @@ static enum status fill(struct spares *spares, int fd, enum filling how)
     return write_zeros(spares, fd, how == FILL_ZEROS);
 }
 
+/* A spare that takes the last byte would make the next small file fail. A file system that does not
+ * say what is left is believed to have it. */
+static enum status check_headroom(const struct spares *spares)
+{
+    const uint64_t part = spares->bytes / SPARES_HEADROOM_PARTS;
+    const uint64_t headroom = part < SPARES_HEADROOM_BYTES_MAX ? part : SPARES_HEADROOM_BYTES_MAX;
+    struct statvfs about;
+
+    if (fstatvfs(spares->folder, &about) == 0 && about.f_blocks > 0
+        && (uint64_t)about.f_bavail * about.f_frsize < spares->bytes + headroom) {
+        errno = ENOSPC;
+        return E_DISK_FULL;
+    }
+    return OK;
+}
+
 static enum status make_file(struct spares *spares, const char *name, enum filling how)
 {
+    TRY(check_headroom(spares));
+
     const int fd = open_for_zeros(spares->folder, name);
 
     if (fd < 0) {
@@ -136,13 +156,29 @@ static enum status make_spare(struct spares *spares, int slot, enum filling how)
     return OK;
 }
 
-static void wait_and_retry(struct spares *spares)
+/* With the mutex held, which is let go meanwhile. */
+static void wait_a_little(struct spares *spares)
 {
     struct timespec until;
 
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += SPARES_RETRY_S;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_nsec += SPARES_RETRY_MS * 1000000L;
+    until.tv_sec += until.tv_nsec / 1000000000;
+    until.tv_nsec %= 1000000000;
     pthread_cond_timedwait(&spares->changed, &spares->mutex, &until);
+}
+
+/* With the mutex held: says what has changed, and remembers it. */
+static void note_attempt(struct spares *spares, enum status before, enum status status)
+{
+    spares->short_of_space = status == E_DISK_FULL;
+    if (status != OK && status != before) {
+        trace_event(&spares->trace, "spare.failed status=%s text=\"%s\"", status_name(status),
+                    status_text(status));
+    } else if (status == OK && before == E_DISK_FULL) {
+        spares->said_waiting = false;
+        trace_event(&spares->trace, "spare.made text=\"there is space again\"");
+    }
 }
 
 static void *maker_main(void *argument)
@@ -165,16 +201,17 @@ static void *maker_main(void *argument)
         const enum status status = make_spare(spares, slot, how);
 
         pthread_mutex_lock(&spares->mutex);
+        if (spares->stopping) {
+            break;
+        }
+        note_attempt(spares, before, status);
+        before = status;
         if (status == OK) {
             spares->states[slot] = SPARE_READY;
-        } else if (!spares->stopping) {
-            if (status != before) {
-                trace_event(&spares->trace, "spare.failed status=%s text=\"%s\"",
-                            status_name(status), status_text(status));
-            }
-            wait_and_retry(spares);
+            pthread_cond_broadcast(&spares->changed);
+        } else {
+            wait_a_little(spares);
         }
-        before = status;
     }
     pthread_mutex_unlock(&spares->mutex);
     return NULL;
@@ -227,7 +264,12 @@ enum status spares_open(struct spares *spares, int folder, uint64_t bytes, struc
     spares->bytes = bytes;
     spares->trace = trace;
     pthread_mutex_init(&spares->mutex, NULL);
-    pthread_cond_init(&spares->changed, NULL);
+    pthread_condattr_t monotonic;
+
+    CHECK(pthread_condattr_init(&monotonic) == 0
+          && pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC) == 0
+          && pthread_cond_init(&spares->changed, &monotonic) == 0);
+    pthread_condattr_destroy(&monotonic);
     return look_around(spares);
 }
 
@@ -266,7 +308,7 @@ static void note_take(struct spares *spares)
     spares->taken_at = now;
 }
 
-enum status spares_take(struct spares *spares, struct spare *spare)
+static enum status take_once(struct spares *spares, struct spare *spare)
 {
     pthread_mutex_lock(&spares->mutex);
     note_take(spares);
@@ -286,6 +328,16 @@ enum status spares_take(struct spares *spares, struct spare *spare)
     return make_file(spares, SPOT, hurried ? FILL_RESERVE : FILL_ZEROS_NOW);
 }
 
+enum status spares_take(struct spares *spares, struct spare *spare)
+{
+    enum status status = take_once(spares, spare);
+
+    while (status == E_DISK_FULL && spares_wait_for_space(spares)) {
+        status = take_once(spares, spare);
+    }
+    return status;
+}
+
 void spares_release(struct spares *spares, const struct spare *spare)
 {
     if (spare->slot < 0) {
@@ -294,7 +346,7 @@ void spares_release(struct spares *spares, const struct spare *spare)
     pthread_mutex_lock(&spares->mutex);
     CHECK(spares->states[spare->slot] == SPARE_TAKEN);
     spares->states[spare->slot] = SPARE_EMPTY;
-    pthread_cond_signal(&spares->changed);
+    pthread_cond_broadcast(&spares->changed);
     pthread_mutex_unlock(&spares->mutex);
 }
 
@@ -315,7 +367,48 @@ bool spares_give_up_one(struct spares *spares)
     }
     slot_name(slot, name);
     trace_event(&spares->trace, "spare.given_up name=%s text=\"the disk is full\"", name);
-    return unlinkat(spares->folder, name, 0) == 0;
+
+    const bool removed = unlinkat(spares->folder, name, 0) == 0;
+    const struct spare spare = {.slot = slot};
+
+    spares_release(spares, &spare);
+    return removed;
+}
+
+bool spares_wait_for_space(struct spares *spares)
+{
+    pthread_mutex_lock(&spares->mutex);
+
+    const bool waits = spares->running && !spares->hasty;
+
+    if (waits && !spares->said_waiting) {
+        trace_event(&spares->trace,
+                    "disk.waiting text=\"the disk is full: free some space, and it goes on\"");
+    }
+    if (waits) {
+        spares->said_waiting = true;
+        wait_a_little(spares);
+    }
+    pthread_mutex_unlock(&spares->mutex);
+    return waits;
+}
+
+void spares_hasten(struct spares *spares)
+{
+    pthread_mutex_lock(&spares->mutex);
+    spares->hasty = true;
+    pthread_cond_broadcast(&spares->changed);
+    pthread_mutex_unlock(&spares->mutex);
+}
+
+bool spares_are_short(struct spares *spares)
+{
+    pthread_mutex_lock(&spares->mutex);
+
+    const bool answer = spares->short_of_space;
+
+    pthread_mutex_unlock(&spares->mutex);
+    return answer;
 }
 
 unsigned spares_count(struct spares *spares)

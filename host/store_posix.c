@@ -68,6 +68,7 @@ static enum status open_folder(struct store_posix *store, bool create)
 {
     if (create) {
         if (mkdir(store->path, 0700) == 0) {
+            store->made_folder = true;
             TRY(sync_parent(store->path));
         } else if (errno != EEXIST) {
             return file_status_of_errno(errno);
@@ -93,6 +94,7 @@ static enum status take_lock(struct store_posix *store, char *why)
 {
     char pid[32];
 
+    store->made_lock = faccessat(store->folder, "lock", F_OK, 0) != 0;
     store->lock = openat(store->folder, "lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (store->lock < 0) {
         return explain(store, file_status_of_errno(errno), "cannot open lock", why);
@@ -117,6 +119,9 @@ static enum status open_parts(struct store_posix *store, struct trace trace, uin
                               char *why)
 {
     int spare;
+
+    store->made_parts = faccessat(store->folder, "wal", F_OK, 0) != 0;
+
     enum status status = file_open_folder(store->folder, "wal", &store->wal);
 
     if (status == OK) {
@@ -327,6 +332,7 @@ enum status store_open(struct store_posix *store, const struct store_settings *s
     store->folder = store->wal = store->quarantine = store->lock = store->writer = -1;
     store->spares.folder = -1;
     store->trace = settings->trace;
+    store->leave_nothing = settings->leave_nothing;
     snprintf(store->path, sizeof store->path, "%s", settings->path);
 
     const enum status status = open_all(store, settings, why);
@@ -348,6 +354,9 @@ void store_close(struct store_posix *store)
 {
     if (store->spares.folder >= 0) {
         spares_close(&store->spares);
+    }
+    if (store->leave_nothing && store->folder >= 0) {
+        store_remove_unused(store);
     }
     close_if_open(store->writer);
     close_if_open(store->wal);

@@ -29,6 +29,7 @@ struct store_settings {
     const char *path;
     uint64_t segment_bytes; /* the size of spares; a segment may still be larger */
     bool create; /* make the folder if it is not there */
+    bool leave_nothing; /* store_close removes what this made, if nothing came of it */
     struct trace trace;
 };
 
@@ -44,6 +45,8 @@ struct store_posix {
     segment_t writer_segment;
     bool dirty; /* written and not yet synced */
     uint8_t *bounce;
+    bool leave_nothing;
+    bool made_folder, made_lock, made_parts;
 };
 
 /* Locks the folder, removes what an interrupted operation left behind, and takes the inventory.
@@ -52,7 +55,8 @@ struct store_posix {
 NODISCARD enum status store_open(struct store_posix *store, const struct store_settings *settings,
                                  char *why);
 
-/* The maker stops, the lock goes. Nothing may be under way. */
+/* The maker stops, the lock goes. Nothing may be under way. With `leave_nothing` a folder that was
+ * new and holds neither a small file nor a segment is as it was before store_open. */
 void store_close(struct store_posix *store);
 
 /* Performs one operation. STORE_APPEND is durable only after store_settle; all others when this
@@ -75,7 +79,8 @@ static inline bool store_is_dirty(const struct store_posix *store)
 NODISCARD enum status store_get(struct store_posix *store, const struct store_read *read,
                                 uint64_t *got);
 
-/* For the parts of this module: store_posix.c, store_write.c, store_read.c, store_aside.c. */
+/* For the parts of this module: store_posix.c, store_write.c, store_read.c, store_aside.c,
+ * store_unused.c. */
 enum { SEGMENT_NAME_MAX = 32 };
 
 void store_segment_name(segment_t segment, char name[SEGMENT_NAME_MAX]);
@@ -84,6 +89,7 @@ void store_segment_name(segment_t segment, char name[SEGMENT_NAME_MAX]);
 enum status store_said(struct store_posix *store, enum status status, enum store_op op,
                        const char *name);
 
+void store_remove_unused(struct store_posix *store);
 NODISCARD enum status store_forget_writer(struct store_posix *store);
 NODISCARD enum status store_aside_part(struct store_posix *store, const struct store_write *write);
 NODISCARD enum status store_aside_segment(struct store_posix *store,

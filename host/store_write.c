@@ -159,14 +159,16 @@ static enum status sync_segment(struct store_posix *store, const char *name)
 }
 
 /* Nothing is in doubt where the new file could not be written: the old one stands. So a full disk
- * takes a spare first, and the member only then. */
+ * takes the spares first; then this waits for space. */
 static enum status replace_file(struct store_posix *store, const char *name, struct bytes data)
 {
-    const enum status status = file_replace(store->folder, name, data);
-    const int error = errno;
+    enum status status = file_replace(store->folder, name, data);
+    int error = errno;
 
-    if (status == E_DISK_FULL && spares_give_up_one(&store->spares)) {
-        return file_replace(store->folder, name, data);
+    while (status == E_DISK_FULL
+           && (spares_give_up_one(&store->spares) || spares_wait_for_space(&store->spares))) {
+        status = file_replace(store->folder, name, data);
+        error = errno;
     }
     errno = error;
     return status;

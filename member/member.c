@@ -382,7 +382,8 @@ void member_fill_status(const struct member *member, struct instant now,
     snprintf(status->region, sizeof status->region, "%s", self->region);
     snprintf(status->member, sizeof status->member, "%s", self->member);
     snprintf(status->cluster, sizeof status->cluster, "%s", member->keyring->cluster);
-    snprintf(status->state, sizeof status->state, "%s", member->state);
+    snprintf(status->state, sizeof status->state, "%s",
+             member->disk_full ? "disk-full" : member->state);
     snprintf(status->key_arn, sizeof status->key_arn, "%s", member->keyring->key_arn);
     if (member->keyring->count > 0) {
         status->dek = member->keyring->envelopes[member->keyring->count - 1].dek;

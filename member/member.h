@@ -65,6 +65,7 @@ struct member {
     struct instant started_at;
     uint64_t appended_records, appended_bytes, shipped_bytes, received_bytes, persisted_bytes;
     bool ready; /* links are served */
+    bool disk_full; /* as the world said last: nothing more should be begun */
     bool halted; /* HALT has been asked for: nothing more is done */
     bool stopping;
 };

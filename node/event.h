@@ -94,6 +94,7 @@ struct event {
     enum event_kind kind;
     struct instant now; /* never decreases; the only clock that a node sees */
     uint64_t wall_ns; /* UNIX time; advisory: may jump, decides nothing */
+    bool disk_full; /* advisory: what is under way has its place; begin nothing more */
     union {
         struct store_inventory start; /* of a member */
         struct event_rows start_rows; /* of a keys or region node */

@@ -163,15 +163,15 @@ static enum status check(struct primary *primary, const struct client *client,
 }
 
 /* A message that contradicts itself ends the link; anything else is between us and the caller. So
- * does a refusal that may not be one the next time (too early, or a level that new members could
- * meet): were the appends behind it on this link taken, and this answer lost with the link, it
+ * does a refusal that may not be one the next time (too early, a level that new members could
+ * meet, a disk that is full): were the appends behind it on this link taken, and this answer lost with the link, it
  * could never be said again, since its sequences would look as if they had landed. */
 static void refuse(struct primary *primary, struct client *client, const struct append *append,
                    enum status why, const char *text, struct effects *fx)
 {
     const bool contradicts = why == E_MALFORMED || why == E_PROTOCOL || why == E_TRUNCATED;
-    const bool may_change =
-        why == E_LEVEL || (why == E_NOT_READY && primary->phase != PHASE_DRAINING);
+    const bool may_change = why == E_LEVEL || why == E_DISK_FULL
+                            || (why == E_NOT_READY && primary->phase != PHASE_DRAINING);
     const link_t link = client->link;
 
     clients_refuse(fx, link, contradicts ? 0 : append->request, why, "%s",
@@ -242,12 +242,15 @@ static struct pending_append new_append(struct member *member, const struct inta
     return (struct pending_append){.first_lsn = first, .batch = member->wal.sealed + 1};
 }
 
-/* OK, E_FULL (not now), or E_WAL_FULL. */
+/* OK, E_FULL (not now), E_DISK_FULL or E_WAL_FULL. */
 static enum status make_room(struct primary *primary, const struct intake_message *message,
                              struct effects *fx)
 {
     if (pending_is_full(&primary->intake.pending)) {
         return E_FULL;
+    }
+    if (primary->member.disk_full) {
+        return E_DISK_FULL;
     }
     return wal_make_room(&primary->member.wal, message->lengths.size + message->bodies.size,
                          primary->wall_ns, fx);
@@ -279,8 +282,16 @@ static enum status take(struct primary *primary, const struct client *client,
     return OK;
 }
 
-static void explain_full(const struct primary *primary, char text[REFUSED_TEXT_MAX])
+static void explain_full(const struct primary *primary, enum status why,
+                         char text[REFUSED_TEXT_MAX])
 {
+    if (why == E_DISK_FULL) {
+        snprintf(text, REFUSED_TEXT_MAX,
+                 "the disk of primary %s is full: free some space there, and it takes appends "
+                 "again; nothing was appended",
+                 primary->member.settings.self.member);
+        return;
+    }
     snprintf(text, REFUSED_TEXT_MAX,
              "the WAL has %u segments, and %u is the limit: start the primary with a larger "
              "--segments-max; nothing was appended",
@@ -306,8 +317,8 @@ void intake_on_append(struct primary *primary, struct client *client, const stru
         return;
     }
     line_leave(line, place);
-    if (status == E_WAL_FULL) {
-        explain_full(primary, text);
+    if (status == E_WAL_FULL || status == E_DISK_FULL) {
+        explain_full(primary, status, text);
     }
     if (status != OK) {
         refuse(primary, client, &message.append, status, text, fx);

@@ -167,6 +167,7 @@ static void step(struct node *node, const struct event *event, struct effects *f
         return;
     }
     primary->wall_ns = event->wall_ns;
+    member->disk_full = event->disk_full;
     switch (event->kind) {
     case EVENT_START:
         on_start(primary, event, fx);

@@ -214,6 +214,7 @@ static void replica_step(struct node *node, const struct event *event, struct ef
     if (replica->member.halted) {
         return;
     }
+    replica->member.disk_full = event->disk_full;
     handle(replica, event, fx);
     if (!replica->member.halted) {
         replica_pump(replica, event->now, fx);

@@ -36,6 +36,7 @@ finish()
     if [ "$fails" != 0 ]; then
         tail -n 25 "$work"/log/* >&2 || true
     fi
+    ${before_removal:-true}
     [ -n "${SEALIFT_KEEP:-}" ] && echo "kept: $work" || rm -rf "$work"
     [ "$code" != 0 ] || [ "$fails" = 0 ] || exit 1
 }

@@ -200,6 +200,7 @@ void fake_step(struct fake_world *world, struct event *event)
     CHECK(world->node != NULL);
     event->now = world->now;
     event->wall_ns = 1700000000000000000u + world->now.ns;
+    event->disk_full = world->disk_full;
     world->events++;
     effects_clear(world->fx);
     world->node->step(world->node, event, world->fx);

@@ -78,6 +78,7 @@ struct fake_world {
     /* the disk */
     enum status write_status; /* what WRITEs are answered with from now on */
     bool hold_writes; /* WRITEs are not answered until this is false again */
+    bool disk_full; /* as events say it */
 
     struct fake_answer *answers; /* first in, first out, by kind of disk and rest */
     size_t answer_first, answer_count;

@@ -8,6 +8,7 @@
 
 #include <fcntl.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 
 struct rig {
@@ -93,8 +94,12 @@ TEST(two_processes_never_win_the_same_version)
 
             for (uint64_t version = 0; version < 20; version++) {
                 struct claim_record mine = sample(version, version * 2 + child);
+                enum status status;
 
-                won += claim_file_change(&rig.claim, &mine) == OK;
+                while ((status = claim_file_change(&rig.claim, &mine)) == E_LOCKED) {
+                    usleep(100);
+                }
+                won += status == OK;
             }
             _exit(write(ends[child][1], &won, sizeof won) == (ssize_t)sizeof won ? 0 : 1);
         }
@@ -107,6 +112,27 @@ TEST(two_processes_never_win_the_same_version)
     }
     EXPECT_STATUS(claim_file_change(&rig.claim, &record), OK);
     EXPECT(record.version == wins[0] + wins[1] && record.version == 20);
+    rig_stop(&rig);
+}
+
+TEST(a_lock_that_somebody_holds_is_said_and_not_waited_for)
+{
+    struct rig rig;
+    struct claim_record record = sample(0, 1);
+    char path[FOLDER_MAX + 16];
+
+    rig_start(&rig);
+    snprintf(path, sizeof path, "%s/claim.lock", rig.path);
+
+    const int held = open(path, O_RDWR | O_CREAT, 0600);
+
+    NEED(held >= 0 && flock(held, LOCK_EX) == 0);
+    EXPECT_STATUS(claim_file_change(&rig.claim, &record), E_LOCKED);
+    EXPECT(record.version == 0 && record.epoch == 1); /* as it was: it can be asked again */
+    EXPECT_STATUS(claim_file_give_up(&rig.claim), E_COORDINATOR);
+    close(held);
+    EXPECT_STATUS(claim_file_change(&rig.claim, &record), OK);
+    EXPECT(record.version == 1);
     rig_stop(&rig);
 }
 

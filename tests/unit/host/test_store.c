@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <sched.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -327,12 +328,44 @@ static void fill_disk(const char *folder)
     close(fd);
 }
 
+static void *free_space_soon(void *folder)
+{
+    char path[PATH_MAX];
+
+    path_in(path, folder, "junk");
+    usleep(200000);
+    unlink(path);
+    return NULL;
+}
+
+/* A segment and a small file that find no byte wait for somebody to make room. */
+static bool space_ends_the_waiting(struct store_posix *store, const char *path)
+{
+    const struct store_write control = {
+        .op = STORE_REPLACE, .file = STORE_CONTROL, .data = bytes_of(blocks, sizeof blocks)};
+    pthread_t helper;
+
+    if (spares_count(&store->spares) != 0
+        || pthread_create(&helper, NULL, free_space_soon, (void *)(uintptr_t)path) != 0) {
+        return false;
+    }
+
+    const bool made = create(store, 1) == OK && store_put(store, &control) == OK;
+
+    pthread_join(helper, NULL);
+    for (int i = 0; i < 500 && spares_count(&store->spares) < SPARES_READY; i++) {
+        usleep(10000);
+    }
+    return made && !spares_are_short(&store->spares);
+}
+
 static int on_a_filled_disk(const char *path)
 {
     const struct store_write control = {
         .op = STORE_REPLACE, .file = STORE_CONTROL, .data = bytes_of(blocks, sizeof blocks)};
     char why[STORE_WHY_MAX];
     struct store_posix store;
+    segment_t filled = 1;
 
     if (unshare(CLONE_NEWNS) != 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0
         || mount("none", path, "tmpfs", 0, "size=1200k") != 0) {
@@ -351,11 +384,27 @@ static int on_a_filled_disk(const char *path)
         return 2;
     }
     fill_disk(path);
+    for (int i = 0; i < 500 && !spares_are_short(&store.spares); i++) {
+        usleep(10000);
+    }
+    if (!spares_are_short(&store.spares)) {
+        return 5;
+    }
     if (create(&store, 0) != OK || append(&store, 0, 4096, bytes_of(blocks, 4096)) != OK
         || store_settle(&store) != OK) {
         return 3;
     }
-    if (create(&store, 1) != E_DISK_FULL || store_put(&store, &control) != E_DISK_FULL) {
+    if (!space_ends_the_waiting(&store, path)) {
+        return 6;
+    }
+    fill_disk(path);
+    while (spares_count(&store.spares) > 0) {
+        if (create(&store, ++filled) != OK) {
+            return 7;
+        }
+    }
+    spares_hasten(&store.spares);
+    if (create(&store, ++filled) != E_DISK_FULL || store_put(&store, &control) != E_DISK_FULL) {
         return 4;
     }
     store_close(&store);

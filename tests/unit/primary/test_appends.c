@@ -357,6 +357,40 @@ TEST(a_certificate_without_the_data_key_halts_no_writer)
     scene_free(&scene);
 }
 
+TEST(a_full_disk_refuses_new_appends_by_name_until_there_is_space)
+{
+    struct scene scene;
+    struct appended appended;
+    struct refused refused;
+
+    scene_init(&scene);
+    scene_start(&scene);
+    link_t client = scene_client(&scene);
+
+    scene_append(&scene, client, 3, 1, 100, NULL);
+    fake_run(&scene.world);
+    NEED(scene_appended(&scene, client, &appended) && appended.first_lsn == 1);
+    scene.world.disk_full = true;
+    scene_append(&scene, client, 3, 1, 100, NULL); /* known ones are still answered */
+    fake_run(&scene.world);
+    EXPECT(scene_appended(&scene, client, &appended) && appended.first_lsn == 1);
+    EXPECT(strcmp(scene_status(&scene).state, "disk-full") == 0);
+
+    scene_append(&scene, client, 3, 2, 100, NULL);
+    fake_run(&scene.world);
+    EXPECT_STATUS(scene_refused(&scene, client, &refused), E_DISK_FULL);
+    EXPECT(strstr(refused.text, "nothing was appended") != NULL);
+    EXPECT(scene.world.links[client].hung_up); /* so that sequences cannot overtake the answer */
+    EXPECT(scene_status(&scene).appended_lsn == 1);
+
+    scene.world.disk_full = false;
+    client = scene_client(&scene);
+    scene_append(&scene, client, 3, 2, 100, NULL);
+    fake_run(&scene.world);
+    EXPECT(scene_appended(&scene, client, &appended) && appended.first_lsn == 2);
+    scene_free(&scene);
+}
+
 TEST(a_full_index_refuses_appends_by_name_and_a_larger_one_goes_on)
 {
     struct scene scene;
