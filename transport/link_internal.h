@@ -47,6 +47,7 @@ struct link {
     enum link_state state;
     struct channel *channel;
     struct link_census *census; /* NULL: dialed */
+    struct instant began; /* accepted; monotonic */
     struct dialing *dialing;
     int file;
     struct loop_event readable;

@@ -1,6 +1,7 @@
 /* Accepts sockets and makes links of them, within limits.
  *
- * How it goes wrong: too many handshakes (stop accepting until one is done), too many links
+ * How it goes wrong: too many handshakes (stop accepting until one is done, or has had its time:
+ * strangers that say nothing must not keep members out), too many links
  * (close what comes), no descriptors or memory (rest 100 ms: accept would fail again and again
  * while the backlog makes the socket readable), a UNIX peer of another user (closed: it has no
  * TLS to be told in). */
@@ -12,6 +13,7 @@
 #include "transport/socket.h"
 
 #include <errno.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { REST_MS = 100 };
@@ -26,9 +28,22 @@ struct listener {
     struct link_census *census;
 };
 
+static struct instant monotonic(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (struct instant){(uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec};
+}
+
+static bool listener_is_full(const struct listener *listener)
+{
+    return listener->census->shaking >= listener->settings.handshakes_max;
+}
+
 static bool listener_may_accept(const struct listener *listener)
 {
-    return !listener->resting && listener->census->shaking < listener->settings.handshakes_max;
+    return !listener->resting && !listener_is_full(listener);
 }
 
 /* Called whenever a count has changed. */
@@ -43,6 +58,41 @@ static void listener_pump(void *context)
     }
 }
 
+static void listener_rest(struct listener *listener)
+{
+    const struct timeval time = {.tv_usec = REST_MS * 1000};
+
+    listener->resting = true;
+    CHECK(event_add(&listener->rested, &time) == 0);
+}
+
+/* The oldest handshake of this listener; links stand in the order in which they came. */
+static struct link *listener_oldest(const struct listener *listener)
+{
+    struct link *link;
+
+    TAILQ_FOREACH(link, &listener->settings.loop->all, all)
+    {
+        if (link->census == listener->census && link->state == LINK_SHAKING && link->broken == OK) {
+            return link;
+        }
+    }
+    return NULL;
+}
+
+/* While the house is full, those inside have their time and no more. */
+static void listener_make_way(struct listener *listener)
+{
+    struct link *oldest = listener_oldest(listener);
+    const struct instant now = monotonic();
+
+    while (oldest != NULL
+           && instant_reached(instant_add(oldest->began, listener->settings.handshake_grace), now)) {
+        link_break(oldest, E_SILENT, "the handshake took long, and others wait");
+        oldest = listener_oldest(listener);
+    }
+}
+
 static void on_rested(evutil_socket_t file, short what, void *context)
 {
     struct listener *listener = context;
@@ -50,15 +100,11 @@ static void on_rested(evutil_socket_t file, short what, void *context)
     (void)file;
     (void)what;
     listener->resting = false;
+    if (listener_is_full(listener)) {
+        listener_make_way(listener);
+        listener_rest(listener); /* and look again, unless a place is free before */
+    }
     listener_pump(listener);
-}
-
-static void listener_rest(struct listener *listener)
-{
-    const struct timeval time = {.tv_usec = REST_MS * 1000};
-
-    listener->resting = true;
-    CHECK(event_add(&listener->rested, &time) == 0);
 }
 
 static void listener_welcome(struct listener *listener, int file,
@@ -79,6 +125,7 @@ static void listener_welcome(struct listener *listener, int file,
     }
     link = link_new(settings->loop, &settings->link, &settings->callbacks, settings->context);
     address_format((const struct sockaddr *)from, size, link->peer.address);
+    link->began = monotonic();
     link->census = listener->census;
     link->census->links++;
     link->census->shaking++;
@@ -110,6 +157,9 @@ static void on_acceptable(evutil_socket_t file, short what, void *context)
         }
         /* Else that one connection failed before it was accepted: the next. */
     }
+    if (listener_is_full(listener) && !listener->resting) {
+        listener_rest(listener);
+    }
     listener_pump(listener);
 }
 
@@ -130,6 +180,9 @@ enum status listener_open(struct listener **listener, const struct listener_sett
     made->settings.address = NULL; /* borrowed for the call */
     if (made->settings.handshakes_max == 0) {
         made->settings.handshakes_max = LISTENER_HANDSHAKES_MAX;
+    }
+    if (made->settings.handshake_grace.ns == 0) {
+        made->settings.handshake_grace = SPAN_MS(LISTENER_GRACE_MS);
     }
     if (made->settings.links_max == 0) {
         made->settings.links_max = LISTENER_LINKS_MAX;

@@ -2,8 +2,8 @@
  *
  * One address, HOST:PORT or unix:PATH. Each accepted socket becomes a link with the listener's
  * callbacks and context (link_set_context in `up` gives it its own). At most handshakes_max links
- * shake hands at once: the rest wait in the kernel's backlog. Beyond links_max a socket is closed
- * as it comes. Where descriptors or memory run out, accepting rests for 100 ms and goes on.
+ * shake hands at once: the rest wait in the kernel's backlog, and one that has shaken hands for
+ * handshake_grace without an end gives way to them. Beyond links_max a socket is closed as it comes. Where descriptors or memory run out, accepting rests for 100 ms and goes on.
  *
  * HOST is numeric, localhost or empty (all addresses, v4 and v6); a listener looks up no names. A
  * UNIX path that nobody listens on is replaced; its mode is 0600. */
@@ -13,7 +13,8 @@
 #include "transport/link.h"
 
 enum {
-    LISTENER_HANDSHAKES_MAX = 64,
+    LISTENER_HANDSHAKES_MAX = 256, /* some 40 KiB each */
+    LISTENER_GRACE_MS = 1000, /* from the far side of the world it takes two round trips of 300 ms */
     LISTENER_LINKS_MAX = 1024,
     LISTENER_BACKLOG = 256,
 };
@@ -25,6 +26,7 @@ struct listener_settings {
     const char *address;
     const struct tls_identity *identity; /* not needed for UNIX sockets */
     unsigned handshakes_max; /* zero: the default */
+    struct span handshake_grace; /* likewise */
     unsigned links_max;
     struct link_settings link;
     struct link_callbacks callbacks;

@@ -309,6 +309,35 @@ TEST(a_flood_of_handshakes_waits_its_turn)
     end();
 }
 
+TEST(strangers_that_say_nothing_give_way_to_a_member)
+{
+    int files[40];
+    char why[TRANSPORT_WHY_MAX] = "";
+
+    begin();
+    const struct listener_settings with = {.loop = loop,
+                                           .address = "127.0.0.1:0",
+                                           .identity = primary,
+                                           .handshakes_max = 4,
+                                           .handshake_grace = SPAN_MS(20),
+                                           .link = {.handshake_max = SPAN_S(60)},
+                                           .callbacks = callbacks,
+                                           .context = &server};
+
+    NEED(listener_open(&listener, &with, why) == OK);
+    snprintf(address, sizeof address, "127.0.0.1:%u", listener_port(listener));
+    for (unsigned i = 0; i < COUNT_OF(files); i++) {
+        files[i] = raw_connect();
+    }
+    dial_with(address, (struct link_settings){0});
+    TURN_UNTIL(client.ups == 1 && server.ups == 1);
+    EXPECT(server.downs > 0 && server.why == E_SILENT);
+    for (unsigned i = 0; i < COUNT_OF(files); i++) {
+        close(files[i]);
+    }
+    end();
+}
+
 TEST(nobody_there_is_unreachable_and_nonsense_is_usage)
 {
     begin();
