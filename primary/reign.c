@@ -63,6 +63,21 @@ static bool agrees(const struct primary *primary)
            && digest_equal(&record->chain, &next_chain);
 }
 
+/* `ours` is the lineage of the folder, or of the certificate where there is no folder yet. */
+static bool is_of_ours(struct primary *primary, const struct id *ours, struct effects *fx)
+{
+    const struct claim_record *record = &primary->reign.record;
+
+    if (record->version == 0 || id_equal(&record->lineage, ours)) {
+        return true;
+    }
+    member_halt(&primary->member, fx, E_COORDINATOR,
+                "The coordinator's record is of another lineage (its writer is %s): name this "
+                "cluster's own coordinator.",
+                record->writer);
+    return false;
+}
+
 static bool may_write(struct primary *primary, struct effects *fx)
 {
     const struct claim_record *record = &primary->reign.record;
@@ -71,10 +86,7 @@ static bool may_write(struct primary *primary, struct effects *fx)
     if (record->version == 0) {
         return true;
     }
-    if (!id_equal(&record->lineage, &member->descriptor.lineage)) {
-        member_halt(member, fx, E_COORDINATOR,
-                    "The coordinator's record is of another lineage: name this cluster's own "
-                    "coordinator.");
+    if (!is_of_ours(primary, &member->descriptor.lineage, fx)) {
         return false;
     }
     if (primary->settings.adopt_folder) {
@@ -165,6 +177,9 @@ static void on_look(struct primary *primary, struct effects *fx)
     if (opening_state(member) != OPENING_EMPTY || primary->genesis.step == GENESIS_DONE) {
         primary_move(primary, PHASE_CLAIMING);
         reign_claim(primary, fx);
+        return;
+    }
+    if (!is_of_ours(primary, &member->settings.self.lineage, fx)) {
         return;
     }
     if (primary->reign.record.version > 0) {

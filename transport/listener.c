@@ -86,8 +86,9 @@ static void listener_make_way(struct listener *listener)
     struct link *oldest = listener_oldest(listener);
     const struct instant now = monotonic();
 
-    while (oldest != NULL
-           && instant_reached(instant_add(oldest->began, listener->settings.handshake_grace), now)) {
+    while (
+        oldest != NULL
+        && instant_reached(instant_add(oldest->began, listener->settings.handshake_grace), now)) {
         link_break(oldest, E_SILENT, "the handshake took long, and others wait");
         oldest = listener_oldest(listener);
     }

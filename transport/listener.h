@@ -14,7 +14,8 @@
 
 enum {
     LISTENER_HANDSHAKES_MAX = 256, /* some 40 KiB each */
-    LISTENER_GRACE_MS = 1000, /* from the far side of the world it takes two round trips of 300 ms */
+    LISTENER_GRACE_MS =
+        1000, /* from the far side of the world it takes two round trips of 300 ms */
     LISTENER_LINKS_MAX = 1024,
     LISTENER_BACKLOG = 256,
 };
