@@ -279,9 +279,8 @@ TEST(a_silent_handshake_and_a_nonsense_one_are_ended)
     end();
 }
 
-TEST(a_flood_of_handshakes_waits_its_turn)
+static void flood(int *files, unsigned count, struct span grace, struct span handshake_max)
 {
-    int files[20];
     char why[TRANSPORT_WHY_MAX] = "";
 
     begin();
@@ -289,53 +288,48 @@ TEST(a_flood_of_handshakes_waits_its_turn)
                                            .address = "127.0.0.1:0",
                                            .identity = primary,
                                            .handshakes_max = 4,
-                                           .link = {.handshake_max = SPAN_MS(100)},
+                                           .handshake_grace = grace,
+                                           .link = {.handshake_max = handshake_max},
                                            .callbacks = callbacks,
                                            .context = &server};
 
     NEED(listener_open(&listener, &with, why) == OK);
     snprintf(address, sizeof address, "127.0.0.1:%u", listener_port(listener));
-    for (unsigned i = 0; i < COUNT_OF(files); i++) {
+    for (unsigned i = 0; i < count; i++) {
         files[i] = raw_connect();
     }
-    TURN_UNTIL(server.downs >= 1);
-    EXPECT(server.downs <= 4);
-    TURN_UNTIL(server.downs == COUNT_OF(files));
-    dial_with(address, (struct link_settings){0});
-    TURN_UNTIL(client.ups == 1 && server.ups == 1);
-    for (unsigned i = 0; i < COUNT_OF(files); i++) {
+}
+
+static void ebb(const int *files, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
         close(files[i]);
     }
     end();
 }
 
+TEST(a_flood_of_handshakes_waits_its_turn)
+{
+    int files[20];
+
+    flood(files, COUNT_OF(files), SPAN_S(60), SPAN_MS(100));
+    TURN_UNTIL(server.downs >= 1);
+    EXPECT(server.downs <= 4);
+    TURN_UNTIL(server.downs == COUNT_OF(files));
+    dial_with(address, (struct link_settings){0});
+    TURN_UNTIL(client.ups == 1 && server.ups == 1);
+    ebb(files, COUNT_OF(files));
+}
+
 TEST(strangers_that_say_nothing_give_way_to_a_member)
 {
     int files[40];
-    char why[TRANSPORT_WHY_MAX] = "";
 
-    begin();
-    const struct listener_settings with = {.loop = loop,
-                                           .address = "127.0.0.1:0",
-                                           .identity = primary,
-                                           .handshakes_max = 4,
-                                           .handshake_grace = SPAN_MS(20),
-                                           .link = {.handshake_max = SPAN_S(60)},
-                                           .callbacks = callbacks,
-                                           .context = &server};
-
-    NEED(listener_open(&listener, &with, why) == OK);
-    snprintf(address, sizeof address, "127.0.0.1:%u", listener_port(listener));
-    for (unsigned i = 0; i < COUNT_OF(files); i++) {
-        files[i] = raw_connect();
-    }
+    flood(files, COUNT_OF(files), SPAN_MS(20), SPAN_S(60));
     dial_with(address, (struct link_settings){0});
     TURN_UNTIL(client.ups == 1 && server.ups == 1);
     EXPECT(server.downs > 0 && server.why == E_SILENT);
-    for (unsigned i = 0; i < COUNT_OF(files); i++) {
-        close(files[i]);
-    }
-    end();
+    ebb(files, COUNT_OF(files));
 }
 
 TEST(nobody_there_is_unreachable_and_nonsense_is_usage)
