@@ -164,8 +164,9 @@ static enum status check(struct primary *primary, const struct client *client,
 
 /* A message that contradicts itself ends the link; anything else is between us and the caller. So
  * does a refusal that may not be one the next time (too early, a level that new members could
- * meet, a disk that is full): were the appends behind it on this link taken, and this answer lost with the link, it
- * could never be said again, since its sequences would look as if they had landed. */
+ * meet, a disk that is full): were the appends behind it on this link taken, and this answer lost
+ * with the link, it could never be said again, since its sequences would look as if they had
+ * landed. */
 static void refuse(struct primary *primary, struct client *client, const struct append *append,
                    enum status why, const char *text, struct effects *fx)
 {

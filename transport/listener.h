@@ -3,7 +3,8 @@
  * One address, HOST:PORT or unix:PATH. Each accepted socket becomes a link with the listener's
  * callbacks and context (link_set_context in `up` gives it its own). At most handshakes_max links
  * shake hands at once: the rest wait in the kernel's backlog, and one that has shaken hands for
- * handshake_grace without an end gives way to them. Beyond links_max a socket is closed as it comes. Where descriptors or memory run out, accepting rests for 100 ms and goes on.
+ * handshake_grace without an end gives way to them. Beyond links_max a socket is closed
+ * as it comes. Where descriptors or memory run out, accepting rests for 100 ms and goes on.
  *
  * HOST is numeric, localhost or empty (all addresses, v4 and v6); a listener looks up no names. A
  * UNIX path that nobody listens on is replaced; its mode is 0600. */
