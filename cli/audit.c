@@ -44,6 +44,9 @@ static enum status check_control(struct audit *audit)
     if (audit->folder->control.data == NULL) {
         return OK;
     }
+    if (audit->folder->control.size == 0) {
+        return E_CHECKSUM; /* it is there, and no copy in it is good */
+    }
     TRY(control_decode(&audit->control, audit->folder->control, NULL));
     audit->has_control = true;
     return id_equal(&audit->control.lineage, &audit->descriptor.lineage) ? OK : E_LINEAGE;

@@ -1,9 +1,8 @@
 /* Edits first, each a few lines; then the table.
  *
  * "With a right checksum" means that whoever made the file computed the CRC anew: what is then
- * refused is refused by place, chain, commitment, MAC or seal. Offsets into segments are those of
- * the good files: see the worked example in docs/FORMAT.md. */
-#include "tests/vectors/bad.h"
+ * refused is refused by place, chain, commitment, MAC or seal. */
+#include "tests/vectors/bad_edits.h"
 
 #include "base/check.h"
 #include "base/writer.h"
@@ -13,141 +12,121 @@
 
 #include <stdlib.h>
 
-enum {
-    HEADER_CRC_AT = 2844,
-    S0 = GOOD_SEGMENT,
-    S1 = GOOD_SEGMENT + 1,
-    S2 = GOOD_SEGMENT + 2,
-    /* segment 0 */
-    EPOCH_START_AT = 4096,
-    CHECKPOINT_AT = 8192,
-    DATA_AT = 12288,
-    BIG_AT = 16384,
-    FINAL_AT = 28672,
-    S0_END = 32768,
-    /* segment 1 */
-    S1_CHECKPOINT_AT = 4096,
-    S1_DATA_AT = 8192,
-    S1_LAST_AT = 12288,
-    S1_SURPLUS_AT = 16384,
-    /* segment 2 */
-    S2_LAST_AT = 16384,
-    S2_END = 24576,
-};
+enum { HEADER_CRC_AT = 2844 };
 
-static struct good_bytes *file_of(struct bad_copy *copy, const struct bad *bad)
+struct good_bytes *bad_file(struct bad_copy *copy, const struct bad *bad)
 {
     return &copy->folder.files[bad->file];
 }
 
-static void put_u32(uint8_t *at, uint32_t value)
+void bad_put_u32(uint8_t *at, uint32_t value)
 {
     struct writer writer = writer_of(at, 4);
 
     writer_u32(&writer, value);
 }
 
-static void fix_header(struct good_bytes *file)
+void bad_fix_header(struct good_bytes *file)
 {
-    put_u32(file->data + HEADER_CRC_AT, crc32c(0, bytes_of(file->data, HEADER_CRC_AT)));
+    bad_put_u32(file->data + HEADER_CRC_AT, crc32c(0, bytes_of(file->data, HEADER_CRC_AT)));
 }
 
 /* Of the batch that begins there, by its own length. */
-static void fix_batch(struct good_bytes *file, size_t at)
+void bad_fix_batch(struct good_bytes *file, size_t at)
 {
     const uint8_t *raw = file->data + at;
     const size_t size = raw[0] | (size_t)raw[1] << 8 | (size_t)raw[2] << 16;
     const uint32_t seed = crc32c(0, bytes_of(file->data + 2780, 4));
 
     CHECK(size >= 24 && at + size <= file->size);
-    put_u32(file->data + at + size - 8, crc32c(seed, bytes_of(raw, size - 8)));
+    bad_put_u32(file->data + at + size - 8, crc32c(seed, bytes_of(raw, size - 8)));
 }
 
-static void fix_stamp(struct good_bytes *file)
+void bad_fix_stamp(struct good_bytes *file)
 {
-    put_u32(file->data + file->size - 4, crc32c(0, bytes_of(file->data, file->size - 4)));
+    bad_put_u32(file->data + file->size - 4, crc32c(0, bytes_of(file->data, file->size - 4)));
 }
 
 static void flip(struct bad_copy *copy, const struct bad *bad)
 {
-    file_of(copy, bad)->data[bad->at[0]] ^= 1;
+    bad_file(copy, bad)->data[bad->at[0]] ^= 1;
 }
 
 /* A bit of the header, with a right checksum. */
 static void forge_header(struct bad_copy *copy, const struct bad *bad)
 {
     flip(copy, bad);
-    fix_header(file_of(copy, bad));
+    bad_fix_header(bad_file(copy, bad));
 }
 
 /* A bit at at[0] of the batch at at[1], with a right checksum. */
 static void forge_batch(struct bad_copy *copy, const struct bad *bad)
 {
     flip(copy, bad);
-    fix_batch(file_of(copy, bad), bad->at[1]);
+    bad_fix_batch(bad_file(copy, bad), bad->at[1]);
 }
 
 static void forge_small_file(struct bad_copy *copy, const struct bad *bad)
 {
     flip(copy, bad);
-    fix_stamp(file_of(copy, bad));
+    bad_fix_stamp(bad_file(copy, bad));
 }
 
 /* One of the four copies, or all. */
 static void flip_control(struct bad_copy *copy, const struct bad *bad)
 {
     for (size_t i = 0; i < bad->at[1]; i++) {
-        file_of(copy, bad)->data[bad->at[0] + i * CONTROL_COPY_BYTES] ^= 1;
+        bad_file(copy, bad)->data[bad->at[0] + i * CONTROL_COPY_BYTES] ^= 1;
     }
 }
 
 static void forge_control(struct bad_copy *copy, const struct bad *bad)
 {
     for (size_t i = 0; i < CONTROL_COPIES; i++) {
-        uint8_t *one = file_of(copy, bad)->data + i * CONTROL_COPY_BYTES;
+        uint8_t *one = bad_file(copy, bad)->data + i * CONTROL_COPY_BYTES;
 
         one[bad->at[0]] ^= 1;
-        put_u32(one + CONTROL_COPY_BYTES - 4, crc32c(0, bytes_of(one, CONTROL_COPY_BYTES - 4)));
+        bad_put_u32(one + CONTROL_COPY_BYTES - 4, crc32c(0, bytes_of(one, CONTROL_COPY_BYTES - 4)));
     }
 }
 
 static void cut(struct bad_copy *copy, const struct bad *bad)
 {
-    file_of(copy, bad)->size = bad->at[0];
+    bad_file(copy, bad)->size = bad->at[0];
 }
 
 static void lengthen(struct bad_copy *copy, const struct bad *bad)
 {
-    struct good_bytes *file = file_of(copy, bad);
+    struct good_bytes *file = bad_file(copy, bad);
 
     file->data = realloc(file->data, file->size + 1);
     CHECK(file->data != NULL);
     file->data[file->size++] = 0;
 }
 
-static void lose(struct bad_copy *copy, const struct bad *bad)
+void bad_lose(struct bad_copy *copy, const struct bad *bad)
 {
-    free(file_of(copy, bad)->data);
-    *file_of(copy, bad) = (struct good_bytes){0};
+    free(bad_file(copy, bad)->data);
+    *bad_file(copy, bad) = (struct good_bytes){0};
 }
 
 /* One block becomes zeros. */
 static void blank(struct bad_copy *copy, const struct bad *bad)
 {
-    memset(file_of(copy, bad)->data + bad->at[0], 0, BATCH_BLOCK_BYTES);
+    memset(bad_file(copy, bad)->data + bad->at[0], 0, BATCH_BLOCK_BYTES);
 }
 
 /* The block at at[1] over the one at at[0]; the batches there are one block each. */
 static void repeat_block(struct bad_copy *copy, const struct bad *bad)
 {
-    uint8_t *data = file_of(copy, bad)->data;
+    uint8_t *data = bad_file(copy, bad)->data;
 
     memcpy(data + bad->at[0], data + bad->at[1], BATCH_BLOCK_BYTES);
 }
 
 static void swap_blocks(struct bad_copy *copy, const struct bad *bad)
 {
-    uint8_t *data = file_of(copy, bad)->data;
+    uint8_t *data = bad_file(copy, bad)->data;
     uint8_t block[BATCH_BLOCK_BYTES];
 
     memcpy(block, data + bad->at[0], sizeof block);
@@ -158,7 +137,7 @@ static void swap_blocks(struct bad_copy *copy, const struct bad *bad)
 /* What is between at[0] and at[1] goes, and the rest moves up. */
 static void drop_bytes(struct bad_copy *copy, const struct bad *bad)
 {
-    struct good_bytes *file = file_of(copy, bad);
+    struct good_bytes *file = bad_file(copy, bad);
 
     memmove(file->data + bad->at[0], file->data + bad->at[1], file->size - bad->at[1]);
     file->size -= bad->at[1] - bad->at[0];
@@ -167,13 +146,13 @@ static void drop_bytes(struct bad_copy *copy, const struct bad *bad)
 /* Segment files change places. */
 static void swap_segments(struct bad_copy *copy, const struct bad *bad)
 {
-    const struct good_bytes first = *file_of(copy, bad);
+    const struct good_bytes first = *bad_file(copy, bad);
 
-    *file_of(copy, bad) = copy->folder.files[bad->at[0]];
+    *bad_file(copy, bad) = copy->folder.files[bad->at[0]];
     copy->folder.files[bad->at[0]] = first;
 }
 
-static void replace(struct good_bytes *file, const struct good_bytes *with)
+void bad_replace(struct good_bytes *file, const struct good_bytes *with)
 {
     file->data = realloc(file->data, with->size);
     CHECK(file->data != NULL);
@@ -183,24 +162,24 @@ static void replace(struct good_bytes *file, const struct good_bytes *with)
 
 static void take_fork(struct bad_copy *copy, const struct bad *bad)
 {
-    replace(file_of(copy, bad), &copy->good->fork);
+    bad_replace(bad_file(copy, bad), &copy->good->fork);
 }
 
 static void take_foreign(struct bad_copy *copy, const struct bad *bad)
 {
-    replace(file_of(copy, bad), &copy->good->foreign);
+    bad_replace(bad_file(copy, bad), &copy->good->foreign);
 }
 
 static void take_plain(struct bad_copy *copy, const struct bad *bad)
 {
-    replace(file_of(copy, bad), &copy->good->plain.files[bad->file]);
+    bad_replace(bad_file(copy, bad), &copy->good->plain.files[bad->file]);
 }
 
 /* The block of another file, into the same place; at[1]: 0 as it is, 1 with a right checksum, 2
  * with the right prev_tag as well. */
 static void splice(struct bad_copy *copy, const struct bad *bad, const struct good_bytes *from)
 {
-    struct good_bytes *file = file_of(copy, bad);
+    struct good_bytes *file = bad_file(copy, bad);
     uint8_t *at = file->data + bad->at[0];
     uint8_t prev_tag[16];
 
@@ -210,7 +189,7 @@ static void splice(struct bad_copy *copy, const struct bad *bad, const struct go
         memcpy(at + 48, prev_tag, sizeof prev_tag);
     }
     if (bad->at[1] > 0) {
-        fix_batch(file, bad->at[0]);
+        bad_fix_batch(file, bad->at[0]);
     }
 }
 
@@ -234,7 +213,7 @@ static void splice_epoch(struct bad_copy *copy, const struct bad *bad)
 static void reseal(struct bad_copy *copy, const struct bad *bad, enum batch_type type,
                    struct bytes content)
 {
-    struct good_bytes *file = file_of(copy, bad);
+    struct good_bytes *file = bad_file(copy, bad);
     struct pen pen;
 
     pen_resume(&pen, *file, bad->at[0], &copy->deks[0].secret);
@@ -308,13 +287,10 @@ static void missing_key(struct bad_copy *copy, const struct bad *bad)
 static void wrong_check(struct bad_copy *copy, const struct bad *bad)
 {
     flip(copy, bad);
-    fix_stamp(file_of(copy, bad));
+    bad_fix_stamp(bad_file(copy, bad));
 }
 
-#define ANY(status) (status), (status)
-#define SEALED(status) (status), OK /* only a key shows it */
-
-const struct bad bads[] = {
+static const struct bad bads[] = {
     /* the small files */
     {"descriptor-setting-edited", flip, GOOD_DESCRIPTOR, {16}, ANY(E_CHECKSUM), 0},
     {"descriptor-setting-forged", forge_small_file, GOOD_DESCRIPTOR, {16}, ANY(E_DESCRIPTOR), 0},
@@ -435,9 +411,9 @@ const struct bad bads[] = {
     {"cut-zeros", cut, S2, {S2_END}, ANY(OK), 0},
     {"cut-the-newest-in-a-batch", cut, S2, {S2_LAST_AT + 100}, ANY(E_TRUNCATED), 0},
     {"cut-the-newest-between-batches", cut, S2, {S2_LAST_AT}, ANY(E_TRUNCATED), 0},
-    {"segment-lost-first", lose, S0, {0}, ANY(E_MISSING), 0},
-    {"segment-lost-between", lose, S1, {0}, ANY(E_MISSING), 0},
-    {"segment-lost-newest", lose, S2, {0}, ANY(E_MISSING), 0},
+    {"segment-lost-first", bad_lose, S0, {0}, ANY(E_MISSING), 0},
+    {"segment-lost-between", bad_lose, S1, {0}, ANY(E_MISSING), 0},
+    {"segment-lost-newest", bad_lose, S2, {0}, ANY(E_MISSING), 0},
     {"segments-swapped", swap_segments, S0, {S1}, ANY(E_GAP), 0},
     {"batch-dropped", drop_bytes, S0, {DATA_AT, BIG_AT}, ANY(E_GAP), 0},
     {"batch-repeated", repeat_block, S1, {S1_LAST_AT, S1_DATA_AT}, ANY(E_GAP), 0},
@@ -449,7 +425,7 @@ const struct bad bads[] = {
      ANY(E_GAP),
      0},
     {"plain-batches-swapped", swap_blocks, S1, {S1_DATA_AT, S1_LAST_AT}, ANY(E_GAP), 1},
-    {"plain-segment-lost", lose, S0, {0}, ANY(E_MISSING), 1},
+    {"plain-segment-lost", bad_lose, S0, {0}, ANY(E_MISSING), 1},
     /* spliced */
     {"segment-of-another-history", take_fork, S1, {0}, ANY(E_CHAIN), 0},
     {"segment-of-another-lineage", take_foreign, S1, {0}, ANY(E_LINEAGE), 0},
@@ -486,12 +462,35 @@ const struct bad bads[] = {
     {"data-record-too-large", reseal_data, S0, {DATA_AT, 23}, E_MALFORMED, E_TRUNCATED, 0},
     {"data-bodies-short", reseal_data, S0, {DATA_AT, 25}, E_MALFORMED, E_TRUNCATED, 0},
 };
-const unsigned bad_count = COUNT_OF(bads);
+
+const struct bad *bad_at(unsigned at)
+{
+    const struct bad_table tables[] = {
+        {bads, COUNT_OF(bads)}, bad_small_files, bad_sealed, bad_tails};
+
+    for (unsigned i = 0; i < COUNT_OF(tables); i++) {
+        if (at < tables[i].count) {
+            return &tables[i].bads[at];
+        }
+        at -= tables[i].count;
+    }
+    return NULL;
+}
+
+const struct good_folder *bad_base(const struct good *good, const struct bad *bad)
+{
+    const struct good_folder *const bases[] = {[BAD_ENCRYPTED] = &good->encrypted,
+                                               [BAD_PLAIN] = &good->plain,
+                                               [BAD_TORN] = &good->torn,
+                                               [BAD_RESTORED] = &good->restored};
+
+    return bases[bad->base];
+}
 
 void bad_make(struct bad_copy *copy, const struct good *good, const struct bad *bad)
 {
     *copy = (struct bad_copy){.good = good};
     memcpy(copy->deks, good->deks, sizeof copy->deks);
-    good_copy(&copy->folder, bad->plain ? &good->plain : &good->encrypted);
+    good_copy(&copy->folder, bad_base(good, bad));
     bad->edit(copy, bad);
 }

@@ -1,13 +1,16 @@
 /* Which files must be refused, and how?
  *
- * One table: a name, what is done to a good folder, and the status with which a reader must refuse
- * it, with the keys and without. OK: this reader cannot see it, and docs/FORMAT.md says so. */
+ * Each has a name, what is done to a good folder, and the status with which a reader must refuse
+ * it, with the keys and without. OK: what was altered does not count, or this reader cannot see
+ * it; the records are then those of the good folder. */
 #ifndef SEALIFT_TESTS_VECTORS_BAD_H
 #define SEALIFT_TESTS_VECTORS_BAD_H
 
 #include "tests/vectors/good.h"
 
-enum { BAD_ARGUMENTS = 2 };
+enum { BAD_ARGUMENTS = 3 };
+
+enum bad_base { BAD_ENCRYPTED, BAD_PLAIN, BAD_TORN, BAD_RESTORED };
 
 struct bad;
 
@@ -24,11 +27,14 @@ struct bad {
     int file; /* enum good_file, or a segment: GOOD_SEGMENT + number */
     size_t at[BAD_ARGUMENTS]; /* offsets, as `edit` takes them */
     enum status keyed, keyless;
-    bool plain; /* of the unencrypted folder */
+    enum bad_base base;
 };
 
-extern const struct bad bads[];
-extern const unsigned bad_count;
+/* All of them, from 0; NULL behind the last. */
+const struct bad *bad_at(unsigned at);
+
+/* The folder that it was made from. */
+const struct good_folder *bad_base(const struct good *good, const struct bad *bad);
 
 /* Makes the folder; good_folder_free(&copy->folder) afterwards. */
 void bad_make(struct bad_copy *copy, const struct good *good, const struct bad *bad);

@@ -1,9 +1,10 @@
-/* Segments are written with a pen: header, then one batch after the other, each where the last one
- * ended. Nothing here goes through the writer's own state (wal/wal.h): when batches are closed may
- * change, what they look like may not.
+/* Segments are written with a pen (pen.h): header, then one batch after the other, each where the
+ * last one ended. Nothing here goes through the writer's own state (wal/wal.h): when batches are
+ * closed may change, what they look like may not.
  *
  * Every random field is filled with one byte of its own, so that it is known again in a dump. */
 #include "tests/vectors/good.h"
+#include "tests/vectors/pen.h"
 
 #include "base/check.h"
 #include "base/hex.h"
@@ -46,7 +47,7 @@ static void id_fill(struct id *id, uint8_t byte)
     memset(id->bytes, byte, sizeof id->bytes);
 }
 
-static void append(struct good_bytes *to, const void *data, size_t size)
+void good_append(struct good_bytes *to, const void *data, size_t size)
 {
     to->data = realloc(to->data, to->size + size);
     CHECK(to->data != NULL);
@@ -57,7 +58,7 @@ static void append(struct good_bytes *to, const void *data, size_t size)
 static void put(struct good_folder *folder, enum good_file file, struct bytes bytes)
 {
     folder->files[file].size = 0;
-    append(&folder->files[file], bytes.data, bytes.size);
+    good_append(&folder->files[file], bytes.data, bytes.size);
 }
 
 const char *good_file_name(enum good_file file, char name[GOOD_NAME_MAX])
@@ -70,74 +71,6 @@ const char *good_file_name(enum good_file file, char name[GOOD_NAME_MAX])
         snprintf(name, GOOD_NAME_MAX, "wal/%020d.seg", (int)(file - GOOD_SEGMENT));
     }
     return name;
-}
-
-/* ---- the pen ---- */
-
-static void pen_begin(struct pen *pen, const struct secret *dek)
-{
-    segment_header_encode(&pen->header, dek, pen->raw, &pen->key);
-    pen->out = (struct good_bytes){0};
-    append(&pen->out, pen->raw, sizeof pen->raw);
-    pen->batch = pen->header.first_batch - 1;
-    pen->end_lsn = pen->header.first_lsn - 1;
-    pen->tag = segment_first_tag(&pen->header);
-    pen->batch_count = 0;
-    batch_sealer_init(&pen->sealer);
-    batch_sealer_begin(&pen->sealer, &pen->header, bytes_of(pen->raw, sizeof pen->raw), &pen->key);
-}
-
-void pen_seal(struct pen *pen, enum batch_type type, uint32_t record_count, struct bytes content)
-{
-    struct batch_header header = {.type = type,
-                                  .batch = pen->batch + 1,
-                                  .first_lsn = pen->end_lsn + 1,
-                                  .record_count = record_count,
-                                  .durable_batch = pen->batch,
-                                  .commit_lsn = pen->end_lsn,
-                                  .prev_tag = pen->tag};
-    const uint32_t bytes = batch_bytes_for(content.size);
-    uint8_t *const memory = malloc(bytes);
-
-    CHECK(memory != NULL);
-    pen->tag = batch_seal(&pen->sealer, &header, &content, 1, memory);
-    append(&pen->out, memory, bytes);
-    free(memory);
-    pen->batch++;
-    pen->end_lsn += record_count;
-    pen->batch_count++;
-}
-
-void pen_resume(struct pen *pen, struct good_bytes segment, size_t keep, const struct secret *dek)
-{
-    const struct bytes raw = bytes_of(segment.data, SEGMENT_HEADER_BYTES);
-
-    *pen = (struct pen){0};
-    CHECK(segment_header_decode(&pen->header, raw) == OK);
-    CHECK(segment_header_open(&pen->header, raw, dek, &pen->key) == OK);
-    memcpy(pen->raw, raw.data, raw.size);
-    append(&pen->out, segment.data, keep);
-    pen->batch = pen->header.first_batch - 1;
-    pen->end_lsn = pen->header.first_lsn - 1;
-    pen->tag = segment_first_tag(&pen->header);
-    batch_sealer_init(&pen->sealer);
-    batch_sealer_begin(&pen->sealer, &pen->header, raw, &pen->key);
-    for (size_t at = SEGMENT_HEADER_BYTES; at < keep;) {
-        struct batch_header header;
-
-        CHECK(batch_parse(&pen->sealer, &header, bytes_of(segment.data + at, keep - at), &pen->tag)
-              == OK);
-        pen->batch = header.batch;
-        pen->end_lsn = batch_end_lsn(&header);
-        pen->batch_count++;
-        at += header.batch_bytes;
-    }
-}
-
-void pen_drop(struct pen *pen)
-{
-    batch_sealer_drop(&pen->sealer);
-    segment_key_wipe(&pen->key);
 }
 
 /* ---- what goes into segments ---- */
@@ -225,7 +158,7 @@ static void note_record(struct maker *maker, unsigned producer, lsn_t lsn, struc
     snprintf(line, sizeof line, "%" PRIu64 " %" PRIu64 " %" PRIu64 " %zu %s\n", lsn,
              producers[producer], maker->sequences[producer], body.size,
              hex_encode(bytes_of(digest.bytes, sizeof digest.bytes), hex));
-    append(&maker->folder->files[GOOD_RECORDS], line, strlen(line));
+    good_append(&maker->folder->files[GOOD_RECORDS], line, strlen(line));
 }
 
 /* `counts[i]` records of producer i, of which the first has `first_bytes` bytes. A batch that does
@@ -277,13 +210,18 @@ static void seal_final(struct maker *maker)
 
 /* ---- small files ---- */
 
-static void make_descriptor(struct maker *maker, uint8_t lineage, enum suite suite)
+static void make_descriptor(struct maker *maker, uint8_t lineage, enum suite suite,
+                            const struct ancestor *ancestor)
 {
     static uint8_t memory[DESCRIPTOR_BYTES_MAX];
 
     maker->descriptor = (struct descriptor){
         .suite = suite, .engine = "records", .created_ns = CREATED_NS * 1000000000ull};
     id_fill(&maker->descriptor.lineage, lineage);
+    if (ancestor != NULL) {
+        maker->descriptor.ancestor_count = 1;
+        maker->descriptor.ancestors[0] = *ancestor;
+    }
     const struct bytes file = descriptor_encode(&maker->descriptor, memory);
 
     maker->digest = descriptor_digest(file);
@@ -308,6 +246,9 @@ static void make_keyring(struct maker *maker, const struct audit_dek *deks, unsi
         struct envelope envelope = {.dek = deks[i].id, .lineage = maker->descriptor.lineage};
         struct secret check;
 
+        if (i < maker->descriptor.ancestor_count) { /* it was made for the WAL before the cut */
+            envelope.lineage = maker->descriptor.ancestors[i].lineage;
+        }
         memcpy(envelope.region, keyring.region, sizeof envelope.region);
         memcpy(envelope.key_arn, arn, sizeof arn);
         dek_use_derive(&deks[i].secret, DEK_USE_CHECK, &envelope.lineage, &envelope.dek, &check);
@@ -318,7 +259,8 @@ static void make_keyring(struct maker *maker, const struct audit_dek *deks, unsi
     put(maker->folder, GOOD_KEYRING, keyring_encode(&keyring, memory));
 }
 
-static void make_control(struct maker *maker, const struct epoch_entry *epochs, unsigned count)
+static void make_control(struct maker *maker, batch_t durable, const struct epoch_entry *epochs,
+                         unsigned count)
 {
     static uint8_t memory[CONTROL_BYTES];
     static struct control control;
@@ -326,7 +268,7 @@ static void make_control(struct maker *maker, const struct epoch_entry *epochs, 
     control = (struct control){.generation = 7,
                                .lineage = maker->descriptor.lineage,
                                .highest_epoch = maker->epoch,
-                               .durable = {maker->epoch, maker->pen.batch},
+                               .durable = {maker->epoch, durable},
                                .commit_lsn = maker->pen.end_lsn};
     id_fill(&control.folder, 0xf0);
     for (unsigned i = 0; i < count; i++) {
@@ -375,8 +317,64 @@ static void make_third_segment(struct maker *maker)
     seal_checkpoint(maker);
     seal_data(maker, (const uint32_t[]){1, 2}, 0, true);
     seal_data(maker, (const uint32_t[]){3, 3}, 4000, true);
-    append(&maker->pen.out, zeros, sizeof zeros);
+    good_append(&maker->pen.out, zeros, sizeof zeros);
     keep_segment(maker);
+}
+
+/* Restored from the first two segments of `encrypted`, cut where the third begins; goes on under a
+ * lineage and a DEK of its own. */
+static void make_restored(struct good *good, const struct maker *cut)
+{
+    struct maker maker = *cut;
+    const struct good_bytes *files = cut->folder->files;
+    const struct pen *pen = &cut->pen;
+    const struct ancestor ancestor = {.lineage = cut->descriptor.lineage,
+                                      .descriptor = cut->digest,
+                                      .suite = cut->descriptor.suite,
+                                      .cut_segment = 1,
+                                      .cut = {1, pen->batch},
+                                      .cut_lsn = pen->end_lsn,
+                                      .cut_tag = pen->tag};
+
+    good->restored.name = "restored";
+    maker.folder = &good->restored;
+    put(maker.folder, GOOD_RECORDS, bytes_of(files[GOOD_RECORDS].data, files[GOOD_RECORDS].size));
+    put(maker.folder, GOOD_SEGMENT, bytes_of(files[GOOD_SEGMENT].data, files[GOOD_SEGMENT].size));
+    put(maker.folder, (enum good_file)(GOOD_SEGMENT + 1), bytes_of(pen->out.data, pen->out.size));
+    make_descriptor(&maker, 0xa3, SUITE_AES_256_GCM, &ancestor);
+    make_keyring(&maker, good->deks, GOOD_DEKS);
+    maker.chain = cut->chain;
+    maker.dek = good->deks[1];
+    make_third_segment(&maker);
+    make_control(&maker, maker.pen.batch,
+                 (const struct epoch_entry[]){{1, 1, 1}, {2, 9, pen->end_lsn + 1}}, 2);
+}
+
+/* A power cut amid one write of batches 3, 4 and 5: 3 and 5 are whole, of 4 a sector is lost. */
+static void make_torn(struct good *good)
+{
+    enum { LOST_AT = 16384 + 512, LOST_BYTES = 512 };
+    static const uint8_t zeros[BATCH_BLOCK_BYTES];
+    static const struct tag none;
+    struct maker maker = {.folder = &good->torn, .epoch = 1, .incarnation = 0xc1};
+    struct good_bytes *file = &good->torn.files[GOOD_SEGMENT];
+
+    good->torn.name = "torn";
+    maker.dek = good->deks[0];
+    make_descriptor(&maker, 0xa4, SUITE_AES_256_GCM, NULL);
+    make_keyring(&maker, good->deks, GOOD_DEKS);
+    begin_segment(&maker, 0, 0x54);
+    seal_epoch_start(&maker, 0, &none);
+    seal_checkpoint(&maker);
+    maker.pen.durable = maker.pen.batch;
+    seal_data(&maker, (const uint32_t[]){2, 2}, 0, true);
+    seal_data(&maker, (const uint32_t[]){1, 2}, 0, false);
+    seal_data(&maker, (const uint32_t[]){2, 1}, 0, false);
+    good_append(&maker.pen.out, zeros, sizeof zeros);
+    good_append(&good->group, maker.pen.out.data, maker.pen.out.size);
+    keep_segment(&maker);
+    memset(file->data + LOST_AT, 0, LOST_BYTES);
+    make_control(&maker, maker.pen.durable, (const struct epoch_entry[]){{1, 1, 1}}, 1);
 }
 
 static void make_encrypted(struct good *good)
@@ -385,7 +383,7 @@ static void make_encrypted(struct good *good)
 
     good->encrypted.name = "encrypted";
     maker.dek = good->deks[0];
-    make_descriptor(&maker, 0xa1, SUITE_AES_256_GCM);
+    make_descriptor(&maker, 0xa1, SUITE_AES_256_GCM, NULL);
     make_keyring(&maker, good->deks, GOOD_DEKS);
     make_first_segment(&maker);
     const struct maker before = maker;
@@ -393,13 +391,14 @@ static void make_encrypted(struct good *good)
     make_second_segment(&maker, 0x51);
     const struct maker between = maker;
 
+    make_restored(good, &between);
     seal_data(&maker, (const uint32_t[]){0, 1}, 0, false);
     keep_segment(&maker);
     maker.pen = between.pen;
     maker.dek = good->deks[1];
     make_third_segment(&maker);
-    make_control(&maker, (const struct epoch_entry[]){{1, 1, 1}, {2, 9, between.pen.end_lsn + 1}},
-                 2);
+    make_control(&maker, maker.pen.batch,
+                 (const struct epoch_entry[]){{1, 1, 1}, {2, 9, between.pen.end_lsn + 1}}, 2);
 
     struct good_folder scratch = {0};
 
@@ -418,7 +417,7 @@ static void make_foreign(struct good *good)
     struct maker maker = {.folder = &scratch, .epoch = 1, .incarnation = 0xc1};
 
     maker.dek = good->deks[0];
-    make_descriptor(&maker, 0xaf, SUITE_AES_256_GCM);
+    make_descriptor(&maker, 0xaf, SUITE_AES_256_GCM, NULL);
     make_first_segment(&maker);
     make_second_segment(&maker, 0x51);
     good->foreign = maker.pen.out;
@@ -431,12 +430,12 @@ static void make_plain(struct good *good)
     struct maker maker = {.folder = &good->plain, .epoch = 1, .incarnation = 0xc1};
 
     good->plain.name = "plain";
-    make_descriptor(&maker, 0xa2, SUITE_NONE);
+    make_descriptor(&maker, 0xa2, SUITE_NONE, NULL);
     make_keyring(&maker, NULL, 0);
     make_first_segment(&maker);
     make_second_segment(&maker, 0x51);
     keep_segment(&maker);
-    make_control(&maker, (const struct epoch_entry[]){{1, 1, 1}}, 1);
+    make_control(&maker, maker.pen.batch, (const struct epoch_entry[]){{1, 1, 1}}, 1);
 }
 
 void good_make(struct good *good)
@@ -449,11 +448,12 @@ void good_make(struct good *good)
         memset(good->deks[i].secret.bytes, 0x11 * (i + 1), SECRET_BYTES);
         snprintf(line, sizeof line, "%s %s\n", hex_encode(bytes_of(good->deks[i].id.bytes, 16), id),
                  hex_encode(bytes_of(good->deks[i].secret.bytes, SECRET_BYTES), secret));
-        append(&good->deks_text, line, strlen(line));
+        good_append(&good->deks_text, line, strlen(line));
     }
     make_encrypted(good);
     make_foreign(good);
     make_plain(good);
+    make_torn(good);
 }
 
 void good_folder_free(struct good_folder *folder)
@@ -468,8 +468,11 @@ void good_free(struct good *good)
 {
     good_folder_free(&good->encrypted);
     good_folder_free(&good->plain);
+    good_folder_free(&good->torn);
+    good_folder_free(&good->restored);
     free(good->deks_text.data);
     free(good->fork.data);
+    free(good->group.data);
     free(good->foreign.data);
 }
 
@@ -478,7 +481,7 @@ void good_copy(struct good_folder *copy, const struct good_folder *folder)
     *copy = (struct good_folder){.name = folder->name};
     for (unsigned i = 0; i < GOOD_FILES; i++) {
         if (folder->files[i].data != NULL) {
-            append(&copy->files[i], folder->files[i].data, folder->files[i].size);
+            good_append(&copy->files[i], folder->files[i].data, folder->files[i].size);
         }
     }
 }

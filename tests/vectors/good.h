@@ -1,14 +1,18 @@
 /* What do good files look like, byte for byte?
  *
- * Two small data folders, made from fixed entropy by the functions that real members use:
+ * Small data folders, made from fixed entropy by the functions that real members use:
  *
  *   encrypted/  three segments, two epochs, two DEKs; segment 1 is left open with one surplus
  *               batch, segment 2 lists the digest of segment 0 and ends in zeros
  *   plain/      two segments of an unencrypted cluster
+ *   torn/       one segment after a power cut: batch 4 torn, 5 of the same write whole
+ *   restored/   the first two segments of `encrypted` under their own lineage, and a third under
+ *               the lineage of the WAL that was restored from them
  *
  * Beside each lies records.txt, "LSN PRODUCER SEQUENCE BYTES SHA-256" a line; deks.txt holds the
  * DEKs in the clear, "DEK_ID DEK" a line. And further files to take parts from: `fork` is another
- * segment 1 of the same WAL, `foreign` a segment 1 of another lineage under the same DEK. */
+ * segment 1 of the same WAL, `foreign` a segment 1 of another lineage under the same DEK, `group`
+ * the segment of `torn` as it was meant to be. */
 #ifndef SEALIFT_TESTS_VECTORS_GOOD_H
 #define SEALIFT_TESTS_VECTORS_GOOD_H
 
@@ -38,14 +42,16 @@ struct good_folder {
 };
 
 struct good {
-    struct good_folder encrypted, plain;
-    struct good_bytes deks_text, fork, foreign;
+    struct good_folder encrypted, plain, torn, restored;
+    struct good_bytes deks_text, fork, foreign, group;
     struct audit_dek deks[GOOD_DEKS];
 };
 
 /* In memory that good_free frees. */
 void good_make(struct good *good);
 void good_free(struct good *good);
+
+void good_append(struct good_bytes *to, const void *data, size_t size);
 
 /* "control", "wal/00000000000000000001.seg". Returns `name`. */
 const char *good_file_name(enum good_file file, char name[GOOD_NAME_MAX]);
@@ -56,24 +62,5 @@ void good_folder_free(struct good_folder *folder);
 /* The folder as an audit sees it; `segments` is memory for its list. */
 struct audit_folder good_audit_folder(const struct good_folder *folder,
                                       segment_t segments[GOOD_SEGMENTS_MAX]);
-
-/* ---- a pen that writes segments, also wrong ones ---- */
-
-struct pen {
-    struct segment_header header;
-    uint8_t raw[SEGMENT_HEADER_BYTES];
-    struct segment_key key;
-    struct batch_sealer sealer;
-    struct good_bytes out;
-    batch_t batch;
-    lsn_t end_lsn;
-    struct tag tag;
-    uint64_t batch_count;
-};
-
-/* Opens the segment for another hand: as if its first `keep` bytes were all there is. */
-void pen_resume(struct pen *pen, struct good_bytes segment, size_t keep, const struct secret *dek);
-void pen_seal(struct pen *pen, enum batch_type type, uint32_t record_count, struct bytes content);
-void pen_drop(struct pen *pen); /* not `out` */
 
 #endif

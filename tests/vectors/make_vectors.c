@@ -85,7 +85,7 @@ static struct good_bytes text_of_deks(const struct audit_dek *deks, char *text, 
 
 static void write_bad(const char *root, const struct good *good, const struct bad *bad)
 {
-    const struct good_folder *from = bad->plain ? &good->plain : &good->encrypted;
+    const struct good_folder *from = bad_base(good, bad);
     char path[512], wal[512], name[GOOD_NAME_MAX], text[1024];
     struct bad_copy copy;
     size_t size;
@@ -122,10 +122,12 @@ int main(int argc, char **argv)
     if (strcmp(argv[1], "good") == 0) {
         write_folder(argv[2], &good.encrypted);
         write_folder(argv[2], &good.plain);
+        write_folder(argv[2], &good.torn);
+        write_folder(argv[2], &good.restored);
         write_file(argv[2], "deks.txt", good.deks_text);
     }
-    for (unsigned i = 0; strcmp(argv[1], "bad") == 0 && i < bad_count; i++) {
-        write_bad(argv[2], &good, &bads[i]);
+    for (unsigned i = 0; strcmp(argv[1], "bad") == 0 && bad_at(i) != NULL; i++) {
+        write_bad(argv[2], &good, bad_at(i));
     }
     good_free(&good);
     return EXIT_SUCCESS;
