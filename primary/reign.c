@@ -83,6 +83,15 @@ static bool may_write(struct primary *primary, struct effects *fx)
     const struct claim_record *record = &primary->reign.record;
     struct member *member = &primary->member;
 
+    if (record->version == 0 && member->control.highest_epoch > 0
+        && !primary->settings.level_given) {
+        member_halt(member, fx, E_COORDINATOR,
+                    "The coordinator has no record of this lineage, though this folder has written "
+                    "epoch %llu: it has lost it, and with it the durability level. Name that level "
+                    "with --durability, or the coordinator that knows.",
+                    (unsigned long long)member->control.highest_epoch);
+        return false;
+    }
     if (record->version == 0) {
         return true;
     }
@@ -230,6 +239,25 @@ static void on_claim(struct primary *primary, struct effects *fx)
     primary_move(primary, PHASE_SAVING);
 }
 
+/* Versions only grow, so this record is older than one that the coordinator has accepted: it was
+ * lost, or restored from a copy. It is told again what this reign is, and whose acks may count: a
+ * promotion must ask all of them, whether or not they stream at the moment. */
+static bool has_gone_back(const struct reign *reign)
+{
+    return reign->record.epoch < reign->epoch
+           || (reign->record.epoch == reign->epoch && reign->record.version < reign->own.version);
+}
+
+static void tell_again(struct primary *primary, struct effects *fx)
+{
+    struct claim_record record = primary->reign.own;
+
+    record.version = primary->reign.record.version;
+    trace_event(&primary->settings.member.trace, "coordinator_went_back version=%llu",
+                (unsigned long long)record.version);
+    ask(primary, REIGN_VOTERS, &record, fx);
+}
+
 static void on_lost(struct primary *primary, enum reign_question question, struct effects *fx)
 {
     const struct reign *reign = &primary->reign;
@@ -242,6 +270,8 @@ static void on_lost(struct primary *primary, enum reign_question question, struc
                     (unsigned long long)reign->epoch);
     } else if (question == REIGN_CLAIM) {
         reign_claim(primary, fx);
+    } else if (has_gone_back(reign)) {
+        tell_again(primary, fx);
     } else {
         voters_on_record(primary, fx);
     }
@@ -271,6 +301,9 @@ void reign_on_claimed(struct primary *primary, const struct event *event, struct
     if (status == E_CLAIM_LOST && question != REIGN_LOOK) {
         on_lost(primary, question, fx);
         return;
+    }
+    if (question != REIGN_LOOK) {
+        reign->own = reign->record;
     }
     switch (question) {
     case REIGN_LOOK:

@@ -1,7 +1,11 @@
 /* At drawn moments, one fault of a drawn class strikes a drawn victim. Each counts itself when it
  * really happens, not when it is planned. */
 #include "sim/chaos.h"
+
 #include "base/check.h"
+#include "cluster/control.h"
+
+enum { STOP_S = 100 }; /* ten for the level to be met, the rest for the slowest of disks */
 
 static struct sim_member *any_member(struct world *world)
 {
@@ -24,6 +28,96 @@ static void crash_one(struct world *world, struct sim_member *member, enum sim_c
     if (was_up) {
         world_start_later(world, member);
     }
+}
+
+/* And again, at some moment of each of the next few recoveries. */
+static void crash_again(struct world *world, struct sim_member *victim)
+{
+    if (victim->state == SIM_UP) {
+        crash_one(world, victim, SIM_POWER);
+        world->recrash[victim->number] = (unsigned)prng_between(&world->dice, 1, 10);
+    }
+}
+
+/* Until some replica holds what the primary's slow disk does not: that is what must be cut. */
+static void run_fall_behind(struct sim *sim, const struct todo *todo)
+{
+    struct world *world = sim->world;
+    const struct oracle *oracle = world->oracle;
+    struct sim_member *primary = &sim->members[oracle->primary];
+    bool is_behind = false;
+
+    for (unsigned i = 0; i < sim->member_count; i++) {
+        is_behind |= (oracle->voters >> i & 1) != 0
+                     && oracle->durable[i] > oracle->durable[oracle->primary];
+    }
+    if (world->calm || sim->now > todo->a || primary->state != SIM_UP) {
+        return;
+    }
+    if (is_behind) {
+        sim_count(sim, FAULT_BEHIND);
+        crash_one(world, primary, SIM_POWER);
+        return;
+    }
+    sim_after(sim, SPAN_MS(7).ns, *todo);
+}
+
+static void fall_behind(struct world *world)
+{
+    struct sim_store *store = &world->sim->members[world->oracle->primary].store;
+
+    store->slow_until_ns = until(world, 5);
+    sim_after(world->sim, 0, (struct todo){run_fall_behind, store->slow_until_ns, 0, 0});
+}
+
+static void run_must_be_down(struct sim *sim, const struct todo *todo)
+{
+    const struct sim_member *member = &sim->members[todo->a];
+
+    if (member->state == SIM_UP && member->life == todo->b) {
+        sim_fail(sim, 18, "%s does not stop, %u s after it was told to", member->name, STOP_S);
+    }
+}
+
+/* As SIGTERM does: the member ends what is under way, and goes. */
+static void stop(struct world *world, struct sim_member *victim)
+{
+    struct event event = {.kind = EVENT_STOP};
+
+    if (victim->state != SIM_UP || victim->paused_until_ns > world->sim->now) {
+        return;
+    }
+    sim_count(world->sim, FAULT_STOP);
+    sim_say(world->sim, victim->name, "STOP");
+    victim->asked_to_stop = true;
+    sim_after(world->sim, SPAN_S(STOP_S).ns,
+              (struct todo){run_must_be_down, victim->number, victim->life, 0});
+    sim_step(world->sim, victim, &event);
+}
+
+/* As SIGSTOP and SIGCONT do: it sleeps, the world goes on, and then it hears of everything at once.
+ */
+static void pause_one(struct world *world, struct sim_member *victim)
+{
+    if (victim->state == SIM_UP && victim->paused_until_ns <= world->sim->now) {
+        sim_count(world->sim, FAULT_PAUSE);
+        victim->paused_until_ns = until(world, 9);
+        sim_say(world->sim, victim->name, "PAUSED for %llu ms",
+                (unsigned long long)((victim->paused_until_ns - world->sim->now) / 1000000));
+    }
+}
+
+/* Its machine is replaced: same name, same certificate, an empty disk. */
+static void lose_disk(struct world *world, struct sim_member *victim)
+{
+    if (victim->number == world->oracle->primary || victim->store.file_count == 0) {
+        return; /* what only the primary had is gone then, and nobody promised otherwise */
+    }
+    sim_count(world->sim, FAULT_LOST_DISK);
+    crash_one(world, victim, SIM_POWER);
+    sim_say(world->sim, victim->name, "DISK LOST");
+    sim_store_lose_all(&victim->store);
+    oracle_forget_disk(world->oracle, victim);
 }
 
 static void crash_all(struct world *world)
@@ -107,13 +201,38 @@ static void cut_link(struct world *world)
     }
 }
 
-static void rot(struct world *world)
+static void run_flap(struct sim *sim, const struct todo *todo)
 {
-    struct sim_member *member = any_member(world);
+    struct world *world = sim->world;
+    const link_t link = sim_net_any_link(sim);
 
-    if (sim_store_rot(&member->store)) {
-        sim_count(world->sim, FAULT_ROT);
-        sim_say(world->sim, member->name, "BIT FLIPPED on its disk");
+    if (world->calm || sim->now > todo->a) {
+        return;
+    }
+    if (link != 0) {
+        sim_net_cut(sim, link);
+    }
+    sim_after(sim, prng_between(&world->dice, SPAN_MS(100).ns, SPAN_S(1).ns), *todo);
+}
+
+static void damage(struct world *world, struct sim_member *victim, enum sim_fault fault)
+{
+    struct sim_store *store = &victim->store;
+    bool struck = false;
+
+    if (fault == FAULT_ROT) {
+        struck = sim_store_rot(store);
+    } else if (fault == FAULT_LOST_FILE) {
+        struck = sim_store_lose_file(store);
+    } else if (fault == FAULT_CONTROL) {
+        struck = sim_store_spoil_control(
+            store, (unsigned)prng_between(&world->dice, 1, CONTROL_COPIES - 1));
+    } else {
+        struck = sim_store_spoil_control(store, CONTROL_COPIES);
+    }
+    if (struck) {
+        sim_count(world->sim, fault);
+        sim_say(world->sim, victim->name, "DISK: %s", sim_fault_name(fault));
     }
 }
 
@@ -134,12 +253,34 @@ static void refuse_key(struct world *world)
     }
 }
 
-static void silence_keys(struct world *world)
+static void hurt_keys(struct world *world, uint64_t *until_of_region, enum sim_fault fault)
 {
     if (world->oracle->encrypted) {
-        sim_count(world->sim, FAULT_KEYS_SILENT);
-        world->sim->keys.unreachable_until[any_member(world)->region] = until(world, 6);
+        sim_count(world->sim, fault);
+        until_of_region[any_member(world)->region] = until(world, 6);
     }
+}
+
+/* Its memory was lost, or an old copy of it was restored. */
+static void restore_coordinator(struct world *world)
+{
+    struct sim_claim *claim = &world->sim->claim;
+
+    sim_count(world->sim, FAULT_CLAIM_LOSS);
+    if (prng_chance(&world->dice, 1, 2)) {
+        claim->record = claim->backup;
+    } else {
+        memset(&claim->record, 0, sizeof claim->record);
+    }
+    sim_say(world->sim, NULL, "the coordinator goes back to version %llu",
+            (unsigned long long)claim->record.version);
+}
+
+static void tamper(struct world *world, enum sim_fault fault)
+{
+    world->sim->tamper.wanted = true;
+    world->sim->tamper.what = fault;
+    world->sim->tamper.until_ns = until(world, 3);
 }
 
 static void strike(struct world *world, enum sim_fault fault)
@@ -161,6 +302,22 @@ static void strike(struct world *world, enum sim_fault fault)
     case FAULT_CUT:
         cut_link(world);
         return;
+    case FAULT_RECRASH:
+        crash_again(world, victim);
+        return;
+    case FAULT_BEHIND:
+        fall_behind(world);
+        return;
+    case FAULT_STOP:
+        stop(world, victim);
+        return;
+    case FAULT_PAUSE:
+        pause_one(world, victim);
+        return;
+    case FAULT_FLAP:
+        sim_count(sim, fault);
+        sim_after(sim, 0, (struct todo){run_flap, until(world, 6), 0, 0});
+        return;
     case FAULT_PARTITION:
     case FAULT_STALL:
         part(world, fault == FAULT_PARTITION);
@@ -171,15 +328,36 @@ static void strike(struct world *world, enum sim_fault fault)
     case FAULT_FULL:
         victim->store.fail_next = E_DISK_FULL;
         return;
+    case FAULT_READ:
+        victim->store.fail_read = E_IO;
+        return;
+    case FAULT_MISDIRECTED:
+        victim->store.misdirects = true;
+        return;
+    case FAULT_LOST_DISK:
+        lose_disk(world, victim);
+        return;
     case FAULT_SLOW_DISK:
         sim_count(sim, fault);
         victim->store.slow_until_ns = until(world, 5);
         return;
     case FAULT_ROT:
-        rot(world);
+    case FAULT_LOST_FILE:
+    case FAULT_CONTROL:
+    case FAULT_NO_CONTROL:
+        damage(world, victim, fault);
         return;
     case FAULT_KEYS_SILENT:
-        silence_keys(world);
+        hurt_keys(world, sim->keys.unreachable_until, fault);
+        return;
+    case FAULT_KEYS_SLOW:
+        hurt_keys(world, sim->keys.slow_until, fault);
+        return;
+    case FAULT_KEYS_HANG:
+        hurt_keys(world, sim->keys.hangs_until, fault);
+        return;
+    case FAULT_KEYS_WRONG:
+        hurt_keys(world, sim->keys.wrong_until, fault);
         return;
     case FAULT_KEYS_REFUSE:
         refuse_key(world);
@@ -188,15 +366,31 @@ static void strike(struct world *world, enum sim_fault fault)
         sim_count(sim, fault);
         sim->claim.unreachable_until = until(world, 5);
         return;
+    case FAULT_CLAIM_LOSS:
+        restore_coordinator(world);
+        return;
+    case FAULT_FORGED:
+    case FAULT_TWICE:
+    case FAULT_SWAPPED:
+    case FAULT_OLD_EPOCH:
+    case FAULT_FALSE_ACK:
+        tamper(world, fault);
+        return;
+    case FAULT_COMMAND:
+        world->contradict[victim->number] = true;
+        crash_one(world, victim, SIM_KILL);
+        return;
     case FAULT_CLOCK:
         sim_count(sim, fault);
         victim->wall_skew_ns =
             (int64_t)prng_below(&world->dice, SPAN_S(60000000).ns) - (int64_t)SPAN_S(30000000).ns;
         return;
+    case FAULT_CUT_CRASH: /* when one begins */
     case FAULT_DIAL: /* drawn once, in the shape */
     case FAULT_TORN: /* part of a power cut */
     case FAULT_TORN_BEFORE:
-    case FAULT_NONSENSE: /* a client of the workload */
+    case FAULT_TRESPASS: /* by clients of the workload */
+    case FAULT_NONSENSE:
     case FAULT_IMPOSTOR: /* a member of the shape */
     case SIM_FAULTS:
         return;
@@ -208,11 +402,11 @@ static enum sim_fault draw(struct world *world)
     unsigned total = 0;
     unsigned drawn;
 
-    for (unsigned i = 0; i < SIM_FAULTS_DRAWN; i++) {
+    for (unsigned i = 0; i < SIM_FAULTS; i++) {
         total += world->rates[i];
     }
     drawn = total == 0 ? 0 : (unsigned)prng_below(&world->dice, total);
-    for (unsigned i = 0; i < SIM_FAULTS_DRAWN; i++) {
+    for (unsigned i = 0; i < SIM_FAULTS; i++) {
         if (drawn < world->rates[i]) {
             return (enum sim_fault)i;
         }

@@ -24,8 +24,9 @@ static const struct oracle_invariant invariants[] = {
     {12, "recovery keeps all that was durable, however often it is itself interrupted"},
     {13, "an epoch has one writer incarnation"},
     {14, "the highest epoch seen by a member never decreases, crashes included"},
-    {17, "an ack of an older epoch is not counted"},
-    {18, "with faults off, all appends are answered and all members hold the same bytes in time"},
+    {17, "only acks of the writer's own epoch count, and only once it has heard them"},
+    {18, "with faults off, all appends are answered, all members hold the same bytes, who is told to stop "
+         "stops"},
     {20, "no (key, nonce) seals twice: a batch number is sealed once in a segment"},
     {21, "a segment has one maker; salts and incarnations never repeat"},
     {22, "segments stay under their cap"},
@@ -35,8 +36,9 @@ static const struct oracle_invariant invariants[] = {
     {26, "segments are sealed under a DEK that a key service made for this lineage"},
     {27, "no record and no key is sent in clear on a link between members"},
     {29, "the at-rest suite never changes along a lineage"},
+    {31, "no key lies in the memory that a member leaves behind"},
     {36, "queues, windows and links stay within their bounds"},
-    {37, "who is refused gets no byte of the WAL and stores none"},
+    {37, "who is refused gets no byte of the WAL, and a refused start changes none on the disk"},
     {38, "a digest in a header is that of an earlier segment's valid bytes, and is listed once"},
     {39, "a member that verifies its own copy finds damage where there is some, and only there"},
     {42, "the same seed gives the same run"},
@@ -52,10 +54,49 @@ static void on_start(void *context, struct sim_member *member)
 {
     struct oracle *oracle = context;
 
-    oracle->status_committed[member->number] = 0;
+    oracle->hash_at_start[member->number] = sim_store_hash(&member->store);
+    oracle->spoilt_at_start[member->number] = member->store.spoilt;
     oracle_note_disk(oracle, member);
     oracle->must_refuse[member->number] = oracle_marks_are_broken(oracle, member);
     oracle->refusals_demanded += oracle->must_refuse[member->number];
+}
+
+static bool is_excused(const struct sim_member *member)
+{
+    return member->store.damage > 0 || member->store.io_failures > 0;
+}
+
+static bool has_begun_epoch(const struct oracle *oracle, const struct sim_member *member)
+{
+    const struct oracle_segment *newest =
+        oracle->segment_count == 0 ? NULL : oracle->segments[oracle->segment_count - 1];
+
+    return newest != NULL && newest->maker == member->number && newest->maker_life == member->life;
+}
+
+/* Who goes in order leaves nothing undone; who refuses to start leaves all as it was. */
+static void on_halt(struct oracle *oracle, const struct sim_member *member, enum status why)
+{
+    const bool by_disk = why == E_IO || why == E_DISK_FULL;
+
+    if (why == OK && has_begun_epoch(oracle, member) && !is_excused(member)
+        && oracle_read_disk(oracle, member).reached.batch != oracle->line_end) {
+        sim_fail(oracle->sim, 12, "%s stops in order, and batch %llu is not on its disk",
+                 member->name, (unsigned long long)oracle->line_end);
+    }
+    if (why != OK && !by_disk && !member->has_acted
+        && member->store.spoilt == oracle->spoilt_at_start[member->number]
+        && sim_store_hash(&member->store) != oracle->hash_at_start[member->number]) {
+        sim_fail(oracle->sim, 37, "%s refuses to start (%s), and its disk has changed",
+                 member->name, status_name(why));
+    }
+}
+
+static void on_event(void *context, struct sim_member *member, const struct event *event)
+{
+    if (event->kind == EVENT_MESSAGE) {
+        oracle_on_message(context, member, &event->message);
+    }
 }
 
 static void on_effect(void *context, struct sim_member *member, const struct effect *effect)
@@ -66,6 +107,8 @@ static void on_effect(void *context, struct sim_member *member, const struct eff
         oracle_on_send(oracle, member, &effect->send);
     } else if (effect->kind == EFFECT_WRITE && (oracle->members >> member->number & 1) != 0) {
         oracle_on_write(oracle, member, &effect->write.write);
+    } else if (effect->kind == EFFECT_HALT && (oracle->members >> member->number & 1) != 0) {
+        on_halt(oracle, member, effect->halt.why);
     }
 }
 
@@ -95,8 +138,11 @@ struct oracle *oracle_create(struct sim *sim, uint64_t content_seed)
     struct arena arena = arena_of(oracle->scratch_memory, PROTO_SCRATCH_BYTES + ARENA_ALIGN_MAX);
 
     proto_scratch_init(&oracle->scratch, &arena);
-    sim->watch = (struct sim_watch){
-        .context = oracle, .on_start = on_start, .on_effect = on_effect, .on_durable = on_durable};
+    sim->watch = (struct sim_watch){.context = oracle,
+                                    .on_start = on_start,
+                                    .on_event = on_event,
+                                    .on_effect = on_effect,
+                                    .on_durable = on_durable};
     return oracle;
 }
 
@@ -214,9 +260,13 @@ size_t oracle_content(const struct oracle *oracle, uint64_t producer, uint64_t s
     return size;
 }
 
-static bool is_excused(const struct sim_member *member)
+void oracle_forget_disk(struct oracle *oracle, const struct sim_member *member)
 {
-    return member->store.damage > 0 || member->store.io_failures > 0;
+    for (unsigned i = 0; i < oracle->batch_count; i++) {
+        oracle->batches[i].holders &= ~(1u << member->number);
+    }
+    oracle->durable[member->number] = 0;
+    oracle->highest_epoch[member->number] = 0;
 }
 
 const char *oracle_unsettled(struct oracle *oracle)

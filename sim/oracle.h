@@ -93,8 +93,10 @@ struct oracle {
     batch_t epoch_start;
     lsn_t committed; /* the highest that was ever truly committed at the cluster's level */
     batch_t durable[SIM_MEMBERS_MAX]; /* what is surely on the disk, in its own history */
+    batch_t acked[SIM_MEMBERS_MAX]; /* by an ACK of this epoch that the writer has heard */
     epoch_t highest_epoch[SIM_MEMBERS_MAX];
-    lsn_t status_committed[SIM_MEMBERS_MAX]; /* within one life */
+    uint64_t hash_at_start[SIM_MEMBERS_MAX]; /* of the disk */
+    unsigned spoilt_at_start[SIM_MEMBERS_MAX];
     bool must_refuse[SIM_MEMBERS_MAX]; /* in this life: a batch that it marked is not there */
     uint64_t refusals_demanded, marks_checked, digests_checked;
     uint64_t commits_checked, acks_checked, reads_checked, batches_checked;
@@ -114,6 +116,9 @@ const struct oracle_invariant *oracle_invariants(void);
 
 struct oracle *oracle_create(struct sim *sim, uint64_t content_seed);
 void oracle_destroy(struct oracle *oracle);
+
+/* All that was on that disk is gone. */
+void oracle_forget_disk(struct oracle *oracle, const struct sim_member *member);
 
 /* A member that belongs to the cluster; `votes`: the primary feeds it. */
 void oracle_admit(struct oracle *oracle, const struct sim_member *member, bool votes);
@@ -178,8 +183,13 @@ void oracle_check_mark(struct oracle *oracle, const struct sim_member *member,
 /* ---- oracle_talk.c ---- */
 void oracle_check_committed(struct oracle *oracle, const struct sim_member *member, lsn_t lsn,
                             const char *what);
+void oracle_on_message(struct oracle *oracle, const struct sim_member *member,
+                       const struct event_message *message);
 void oracle_on_send(struct oracle *oracle, struct sim_member *member,
                     const struct effect_send *send);
+
+/* What is committed is so from the moment when it is true, whether or not anybody says so. */
+void oracle_note_committed(struct oracle *oracle);
 bool oracle_level_is_met(const struct oracle *oracle, lsn_t lsn, struct level level);
 
 /* ---- oracle_verify.c ---- */

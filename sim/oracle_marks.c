@@ -59,7 +59,7 @@ void oracle_check_mark(struct oracle *oracle, const struct sim_member *member,
     static _Thread_local struct control control;
 
     if (write->op != STORE_REPLACE || write->file != STORE_CONTROL
-        || control_decode(&control, write->data, NULL) != OK) {
+        || control_decode(&control, bytes_part(write->data, 0, CONTROL_COPY_BYTES), NULL) != OK) {
         return;
     }
     oracle->marks_checked++;

@@ -29,20 +29,33 @@ static unsigned regions_of(const struct oracle *oracle, uint32_t holders)
     return regions;
 }
 
-/* Durable on the primary and on enough voters, in the epoch of the present writer. */
-/* Members whose disk was made to rot: what they hold now may be less than what they held when they
- * acked it, and that is the fault's doing (scrub and repair are not there yet). */
+/* Members whose disk was made to rot, or was lost: what they hold now may be less than what they
+ * held when they acked it, and that is the fault's doing (scrub and repair are not there yet). */
 static uint32_t rotten(const struct oracle *oracle)
 {
     uint32_t mask = 0;
 
     for (unsigned i = 0; i < oracle->sim->member_count; i++) {
-        mask |= oracle->sim->members[i].store.damage > 0 ? (uint32_t)1 << i : 0;
+        const struct sim_store *store = &oracle->sim->members[i].store;
+
+        mask |= store->damage + store->losses > 0 ? (uint32_t)1 << i : 0;
     }
     return mask;
 }
 
-/* Enough members hold the batch and the start of the epoch in which they acked it. */
+/* Members from which the writer has heard, in its own epoch, that they hold that batch. */
+static uint32_t ackers(const struct oracle *oracle, batch_t batch)
+{
+    uint32_t mask = 0;
+
+    for (unsigned i = 0; i < oracle->sim->member_count; i++) {
+        mask |= oracle->acked[i] >= batch ? (uint32_t)1 << i : 0;
+    }
+    return mask;
+}
+
+/* Durable on the primary and on enough voters, who hold the batch and the start of the epoch in
+ * which they acked it: what they hold is read from their disks, what they said from the wire. */
 static bool is_held(const struct oracle *oracle, const struct oracle_batch *batch,
                     const struct oracle_batch *start, struct level level)
 {
@@ -50,7 +63,8 @@ static bool is_held(const struct oracle *oracle, const struct oracle_batch *batc
         return false;
     }
     const uint32_t both = batch->holders & start->holders;
-    const uint32_t voters = (both | rotten(oracle)) & oracle->voters;
+    const batch_t acked = batch->batch > start->batch ? batch->batch : start->batch;
+    const uint32_t voters = (both | rotten(oracle)) & ackers(oracle, acked) & oracle->voters;
 
     if ((both >> oracle->primary & 1) == 0) {
         return false;
@@ -73,6 +87,17 @@ bool oracle_level_is_met(const struct oracle *oracle, lsn_t lsn, struct level le
     return lsn == 0
            || is_held(oracle, oracle_of_lsn(oracle, lsn), oracle_at(oracle, oracle->epoch_start),
                       level);
+}
+
+void oracle_note_committed(struct oracle *oracle)
+{
+    const struct oracle_batch *start = oracle_at(oracle, oracle->epoch_start);
+    const struct oracle_batch *next = oracle_of_lsn(oracle, oracle->committed + 1);
+
+    while (next != NULL && is_held(oracle, next, start, oracle->level)) {
+        oracle->committed = next->end_lsn;
+        next = oracle_of_lsn(oracle, oracle->committed + 1);
+    }
 }
 
 void oracle_check_committed(struct oracle *oracle, const struct sim_member *member, lsn_t lsn,
@@ -134,6 +159,21 @@ static void check_appended(struct oracle *oracle, const struct effect_send *send
     }
     sim_fail(oracle->sim, 10, "an APPENDED for a request that client %u never made",
              puppet->number);
+}
+
+void oracle_on_message(struct oracle *oracle, const struct sim_member *member,
+                       const struct event_message *message)
+{
+    const struct sim_link *link = sim_net_link(&oracle->sim->net, message->link);
+    const int from = link == NULL ? -1 : link->ends[0].member;
+    struct ack ack;
+
+    if (message->message.type == MESSAGE_ACK && !oracle->sim->tamper.at_work && member->number == oracle->primary && from >= 0
+        && ack_decode(&ack, message->message.head, &oracle->scratch) == OK
+        && ack.epoch == oracle->epoch && ack.batch > oracle->acked[from]) {
+        oracle->acked[from] = ack.batch;
+        oracle_note_committed(oracle);
+    }
 }
 
 static void check_ack(struct oracle *oracle, const struct sim_member *member,

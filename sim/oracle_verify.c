@@ -60,7 +60,7 @@ void oracle_on_verified(struct oracle *oracle, const struct sim_member *member,
         return;
     }
     oracle->verified_damages += verified.why != OK;
-    if (verified.why != OK && member->store.damage == 0) {
+    if (verified.why != OK && member->store.damage + member->store.read_failures == 0) {
         sim_fail(oracle->sim, 39, "%s finds %s in segment %llu, batch %llu; its disk is good",
                  member->name, status_name(verified.why), (unsigned long long)verified.segment,
                  (unsigned long long)verified.batch);

@@ -3,6 +3,7 @@
  * A new epoch begins where its writer's durable WAL ended: what lies behind is dead, and nothing
  * that was promised may be among it. Offsets are those of docs/FORMAT.md, read here anew. */
 #include "base/check.h"
+#include "cluster/control.h"
 #include "seal/digest.h"
 #include "seal/segment_key.h"
 #include "sim/oracle.h"
@@ -187,7 +188,10 @@ static void on_writer_create(struct oracle *oracle, struct sim_member *member,
         CHECK(oracle->segments != NULL);
     }
     oracle->segments[oracle->segment_count++] = added;
-    oracle->epoch = added->epoch > oracle->epoch ? added->epoch : oracle->epoch;
+    if (added->epoch > oracle->epoch) {
+        oracle->epoch = added->epoch;
+        memset(oracle->acked, 0, sizeof oracle->acked);
+    }
 }
 
 static struct oracle_batch *open_batch(struct oracle *oracle, struct oracle_segment *segment,
@@ -278,7 +282,9 @@ static bool break_promises(struct oracle *oracle, const struct oracle_batch *bat
 /* A new epoch begins at `start`: what was there before is cut off. */
 static void cut_line(struct oracle *oracle, batch_t start)
 {
-    const bool damaged = oracle->sim->members[oracle->primary].store.damage > 0;
+    const struct sim_store *store = &oracle->sim->members[oracle->primary].store;
+    /* one flipped bit under a mark is always found; more may hide each other */
+    const bool damaged = store->damage > 1 || store->damage > store->flips;
 
     for (batch_t batch = start; batch <= oracle->line_end; batch++) {
         struct oracle_batch *dead = &oracle->batches[oracle->line[batch] - 1];
@@ -471,11 +477,36 @@ static void on_replica_write(struct oracle *oracle, struct sim_member *member,
     }
 }
 
+/* A replica stores WAL only in answer to a message; so this one must have been believed. */
+static void check_forged(struct oracle *oracle, const struct sim_member *member)
+{
+    const struct sim_tamper *tamper = &oracle->sim->tamper;
+    const bool is_old = tamper->epoch < oracle->highest_epoch[member->number];
+
+    if (tamper->at_work && member->number != oracle->primary
+        && (tamper->epoch == UINT64_MAX || is_old)) {
+        sim_fail(oracle->sim, is_old ? 14 : 24, "%s stores what came in a message that was %s",
+                 member->name, is_old ? "of an old epoch" : "forged");
+    }
+}
+
+/* A control file is the same block several times. */
+static struct bytes without_copies(const struct store_write *write)
+{
+    const struct bytes all = write->data;
+
+    return all.size == CONTROL_BYTES
+                   && memcmp(all.data, all.data + CONTROL_COPY_BYTES, all.size - CONTROL_COPY_BYTES)
+                          == 0
+               ? bytes_part(all, 0, CONTROL_COPY_BYTES)
+               : all;
+}
+
 void oracle_on_write(struct oracle *oracle, struct sim_member *member,
                      const struct store_write *write)
 {
     if (oracle->encrypted && write->op != STORE_APPEND
-        && oracle_finds_secret(oracle, write->data)) {
+        && oracle_finds_secret(oracle, without_copies(write))) {
         sim_fail(oracle->sim, 23, "%s writes a record or a key in clear (%s)", member->name,
                  store_op_name(write->op));
     }
@@ -484,6 +515,7 @@ void oracle_on_write(struct oracle *oracle, struct sim_member *member,
     if (write->op != STORE_CREATE && write->op != STORE_APPEND) {
         return;
     }
+    check_forged(oracle, member);
     if (member->number != oracle->primary) {
         on_replica_write(oracle, member, write);
     } else if (write->op == STORE_CREATE) {
@@ -505,6 +537,9 @@ static void on_batch_durable(struct oracle *oracle, const struct sim_member *mem
             && bytes_equal(write->data, bytes_of(batch->data, batch->bytes))) {
             batch->holders |= 1u << member->number;
             oracle->durable[member->number] = number;
+            if (member->number == oracle->primary) {
+                oracle_note_committed(oracle);
+            }
             return;
         }
     }

@@ -64,6 +64,7 @@ void sim_destroy(struct sim *sim)
         sim_store_drop(&sim->members[i].store);
     }
     sim_net_drop(&sim->net);
+    sim_tamper_drop(&sim->tamper);
     agenda_drop(&sim->agenda);
     transcript_drop(&sim->transcript);
     free(sim->effects);
@@ -108,6 +109,15 @@ void sim_at(struct sim *sim, uint64_t at_ns, struct todo todo)
 void sim_after(struct sim *sim, uint64_t delay_ns, struct todo todo)
 {
     agenda_add(&sim->agenda, sim->now + delay_ns, todo);
+}
+
+bool sim_is_paused(struct sim *sim, const struct sim_member *member, const struct todo *todo)
+{
+    if (member->state != SIM_UP || member->paused_until_ns <= sim->now) {
+        return false;
+    }
+    sim_at(sim, member->paused_until_ns, *todo);
+    return true;
 }
 
 bool sim_next(struct sim *sim)
@@ -175,6 +185,7 @@ static void perform(struct sim *sim, struct sim_member *member, const struct eff
     }
     switch (effect->kind) {
     case EFFECT_DIAL:
+        member->has_acted = true;
         sim_net_dial(sim, member->number, effect->dial.address);
         return;
     case EFFECT_HANG_UP:
@@ -201,6 +212,7 @@ static void perform(struct sim *sim, struct sim_member *member, const struct eff
         sim_keys_ask(sim, member->number, effect->keys);
         return;
     case EFFECT_CLAIM:
+        member->has_acted = true;
         sim_claim_ask(sim, member->number, effect->claim);
         return;
     case EFFECT_HALT:
@@ -219,6 +231,9 @@ static void run_wake(struct sim *sim, const struct todo *todo)
     struct event event = {.kind = EVENT_TIMER};
 
     if (member->state != SIM_UP || member->life != todo->b || member->wake_order != todo->c) {
+        return;
+    }
+    if (sim_is_paused(sim, member, todo)) {
         return;
     }
     member->spins = member->woken_at == sim->now ? member->spins + 1 : 0;
@@ -248,7 +263,7 @@ void sim_step(struct sim *sim, struct sim_member *member, struct event *event)
     struct effects *fx = sim->effects;
     const uint64_t life = member->life;
 
-    CHECK(member->state == SIM_UP);
+    CHECK(member->state == SIM_UP && member->paused_until_ns <= sim->now);
     event->now = (struct instant){member->clock_base_ns + sim->now};
     event->wall_ns =
         (uint64_t)((int64_t)(1764000000ull * 1000000000ull + sim->now) + member->wall_skew_ns);
@@ -286,6 +301,8 @@ void sim_start(struct sim *sim, struct sim_member *member)
     member->state = SIM_UP;
     member->life++;
     member->starts++;
+    member->paused_until_ns = 0;
+    member->asked_to_stop = member->has_acted = false;
     member->node = member->kind->create(member, &arena);
     sim_say(sim, member->name, "START");
     if (sim->watch.on_start != NULL) {

@@ -11,46 +11,19 @@
 #include "primary/primary.h"
 #include "replica/replica.h"
 #include "sim/agenda.h"
+#include "sim/faults.h"
 #include "sim/sim_claim.h"
 #include "sim/sim_keys.h"
 #include "sim/sim_net.h"
 #include "sim/sim_store.h"
+#include "sim/tamper.h"
 #include "sim/transcript.h"
+#include "wal/recover.h"
 
 enum {
     SIM_MEMBERS_MAX = 12,
     SIM_FAILURE_MAX = 512,
     SIM_SPINS_MAX = 2000, /* timers of one member in one instant: beyond it, it spins for ever */
-};
-
-/* Classes of faults, counted as they strike. */
-#define SIM_FAULT_LIST(X) \
-    X(FAULT_KILL, "kill") \
-    X(FAULT_POWER, "power-cut") \
-    X(FAULT_POWER_ALL, "power-cut-everywhere") \
-    X(FAULT_CUT, "link-cut") \
-    X(FAULT_PARTITION, "partition") \
-    X(FAULT_STALL, "one-way-stall") \
-    X(FAULT_DIAL, "dial-failure") \
-    X(FAULT_TORN, "torn-write") \
-    X(FAULT_IO, "write-error") \
-    X(FAULT_FULL, "disk-full") \
-    X(FAULT_SLOW_DISK, "slow-disk") \
-    X(FAULT_ROT, "bit-flip") \
-    X(FAULT_KEYS_SILENT, "key-service-unreachable") \
-    X(FAULT_KEYS_REFUSE, "key-disabled-or-denied") \
-    X(FAULT_CLAIM, "coordinator-unreachable") \
-    X(FAULT_CLOCK, "wall-clock-jump") \
-    X(FAULT_NONSENSE, "nonsense-peer") \
-    X(FAULT_IMPOSTOR, "wrong-member") \
-    X(FAULT_TORN_BEFORE, "torn-before-whole")
-
-enum sim_fault {
-#define FAULT_ENUM(name, text) name,
-    SIM_FAULT_LIST(FAULT_ENUM)
-#undef FAULT_ENUM
-        SIM_FAULTS,
-    SIM_FAULTS_DRAWN = FAULT_TORN_BEFORE, /* what follows is what power cuts lead to */
 };
 
 enum sim_state {
@@ -92,6 +65,10 @@ struct sim_member {
     size_t block_bytes;
     uint64_t wake_order; /* only the newest wish counts */
     uint64_t woken_at, spins;
+    uint64_t paused_until_ns; /* stopped by a signal: whatever is for it waits until then */
+    bool asked_to_stop; /* in this life */
+    bool defiant; /* started with settings that contradict its folder */
+    bool has_acted; /* it has dialed or claimed in this life: its opening is over */
     enum status halted_why;
     char halted_text[SIM_FAILURE_MAX];
     uint64_t starts, steps;
@@ -126,9 +103,11 @@ struct sim {
     struct sim_keys keys;
     struct sim_claim claim;
     struct sim_watch watch;
+    struct sim_tamper tamper;
     struct transcript transcript;
     struct effects *effects;
     uint64_t faults[SIM_FAULTS];
+    uint64_t recoveries[RECOVER_CASES]; /* what the recovery table said */
     struct world *world; /* whoever runs this simulation; may be NULL */
     void (*on_halted)(struct sim *sim,
                       struct sim_member *member); /* who restarts it; may be NULL */
@@ -157,7 +136,10 @@ void sim_run_until(struct sim *sim, uint64_t at_ns);
 void sim_start(struct sim *sim, struct sim_member *member);
 void sim_crash(struct sim *sim, struct sim_member *member, enum sim_crash crash);
 
-/* One event for a member that is up; fills in the clocks. */
+/* Whether the member is paused; `todo` is then done when it goes on. */
+bool sim_is_paused(struct sim *sim, const struct sim_member *member, const struct todo *todo);
+
+/* One event for a member that is up and not paused; fills in the clocks. */
 void sim_step(struct sim *sim, struct sim_member *member, struct event *event);
 
 void sim_count(struct sim *sim, enum sim_fault fault);

@@ -19,6 +19,9 @@ static enum status decide(struct sim_claim *claim, const struct claim_record *wa
     if (wanted->version != claim->record.version) {
         return E_CLAIM_LOST;
     }
+    if (claim->changes % 3 == 0) {
+        claim->backup = claim->record;
+    }
     claim->record = *wanted;
     claim->record.version++;
     claim->changes++;
@@ -31,6 +34,9 @@ static void run_answer(struct sim *sim, const struct todo *todo)
     struct sim_member *member = &sim->members[asked->member];
     struct event event = {.kind = EVENT_CLAIMED};
 
+    if (member->life == asked->life && sim_is_paused(sim, member, todo)) {
+        return;
+    }
     asked->used = false;
     event.claimed.status = asked->lost ? E_COORDINATOR : (enum status)todo->b;
     event.claimed.record = sim->claim.record;

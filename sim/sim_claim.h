@@ -22,6 +22,7 @@ struct sim_claiming {
 struct sim_claim {
     struct prng dice;
     struct claim_record record;
+    struct claim_record backup; /* as it was some time ago, or nothing at all */
     struct sim_claiming asked[SIM_CLAIMS_MAX];
     uint64_t latency_ns;
     uint64_t unreachable_until;

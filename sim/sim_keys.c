@@ -151,7 +151,9 @@ static enum status decide(struct sim *sim, struct sim_asked *asked, struct keys_
         return OK;
     case KEYS_UNWRAP:
         answer->plain = bytes_of(plain, DEK_BYTES);
-        return unwrap_blob(keys, asked, key, plain);
+        TRY(unwrap_blob(keys, asked, key, plain));
+        plain[DEK_BYTES / 2] ^= keys->wrong_until[region] > sim->now ? 1 : 0;
+        return OK;
     case KEYS_DESCRIBE:
         return OK;
     case KEYS_OPS:
@@ -168,8 +170,12 @@ static void run_answer(struct sim *sim, const struct todo *todo)
     uint8_t plain[DEK_BYTES] = {0};
     uint8_t blob[BLOB_BYTES];
 
+    if (member->life == asked->life && sim_is_paused(sim, member, todo)) {
+        return;
+    }
     asked->used = false;
     event.keys.status = decide(sim, asked, &event.keys.answer, plain, blob);
+    event.keys.status = asked->hangs ? E_KEY_UNREACHABLE : event.keys.status;
     event.keys.answer.why = event.keys.status == OK ? "" : status_text(event.keys.status);
     if (event.keys.status != OK) {
         event.keys.answer.plain = event.keys.answer.blob = bytes_none();
@@ -179,6 +185,18 @@ static void run_answer(struct sim *sim, const struct todo *todo)
     }
     memset(plain, 0xdd, sizeof plain);
     memset(blob, 0xdd, sizeof blob);
+}
+
+static uint64_t delay_of(struct sim *sim, unsigned region, bool hangs)
+{
+    struct sim_keys *keys = &sim->keys;
+
+    if (hangs) {
+        return SPAN_S(SIM_KEYS_HANG_S).ns; /* until whoever asks loses patience */
+    }
+    return region < SIM_REGIONS && keys->slow_until[region] > sim->now
+               ? keys->latency_ns + prng_below(&keys->dice, SPAN_S(SIM_KEYS_SLOW_S).ns)
+               : keys->latency_ns;
 }
 
 void sim_keys_ask(struct sim *sim, unsigned member, const struct effect_keys *ask)
@@ -197,6 +215,7 @@ void sim_keys_ask(struct sim *sim, unsigned member, const struct effect_keys *as
         region == SIM_REGIONS ? 0 : 2 * sim_region_delay_ns(sim->members[member].region, region);
 
     asked->used = true;
+    asked->hangs = region < SIM_REGIONS && keys->hangs_until[region] > sim->now;
     asked->member = member;
     asked->life = sim->members[member].life;
     asked->ticket = ask->ticket;
@@ -209,6 +228,7 @@ void sim_keys_ask(struct sim *sim, unsigned member, const struct effect_keys *as
     }
     asked->request.blob = bytes_of(asked->blob, ask->request.blob.size);
     asked->request.plain = bytes_of(asked->plain, ask->request.plain.size);
-    sim_after(sim, far + keys->latency_ns + prng_below(&keys->dice, keys->latency_ns + 1),
+    sim_after(sim,
+              far + delay_of(sim, region, asked->hangs) + prng_below(&keys->dice, keys->latency_ns + 1),
               (struct todo){run_answer, slot, 0, 0});
 }

@@ -14,7 +14,9 @@
 enum {
     SIM_KMS_KEYS_MAX = 2 * SIM_REGIONS,
     SIM_DEKS_MAX = 64,
-    SIM_ASKED_MAX = 256,
+    SIM_ASKED_MAX = 1024,
+    SIM_KEYS_SLOW_S = 8,
+    SIM_KEYS_HANG_S = 15,
 };
 
 struct sim_kms_key {
@@ -35,6 +37,7 @@ struct sim_asked {
     bool used;
     unsigned member;
     uint64_t life, ticket;
+    bool hangs; /* it is done, and nobody hears of it in time */
     struct keys_request request;
     uint8_t blob[KEY_BLOB_BYTES_MAX];
     uint8_t plain[DEK_BYTES];
@@ -48,6 +51,9 @@ struct sim_keys {
     unsigned dek_count;
     struct sim_asked asked[SIM_ASKED_MAX];
     uint64_t unreachable_until[SIM_REGIONS];
+    uint64_t slow_until[SIM_REGIONS]; /* answers take up to SIM_KEYS_SLOW_S longer */
+    uint64_t hangs_until[SIM_REGIONS];
+    uint64_t wrong_until[SIM_REGIONS]; /* unwraps to something else */
     uint64_t latency_ns;
     uint64_t uses, denials;
 };

@@ -148,11 +148,17 @@ static void tell_down(struct sim *sim, const struct sim_end *end, link_t link, e
     sim_step(sim, &sim->members[end->member], &event);
 }
 
+static bool end_is_paused(struct sim *sim, const struct sim_end *end, const struct todo *todo)
+{
+    return end->member >= 0 && end_lives(sim, end)
+           && sim_is_paused(sim, &sim->members[end->member], todo);
+}
+
 static void run_down(struct sim *sim, const struct todo *todo)
 {
     struct sim_link *link = sim_net_link(&sim->net, todo->a);
 
-    if (link == NULL) {
+    if (link == NULL || end_is_paused(sim, &link->ends[todo->b], todo)) {
         return;
     }
     struct sim_end *known = &link->ends[todo->b];
@@ -174,16 +180,23 @@ static void run_down(struct sim *sim, const struct todo *todo)
 
 static void arm(struct sim *sim, struct sim_link *link, unsigned side);
 
+static struct message message_of(const struct sim_packet *packet)
+{
+    return (struct message){packet->type, bytes_of(packet->bytes, packet->head_bytes),
+                            bytes_of(packet->bytes + packet->head_bytes, packet->tail_bytes)};
+}
+
 /* Hands over the first packet. Where the receiver has no room it stays. */
 static void hand_over(struct sim *sim, struct sim_link *link, unsigned side)
 {
     const link_t id = link->id;
+
+    sim_tamper_order(sim, link, side);
     struct sim_way *way = &link->ways[side];
     struct sim_packet *packet = way->first;
     struct sim_end *end = &link->ends[side];
-    const struct message message = {
-        packet->type, bytes_of(packet->bytes, packet->head_bytes),
-        bytes_of(packet->bytes + packet->head_bytes, packet->tail_bytes)};
+    struct message message = message_of(packet);
+    const bool again = sim_tamper_message(sim, link, side, &message);
 
     sim->net.messages++;
     way->kept = false;
@@ -194,8 +207,9 @@ static void hand_over(struct sim *sim, struct sim_link *link, unsigned side)
 
         sim_step(sim, &sim->members[end->member], &event);
     }
+    sim->tamper.at_work = false;
     link = sim_net_link(&sim->net, id); /* the step may have ended it */
-    if (link == NULL || link->ways[side].first != packet || link->ways[side].kept) {
+    if (link == NULL || link->ways[side].first != packet || link->ways[side].kept || again) {
         return;
     }
     way->first = packet->next;
@@ -217,8 +231,8 @@ static void run_deliver(struct sim *sim, const struct todo *todo)
     const unsigned side = (unsigned)todo->b;
     struct sim_link *link = sim_net_link(&sim->net, todo->a);
 
-    if (link == NULL) {
-        return;
+    if (link == NULL || end_is_paused(sim, &link->ends[side], todo)) {
+        return; /* still armed */
     }
     struct sim_way *way = &link->ways[side];
 
@@ -259,7 +273,7 @@ static void run_up(struct sim *sim, const struct todo *todo)
     struct sim_link *link = sim_net_link(&sim->net, todo->a);
     const unsigned side = (unsigned)todo->b;
 
-    if (link == NULL || link->cut) {
+    if (link == NULL || link->cut || end_is_paused(sim, &link->ends[side], todo)) {
         return;
     }
     if (!end_lives(sim, &link->ends[side])) {
@@ -282,6 +296,9 @@ static void run_dial_failed(struct sim *sim, const struct todo *todo)
 {
     const struct sim_end end = {.member = (int)todo->a, .life = todo->b};
 
+    if (end_is_paused(sim, &end, todo)) {
+        return;
+    }
     tell_down(sim, &end, 0, (enum status)todo->c);
 }
 

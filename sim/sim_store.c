@@ -73,14 +73,15 @@ static void begin_group(struct sim *sim, struct sim_store *store)
 
     store->group = group_of(store);
     if (store->slow_until_ns > sim->now) {
-        wait += prng_below(&store->dice, SPAN_S(2).ns);
+        wait += prng_below(&store->dice,
+                           prng_chance(&store->dice, 1, 16) ? SPAN_S(10).ns : SPAN_S(2).ns);
     }
     sim_after(sim, wait,
               (struct todo){run_group_done, store->member, sim->members[store->member].life, 0});
 }
 
-static enum status answer_read(struct sim_store *store, const struct store_read *read,
-                               uint64_t *size)
+static enum status answer_read(struct sim *sim, struct sim_store *store,
+                               const struct store_read *read, uint64_t *size)
 {
     const struct sim_file *file = sim_store_file(store, read->segment);
 
@@ -92,6 +93,8 @@ static enum status answer_read(struct sim_store *store, const struct store_read 
         const enum status failed = store->fail_read;
 
         store->fail_read = OK;
+        store->read_failures++;
+        sim_count(sim, FAULT_READ);
         return failed;
     }
     if (file == NULL) {
@@ -105,7 +108,7 @@ static void finish_read(struct sim *sim, struct sim_member *member, struct sim_o
 {
     struct event event = {.kind = EVENT_READ, .read = {.ticket = op.ticket}};
 
-    event.read.status = answer_read(&member->store, &op.read, &event.read.size);
+    event.read.status = answer_read(sim, &member->store, &op.read, &event.read.size);
     sim_step(sim, member, &event);
 }
 
@@ -123,6 +126,13 @@ static enum status perform(struct sim *sim, struct sim_store *store, const struc
 {
     if (!op_is_unchanged(sim, op)) {
         return E_IO;
+    }
+    if (store->misdirects && op->write.op == STORE_APPEND) {
+        store->misdirects = false;
+        if (sim_files_misdirect(store, &op->write)) {
+            sim_count(sim, FAULT_MISDIRECTED);
+            return OK; /* so says the disk */
+        }
     }
     return sim_files_write(store, &op->write);
 }
@@ -145,7 +155,7 @@ static enum status fail_group(struct sim *sim, struct sim_store *store)
         store->io_failures++;
     }
     store->fail_next = OK;
-    store->broken = true;
+    store->broken = failed != E_IO || prng_chance(&store->dice, 1, 2); /* or only this once */
     if (failed != E_DISK_FULL) {
         for (uint64_t i = 0; i < store->group; i++) {
             sim_files_write_partly(store, &op_at(store, store->head + i)->write);
@@ -173,7 +183,7 @@ static void run_group_done(struct sim *sim, const struct todo *todo)
     enum status status[GROUP_MAX] = {OK};
     const uint64_t count = store->group;
 
-    if (member->life != todo->b || member->state != SIM_UP) {
+    if (member->life != todo->b || member->state != SIM_UP || sim_is_paused(sim, member, todo)) {
         return;
     }
     const bool is_read = op_at(store, store->head)->is_read;
@@ -244,6 +254,7 @@ void sim_store_crash(struct sim_store *store, enum sim_crash crash)
     store->head = store->tail = store->group = 0;
     store->broken = false;
     store->fail_next = store->fail_read = OK;
+    store->misdirects = false;
     if (crash == SIM_POWER) {
         sim_files_power_cut(store);
     }

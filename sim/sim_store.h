@@ -63,8 +63,13 @@ struct sim_store {
     enum status fail_next; /* the next group fails with this */
     uint64_t groups; /* of writes, so far */
     enum status fail_read; /* the next read fails with this */
+    bool misdirects; /* the next batch goes into another file */
     bool broken; /* has failed: everything fails until the restart */
-    unsigned damage; /* how many committed bytes were flipped */
+    unsigned damage; /* how often durable bytes were flipped, overwritten or lost */
+    unsigned flips; /* how many of these were single bits that some mark covers */
+    unsigned spoilt; /* how often something changed by itself, harmful or not */
+    unsigned read_failures;
+    unsigned losses; /* how often all of it was lost */
     unsigned io_failures; /* how many writes were made to fail */
     uint64_t longest_queue;
     uint64_t torn_sectors; /* lost to power cuts */
@@ -95,5 +100,17 @@ struct sim_file *sim_store_file(const struct sim_store *store, segment_t segment
 /* Flips one bit of a committed byte at random, often in the last group that a mark covers; false
  * where there is none. */
 bool sim_store_rot(struct sim_store *store);
+
+/* One segment file is gone; false where there is none. */
+bool sim_store_lose_file(struct sim_store *store);
+
+/* A bit flips in so many of the copies in the control file; false where there is no such file. */
+bool sim_store_spoil_control(struct sim_store *store, unsigned copies);
+
+/* The disk is replaced by an empty one. Only while its member is down. */
+void sim_store_lose_all(struct sim_store *store);
+
+/* Of all that a reboot would still find, names included. */
+uint64_t sim_store_hash(const struct sim_store *store);
 
 #endif

@@ -22,6 +22,9 @@ void sim_files_sync(struct sim_store *store, const struct store_write *write);
 /* A failed sync: the pages are clean and wrong. */
 void sim_files_lose_dirty(struct sim_store *store);
 
+/* A batch goes to its offset in some other segment; false where there is no other. */
+bool sim_files_misdirect(struct sim_store *store, const struct store_write *write);
+
 void sim_files_power_cut(struct sim_store *store);
 
 /* How many bytes went into read->into. */

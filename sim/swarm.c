@@ -144,18 +144,29 @@ static void add_clients(struct world *world, const struct shape *shape)
     }
     world->workload.level_count = COUNT_OF(world->workload.levels);
     world->workload.verifies = true;
+    world->workload.trespasses = prng_chance(dice, 1, 4);
 }
 
-/* Half of the classes are absent from any one seed; what cripples a disk for good is rare. */
+/* Most classes are absent from any one seed; what cripples a disk for good is rare, and alone. */
 static void draw_rates(struct world *world)
 {
     struct prng *dice = &world->dice;
 
-    for (unsigned i = 0; i < SIM_FAULTS_DRAWN; i++) {
-        world->rates[i] = prng_chance(dice, 1, 2) ? (unsigned)prng_between(dice, 1, 10) : 0;
+    static const enum sim_fault crippling[] = {FAULT_IO,          FAULT_FULL,      FAULT_ROT,
+                                               FAULT_MISDIRECTED, FAULT_LOST_FILE, FAULT_NO_CONTROL};
+
+    for (unsigned i = 0; i < SIM_FAULTS; i++) {
+        world->rates[i] = prng_chance(dice, 1, 3) ? (unsigned)prng_between(dice, 1, 10) : 0;
     }
-    if (prng_chance(dice, 5, 6)) {
-        world->rates[FAULT_IO] = world->rates[FAULT_FULL] = world->rates[FAULT_ROT] = 0;
+    if (prng_chance(dice, 1, 4)) {
+        world->rates[FAULT_BEHIND] = 10;
+        world->rates[FAULT_CUT_CRASH] = prng_chance(dice, 2, 3);
+    }
+    for (unsigned i = 0; i < COUNT_OF(crippling); i++) {
+        world->rates[crippling[i]] = 0;
+    }
+    if (prng_chance(dice, 1, 4)) {
+        world->rates[crippling[prng_below(dice, COUNT_OF(crippling))]] = 5;
     }
     world->fault_gap_ns = prng_chance(dice, 1, 10) ? 0 : SPAN_MS(50).ns << prng_below(dice, 6);
     world->sim->net.jitter_ns = prng_chance(dice, 1, 2) ? 0 : SPAN_MS(20).ns;
@@ -175,6 +186,7 @@ static void collect(struct world *world, struct swarm_result *result)
     result->steps = sim->steps;
     result->virtual_ns = sim->now;
     memcpy(result->faults, sim->faults, sizeof result->faults);
+    memcpy(result->recoveries, sim->recoveries, sizeof result->recoveries);
     for (unsigned i = 0; i < sim->member_count; i++) {
         result->faults[FAULT_TORN] += sim->members[i].store.torn_sectors > 0;
         result->excused += sim->members[i].store.damage + sim->members[i].store.io_failures > 0;
@@ -196,8 +208,8 @@ static void check_impostor(struct world *world)
     for (unsigned i = 0; i < world->sim->member_count; i++) {
         const struct sim_member *member = &world->sim->members[i];
 
-        if ((world->oracle->members >> i & 1) == 0 && member->store.file_count > 0) {
-            sim_fail(world->sim, 37, "%s stores segments of a WAL that refuses it", member->name);
+        if ((world->oracle->members >> i & 1) == 0 && member->store.groups > 0) {
+            sim_fail(world->sim, 37, "%s stores something of a WAL that refuses it", member->name);
         }
     }
 }
@@ -222,6 +234,7 @@ struct swarm_result swarm_run(uint64_t seed, FILE *print)
     }
     add_clients(world, &shape);
     draw_rates(world);
+    world->names_level_once = prng_chance(&world->dice, 1, 2);
     for (unsigned i = 0; i < world->sim->member_count; i++) {
         world_start_later(world, &world->sim->members[i]);
     }

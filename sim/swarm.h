@@ -18,6 +18,9 @@ struct world {
     unsigned rates[SIM_FAULTS]; /* how often each is drawn, relative to the others */
     uint64_t fault_gap_ns; /* between two faults, on average; 0: none at all */
     uint64_t restart_ns;
+    unsigned recrash[SIM_MEMBERS_MAX]; /* how many of the next recoveries are struck, too */
+    bool names_level_once; /* at the creation, and not at later starts */
+    bool contradict[SIM_MEMBERS_MAX]; /* the next start asks for what cannot be had */
 };
 
 struct swarm_result {
@@ -28,6 +31,7 @@ struct swarm_result {
     uint64_t faults[SIM_FAULTS];
     uint64_t appended, records_read, batches, digests, commits_checked, acks_checked;
     uint64_t verified_segments, verified_damages;
+    uint64_t recoveries[RECOVER_CASES];
     unsigned excused; /* members that may stay out: their disk was made to fail */
 };
 
@@ -46,6 +50,9 @@ void world_settle(struct world *world, uint64_t bound_ns);
 
 /* Some time from now, unless it is up or has been started by then. */
 void world_start_later(struct world *world, struct sim_member *member);
+
+/* What a member has just traced. */
+void world_on_trace(struct world *world, struct sim_member *member, const char *line);
 
 /* The world under way, for last words when a CHECK fails in it; NULL between worlds. */
 extern struct world *swarm_current;

@@ -130,6 +130,10 @@ static void on_appended(struct workload_client *client, const struct message *me
     }
     struct client_flight *flight = find_flight(client, appended.request);
 
+    if (client->kind != CLIENT_PRODUCER) {
+        sim_fail(client->workload->sim, 37, "a %s may append",
+                 role_name(client->puppet.self.role));
+    }
     if (flight != NULL) {
         client->appended++;
         sim_say(client->workload->sim, client->puppet.self.member, "appended request=%llu lsn=%llu",
@@ -232,6 +236,23 @@ static void ask_to_verify(struct workload_client *client)
 
     send_message(client, MESSAGE_VERIFY, verify_message_encode(&verify, client->workload->memory),
                  bytes_none());
+}
+
+/* A reader may not append, well-formed or not. */
+static void trespass(struct workload_client *client)
+{
+    struct workload *workload = client->workload;
+    const struct append append = {.request = UINT64_MAX,
+                                  .producer = client->producer,
+                                  .first_sequence = client->next_sequence++,
+                                  .count = 1};
+    struct writer tail = writer_of(workload->memory + HEAD_ROOM, TAIL_ROOM);
+
+    writer_u32(&tail, 1);
+    writer_u8(&tail, 'x');
+    sim_count(workload->sim, FAULT_TRESPASS);
+    send_message(client, MESSAGE_APPEND, append_encode(&append, workload->memory),
+                 writer_bytes(&tail));
 }
 
 /* ---- strangers ---- */
@@ -358,6 +379,11 @@ static void act(struct workload_client *client)
     if (client->kind == CLIENT_PRODUCER && !workload->calm && client->appends_left > 0
         && client->flight_count < client->flight_max) {
         begin_append(client);
+    }
+    if (client->kind == CLIENT_READER && !workload->calm && workload->trespasses
+        && prng_chance(&client->dice, 1, 64)) {
+        trespass(client);
+        return;
     }
     if (prng_chance(&client->dice, 1, 64)) {
         send_message(client, MESSAGE_STATUS, bytes_none(), bytes_none());

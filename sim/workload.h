@@ -55,6 +55,7 @@ struct workload {
     unsigned level_count;
     uint64_t think_ns;
     bool verifies; /* members are asked to verify their copies now and then */
+    bool trespasses; /* readers try to append */
     bool calm; /* no more nonsense, no more new appends */
     struct workload_client clients[WORKLOAD_CLIENTS_MAX];
     unsigned client_count;

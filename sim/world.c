@@ -11,38 +11,139 @@ enum {
     CRIPPLED_S = 15, /* where some disk failed there is no end to wait for, only a while to watch */
 };
 
-static void run_start(struct sim *sim, const struct todo *todo)
+/* Something in the settings now contradicts what the folder says; false where there is no folder. */
+static bool contradict(struct world *world, struct sim_member *member)
+{
+    struct member_settings *settings = member->kind == &sim_primary
+                                           ? &member->settings.primary.member
+                                           : &member->settings.replica.member;
+
+    if (member->store.smalls[STORE_DESCRIPTOR].cache_size == 0) {
+        return false;
+    }
+    switch (prng_below(&world->dice, 4)) {
+    case 0:
+        settings->encrypted = world->oracle->encrypted ? WISH_NO : WISH_YES;
+        return true;
+    case 1:
+        snprintf(settings->cluster, sizeof settings->cluster, "cluster-OTHER");
+        return true;
+    case 2:
+        snprintf(member->self.region, sizeof member->self.region, "%s",
+                 sim_region_name((member->region + 1) % SIM_REGIONS));
+        return true;
+    default: /* number: dice */
+        member->self.lineage.bytes[7] ^= 1;
+        return true;
+    }
+}
+
+/* A start that must be refused, and must not change a byte. */
+static void start_defiantly(struct world *world, struct sim_member *member)
+{
+    const struct sim_member as_it_was = *member;
+    const uint64_t before = sim_store_hash(&member->store);
+
+    world->contradict[member->number] = false;
+    if (!contradict(world, member)) {
+        sim_start(world->sim, member);
+        return;
+    }
+    sim_count(world->sim, FAULT_COMMAND);
+    member->defiant = true;
+    sim_start(world->sim, member);
+    member->defiant = false;
+    member->settings = as_it_was.settings;
+    member->self = as_it_was.self;
+    if (member->state == SIM_UP || sim_store_hash(&member->store) != before) {
+        sim_fail(world->sim, 37, "%s %s by a start that contradicts its folder", member->name,
+                 member->state == SIM_UP ? "is not deterred" : "is changed");
+    }
+}
+
+static void run_recrash(struct sim *sim, const struct todo *todo)
 {
     struct sim_member *member = &sim->members[todo->a];
 
-    if (member->state != SIM_UP && member->life == todo->b) {
-        sim_start(sim, member);
+    if (member->state == SIM_UP && member->life == todo->b) {
+        sim_count(sim, (enum sim_fault)todo->c);
+        sim_crash(sim, member, prng_chance(&sim->world->dice, 1, 2) ? SIM_KILL : SIM_POWER);
+        world_start_later(sim->world, member);
+    }
+}
+
+/* What is rare must be struck on purpose: a suffix that is on its way to quarantine. */
+void world_on_trace(struct world *world, struct sim_member *member, const char *line)
+{
+    const bool is_cut = strncmp(line, "cut ", 4) == 0 || strncmp(line, "cut_done", 8) == 0;
+
+    if (is_cut && !world->calm && world->rates[FAULT_CUT_CRASH] > 0) {
+        sim_after(world->sim,
+                  prng_below(&world->dice, 4 * member->store.latency_ns + SPAN_MS(100).ns),
+                  (struct todo){run_recrash, member->number, member->life, FAULT_CUT_CRASH});
+    }
+}
+
+static void run_start(struct sim *sim, const struct todo *todo)
+{
+    struct world *world = sim->world;
+    struct sim_member *member = &sim->members[todo->a];
+
+    if (member->state == SIM_UP || member->life != todo->b) {
+        return;
+    }
+    if (world->names_level_once && member->number == world->oracle->primary
+        && world->oracle->epoch > 0) {
+        member->settings.primary.level_given = false;
+    }
+    if (world->contradict[member->number]) {
+        start_defiantly(world, member);
+        return;
+    }
+    sim_start(sim, member);
+    if (world->recrash[member->number] > 0) {
+        world->recrash[member->number]--;
+        sim_after(sim, prng_below(&world->dice, 40 * member->store.latency_ns + SPAN_MS(10).ns),
+                  (struct todo){run_recrash, member->number, member->life, FAULT_RECRASH});
     }
 }
 
 void world_start_later(struct world *world, struct sim_member *member)
 {
-    sim_after(world->sim, prng_between(&world->dice, world->restart_ns / 8, world->restart_ns),
+    const uint64_t most =
+        world->recrash[member->number] > 0 ? world->restart_ns / 4 : world->restart_ns;
+
+    sim_after(world->sim, prng_between(&world->dice, world->restart_ns / 8, most),
               (struct todo){run_start, member->number, member->life, 0});
 }
 
 static bool keys_were_hurt(const struct sim *sim)
 {
-    return sim->faults[FAULT_KEYS_SILENT] + sim->faults[FAULT_KEYS_REFUSE]
-               + sim->faults[FAULT_PARTITION] + sim->faults[FAULT_STALL]
-           > 0;
+    static const enum sim_fault hurting[] = {
+        FAULT_KEYS_SILENT, FAULT_KEYS_REFUSE, FAULT_KEYS_SLOW, FAULT_KEYS_HANG,
+        FAULT_KEYS_WRONG,  FAULT_PARTITION,   FAULT_STALL,     FAULT_PAUSE};
+    uint64_t hurt = 0;
+
+    for (size_t i = 0; i < COUNT_OF(hurting); i++) {
+        hurt += sim->faults[hurting[i]];
+    }
+    return hurt > 0;
 }
 
 /* Whether some fault that was injected explains why this member stopped by itself. */
 static bool is_justified(const struct world *world, const struct sim_member *member)
 {
-    const bool hurt = member->store.damage > 0 || member->store.io_failures > 0;
+    const struct sim_store *store = &member->store;
+    const bool hurt = store->damage + store->io_failures + store->read_failures > 0;
 
-    if ((world->oracle->members >> member->number & 1) == 0 || member->halted_why == OK) {
+    if ((world->oracle->members >> member->number & 1) == 0 || member->defiant) {
         return true;
     }
+    if (member->halted_why == OK) {
+        return member->asked_to_stop;
+    }
     if (member->halted_why == E_COORDINATOR || member->halted_why == E_CLAIM_LOST) {
-        return world->sim->faults[FAULT_CLAIM] > 0;
+        return world->sim->faults[FAULT_CLAIM] + world->sim->faults[FAULT_CLAIM_LOSS] > 0;
     }
     if (member->halted_why == E_CUT_COMMITTED) { /* it is right: the writer's damaged disk is not */
         return hurt || world->sim->members[world->oracle->primary].store.damage > 0;
@@ -67,6 +168,10 @@ static void on_halted(struct sim *sim, struct sim_member *member)
     if (!is_justified(world, member)) {
         sim_fail(sim, 18, "%s halts (%s) though no fault explains it: %s", member->name,
                  status_name(member->halted_why), member->halted_text);
+    }
+    if (member->halted_why == E_COORDINATOR && world->names_level_once) {
+        world->names_level_once = false; /* whoever reads that sentence does what it says */
+        member->settings.primary.level_given = true;
     }
     if ((world->oracle->members >> member->number & 1) != 0 && member->starts < STARTS_MAX) {
         world_start_later(world, member);
@@ -179,7 +284,13 @@ void world_calm(struct world *world)
     world->calm = world->workload.calm = true;
     sim->net.dial_failures = 0;
     sim_net_heal(sim);
+    sim->tamper.wanted = false;
     memset(sim->keys.unreachable_until, 0, sizeof sim->keys.unreachable_until);
+    memset(sim->keys.slow_until, 0, sizeof sim->keys.slow_until);
+    memset(sim->keys.hangs_until, 0, sizeof sim->keys.hangs_until);
+    memset(sim->keys.wrong_until, 0, sizeof sim->keys.wrong_until);
+    memset(world->recrash, 0, sizeof world->recrash);
+    memset(world->contradict, 0, sizeof world->contradict);
     sim->claim.unreachable_until = 0;
     for (unsigned i = 0; i < sim->keys.key_count; i++) {
         sim->keys.keys[i].refusal = OK;
@@ -188,6 +299,7 @@ void world_calm(struct world *world)
         struct sim_member *member = &sim->members[i];
 
         member->store.fail_next = member->store.fail_read = OK;
+        member->store.misdirects = false;
         member->store.slow_until_ns = 0;
         member->starts = 0;
         if (member->state != SIM_UP) {

@@ -1,0 +1,181 @@
+/* A flipped bit is usually given the checksum that belongs to it, so that only the seal can tell: a
+ * CRC is linear, so the difference of two checksums does not depend on the segment's own seed.
+ *
+ * Acks that lie name an older epoch, or a batch that was never sent. (A lie about what is durable
+ * cannot be told by anybody: a quorum needs that many honest members, docs/THREATS.md.) */
+#include "sim/tamper.h"
+
+#include "base/check.h"
+#include "proto/message.h"
+#include "proto/ship.h"
+#include "seal/crc32c.h"
+#include "sim/swarm.h"
+
+#include <stdlib.h>
+
+enum {
+    HEADER_BYTES = 4096,
+    HEADER_CRC_AT = 2844, /* docs/FORMAT.md */
+    BATCH_CRC_FROM_END = 8,
+    HEAD_ROOM = 256,
+    MEMORY_BYTES = HEAD_ROOM + (17 << 20),
+    LIE_BATCHES = 1000,
+};
+
+void sim_tamper_drop(struct sim_tamper *tamper)
+{
+    free(tamper->memory);
+    tamper->memory = NULL;
+}
+
+static bool is_between_members(const struct sim_link *link)
+{
+    return link->ends[0].member >= 0 && link->ends[1].member >= 0;
+}
+
+static bool is_wal(const struct message *message)
+{
+    return message->type == MESSAGE_BATCH || message->type == MESSAGE_SEGMENT;
+}
+
+/* Done with, unless it goes on for a while. */
+static void strike(struct sim *sim)
+{
+    struct sim_tamper *tamper = &sim->tamper;
+
+    sim_count(sim, tamper->what);
+    tamper->wanted = tamper->what == FAULT_FALSE_ACK && tamper->until_ns > sim->now;
+}
+
+void sim_tamper_order(struct sim *sim, struct sim_link *link, unsigned side)
+{
+    struct sim_way *way = &link->ways[side];
+    struct sim_packet *first = way->first;
+    struct sim_packet *second = first == NULL ? NULL : first->next;
+
+    if (!sim->tamper.wanted || sim->tamper.what != FAULT_SWAPPED || second == NULL || way->kept
+        || !is_between_members(link)) {
+        return;
+    }
+    strike(sim);
+    first->next = second->next;
+    second->next = first;
+    way->first = second;
+    way->last = way->last == second ? first : way->last;
+}
+
+static uint32_t get_u32(const uint8_t *from)
+{
+    return (uint32_t)from[0] | (uint32_t)from[1] << 8 | (uint32_t)from[2] << 16
+           | (uint32_t)from[3] << 24;
+}
+
+static void put_u32(uint8_t *into, uint32_t value)
+{
+    for (unsigned i = 0; i < 4; i++) {
+        into[i] = (uint8_t)(value >> (8 * i));
+    }
+}
+
+/* One bit of what the checksum covers, and the checksum with it; or, now and then, any bit. */
+static void forge(struct sim *sim, struct message *message)
+{
+    struct prng *dice = &sim->dice;
+    uint8_t *copy = sim->tamper.memory + HEAD_ROOM;
+    const size_t covered = message->type == MESSAGE_SEGMENT
+                               ? (size_t)HEADER_CRC_AT
+                               : message->tail.size - BATCH_CRC_FROM_END;
+    const bool mends = prng_chance(dice, 3, 4);
+    const uint64_t at = prng_below(dice, mends ? covered : message->tail.size);
+    const uint32_t before = crc32c(0, bytes_of(message->tail.data, covered));
+
+    CHECK(HEAD_ROOM + message->tail.size <= MEMORY_BYTES);
+    memcpy(copy, message->tail.data, message->tail.size);
+    copy[at] ^= (uint8_t)(1u << prng_below(dice, 8));
+    if (mends) {
+        put_u32(copy + covered,
+                get_u32(copy + covered) ^ before ^ crc32c(0, bytes_of(copy, covered)));
+    }
+    message->tail.data = copy;
+}
+
+/* The sender's reign, as if it were the one before. */
+static bool date_back(struct sim *sim, struct message *message)
+{
+    struct proto_scratch *scratch = &sim->world->oracle->scratch;
+    struct segment_message segment;
+    struct batch_message batch;
+    epoch_t *epoch = message->type == MESSAGE_SEGMENT ? &segment.epoch : &batch.epoch;
+    const enum status status = message->type == MESSAGE_SEGMENT
+                                   ? segment_message_decode(&segment, message->head, scratch)
+                                   : batch_message_decode(&batch, message->head, scratch);
+
+    if (status != OK || *epoch < 2) {
+        return false;
+    }
+    *epoch -= 1;
+    sim->tamper.epoch = *epoch;
+    message->head = message->type == MESSAGE_SEGMENT
+                        ? segment_message_encode(&segment, sim->tamper.memory)
+                        : batch_message_encode(&batch, sim->tamper.memory);
+    return true;
+}
+
+static bool lie(struct sim *sim, struct message *message)
+{
+    struct ack ack;
+
+    if (ack_decode(&ack, message->head, &sim->world->oracle->scratch) != OK || ack.epoch < 2) {
+        return false;
+    }
+    if (prng_chance(&sim->dice, 3, 4)) {
+        ack.epoch--;
+    } else {
+        ack.batch += LIE_BATCHES;
+    }
+    message->head = ack_encode(&ack, sim->tamper.memory);
+    return true;
+}
+
+static bool change(struct sim *sim, struct message *message)
+{
+    switch ((int)sim->tamper.what) {
+    case FAULT_FORGED:
+        if (is_wal(message)) {
+            forge(sim, message);
+            return true;
+        }
+        return false;
+    case FAULT_OLD_EPOCH:
+        return is_wal(message) && date_back(sim, message);
+    case FAULT_FALSE_ACK:
+        return message->type == MESSAGE_ACK && lie(sim, message);
+    default: /* number: the other classes change no message */
+        return false;
+    }
+}
+
+bool sim_tamper_message(struct sim *sim, const struct sim_link *link, unsigned side,
+                        struct message *message)
+{
+    struct sim_tamper *tamper = &sim->tamper;
+
+    tamper->at_work = false;
+    tamper->epoch = UINT64_MAX;
+    if (!tamper->wanted || sim->world == NULL || link->ends[side].member < 0) {
+        return false;
+    }
+    if (tamper->memory == NULL) {
+        tamper->memory = malloc(MEMORY_BYTES);
+        CHECK(tamper->memory != NULL);
+    }
+    if (tamper->what == FAULT_TWICE) {
+        strike(sim);
+        return true;
+    }
+    if (is_between_members(link) && change(sim, message)) {
+        strike(sim);
+        tamper->at_work = true;
+    }
+    return false;
+}
