@@ -74,7 +74,9 @@ enum status reader_zeros(struct reader *reader, size_t size)
 
     TRY(reader_view(reader, &view, size));
     /* each byte equals the one before it, and the first is zero */
-    if (size > 0 && (view.data[0] != 0 || memcmp(view.data, view.data + 1, size - 1) != 0)) {
+    if (size > 0
+        && (view.data[0] != 0
+            || !bytes_equal(bytes_part(view, 0, size - 1), bytes_part(view, 1, size - 1)))) {
         *reader = before;
         return E_MALFORMED;
     }

@@ -53,7 +53,10 @@ void greeting_fill(const struct member *member, struct greet *greet)
     greet->highest_epoch = control->highest_epoch;
     greet->position = member_position(member);
     greet->tag = durable_tag(&member->wal);
-    greet->commit_lsn = member->commit_lsn;
+    /* What is known as committed and is held here: a COMMIT of a new reign may come before its
+     * first header, and must not look like a commit of the old one. */
+    greet->commit_lsn =
+        member->commit_lsn < member->wal.durable_lsn ? member->commit_lsn : member->wal.durable_lsn;
     greet->epoch_count = control->epochs.count;
     memcpy(greet->epochs, control->epochs.entries, control->epochs.count * sizeof *greet->epochs);
 }

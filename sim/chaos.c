@@ -48,8 +48,8 @@ static void run_fall_behind(struct sim *sim, const struct todo *todo)
     bool is_behind = false;
 
     for (unsigned i = 0; i < sim->member_count; i++) {
-        is_behind |= (oracle->voters >> i & 1) != 0
-                     && oracle->durable[i] > oracle->durable[oracle->primary];
+        is_behind |=
+            (oracle->voters >> i & 1) != 0 && oracle->durable[i] > oracle->durable[oracle->primary];
     }
     if (world->calm || sim->now > todo->a || primary->state != SIM_UP) {
         return;
@@ -283,30 +283,18 @@ static void tamper(struct world *world, enum sim_fault fault)
     world->sim->tamper.until_ns = until(world, 3);
 }
 
-static void strike(struct world *world, enum sim_fault fault)
+/* What befalls a process, and the links of it. */
+static void strike_process(struct world *world, struct sim_member *victim, enum sim_fault fault)
 {
-    struct sim *sim = world->sim;
-    struct sim_member *victim = any_member(world);
-
-    switch (fault) {
+    switch ((int)fault) {
     case FAULT_KILL:
         if (victim->state == SIM_UP) {
-            sim_count(sim, fault);
+            sim_count(world->sim, fault);
         }
         crash_one(world, victim, SIM_KILL);
         return;
-    case FAULT_POWER:
-    case FAULT_POWER_ALL:
-        cut_power(world, victim, fault == FAULT_POWER_ALL);
-        return;
-    case FAULT_CUT:
-        cut_link(world);
-        return;
     case FAULT_RECRASH:
         crash_again(world, victim);
-        return;
-    case FAULT_BEHIND:
-        fall_behind(world);
         return;
     case FAULT_STOP:
         stop(world, victim);
@@ -314,14 +302,27 @@ static void strike(struct world *world, enum sim_fault fault)
     case FAULT_PAUSE:
         pause_one(world, victim);
         return;
+    case FAULT_COMMAND:
+        world->contradict[victim->number] = true;
+        crash_one(world, victim, SIM_KILL);
+        return;
+    case FAULT_CLOCK:
+        sim_count(world->sim, fault);
+        victim->wall_skew_ns =
+            (int64_t)prng_below(&world->dice, SPAN_S(60000000).ns) - (int64_t)SPAN_S(30000000).ns;
+        return;
     case FAULT_FLAP:
-        sim_count(sim, fault);
-        sim_after(sim, 0, (struct todo){run_flap, until(world, 6), 0, 0});
+        sim_count(world->sim, fault);
+        sim_after(world->sim, 0, (struct todo){run_flap, until(world, 6), 0, 0});
         return;
-    case FAULT_PARTITION:
-    case FAULT_STALL:
-        part(world, fault == FAULT_PARTITION);
+    default: /* number: of another kind */
         return;
+    }
+}
+
+static void strike_disk(struct world *world, struct sim_member *victim, enum sim_fault fault)
+{
+    switch ((int)fault) {
     case FAULT_IO:
         victim->store.fail_next = E_IO;
         return;
@@ -338,33 +339,95 @@ static void strike(struct world *world, enum sim_fault fault)
         lose_disk(world, victim);
         return;
     case FAULT_SLOW_DISK:
-        sim_count(sim, fault);
+        sim_count(world->sim, fault);
         victim->store.slow_until_ns = until(world, 5);
         return;
+    default: /* number: of another kind */
+        damage(world, victim, fault);
+        return;
+    }
+}
+
+static void strike_network(struct world *world, enum sim_fault fault)
+{
+    if (fault == FAULT_CUT) {
+        cut_link(world);
+    } else {
+        part(world, fault == FAULT_PARTITION);
+    }
+}
+
+static void strike_keys(struct world *world, enum sim_fault fault)
+{
+    struct sim_keys *keys = &world->sim->keys;
+
+    switch ((int)fault) {
+    case FAULT_KEYS_SILENT:
+        hurt_keys(world, keys->unreachable_until, fault);
+        return;
+    case FAULT_KEYS_SLOW:
+        hurt_keys(world, keys->slow_until, fault);
+        return;
+    case FAULT_KEYS_HANG:
+        hurt_keys(world, keys->hangs_until, fault);
+        return;
+    case FAULT_KEYS_WRONG:
+        hurt_keys(world, keys->wrong_until, fault);
+        return;
+    default: /* number: the last of its kind */
+        refuse_key(world);
+        return;
+    }
+}
+
+static void strike(struct world *world, enum sim_fault fault)
+{
+    struct sim_member *victim = any_member(world);
+
+    switch (fault) {
+    case FAULT_KILL:
+    case FAULT_RECRASH:
+    case FAULT_STOP:
+    case FAULT_PAUSE:
+    case FAULT_COMMAND:
+    case FAULT_CLOCK:
+    case FAULT_FLAP:
+        strike_process(world, victim, fault);
+        return;
+    case FAULT_POWER:
+    case FAULT_POWER_ALL:
+        cut_power(world, victim, fault == FAULT_POWER_ALL);
+        return;
+    case FAULT_BEHIND:
+        fall_behind(world);
+        return;
+    case FAULT_CUT:
+    case FAULT_PARTITION:
+    case FAULT_STALL:
+        strike_network(world, fault);
+        return;
+    case FAULT_IO:
+    case FAULT_FULL:
+    case FAULT_READ:
+    case FAULT_MISDIRECTED:
+    case FAULT_LOST_DISK:
+    case FAULT_SLOW_DISK:
     case FAULT_ROT:
     case FAULT_LOST_FILE:
     case FAULT_CONTROL:
     case FAULT_NO_CONTROL:
-        damage(world, victim, fault);
+        strike_disk(world, victim, fault);
         return;
     case FAULT_KEYS_SILENT:
-        hurt_keys(world, sim->keys.unreachable_until, fault);
-        return;
     case FAULT_KEYS_SLOW:
-        hurt_keys(world, sim->keys.slow_until, fault);
-        return;
     case FAULT_KEYS_HANG:
-        hurt_keys(world, sim->keys.hangs_until, fault);
-        return;
     case FAULT_KEYS_WRONG:
-        hurt_keys(world, sim->keys.wrong_until, fault);
-        return;
     case FAULT_KEYS_REFUSE:
-        refuse_key(world);
+        strike_keys(world, fault);
         return;
     case FAULT_CLAIM:
-        sim_count(sim, fault);
-        sim->claim.unreachable_until = until(world, 5);
+        sim_count(world->sim, fault);
+        world->sim->claim.unreachable_until = until(world, 5);
         return;
     case FAULT_CLAIM_LOSS:
         restore_coordinator(world);
@@ -376,22 +439,13 @@ static void strike(struct world *world, enum sim_fault fault)
     case FAULT_FALSE_ACK:
         tamper(world, fault);
         return;
-    case FAULT_COMMAND:
-        world->contradict[victim->number] = true;
-        crash_one(world, victim, SIM_KILL);
-        return;
-    case FAULT_CLOCK:
-        sim_count(sim, fault);
-        victim->wall_skew_ns =
-            (int64_t)prng_below(&world->dice, SPAN_S(60000000).ns) - (int64_t)SPAN_S(30000000).ns;
-        return;
     case FAULT_CUT_CRASH: /* when one begins */
     case FAULT_DIAL: /* drawn once, in the shape */
     case FAULT_TORN: /* part of a power cut */
     case FAULT_TORN_BEFORE:
-    case FAULT_TRESPASS: /* by clients of the workload */
+    case FAULT_TRESPASS: /* clients of the workload */
     case FAULT_NONSENSE:
-    case FAULT_IMPOSTOR: /* a member of the shape */
+    case FAULT_IMPOSTOR:
     case SIM_FAULTS:
         return;
     }

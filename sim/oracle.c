@@ -25,7 +25,8 @@ static const struct oracle_invariant invariants[] = {
     {13, "an epoch has one writer incarnation"},
     {14, "the highest epoch seen by a member never decreases, crashes included"},
     {17, "only acks of the writer's own epoch count, and only once it has heard them"},
-    {18, "with faults off, all appends are answered, all members hold the same bytes, who is told to stop "
+    {18, "with faults off, all appends are answered, all members hold the same bytes, who is told "
+         "to stop "
          "stops"},
     {20, "no (key, nonce) seals twice: a batch number is sealed once in a segment"},
     {21, "a segment has one maker; salts and incarnations never repeat"},

@@ -187,7 +187,6 @@ void oracle_on_message(struct oracle *oracle, const struct sim_member *member,
                        const struct event_message *message);
 void oracle_on_send(struct oracle *oracle, struct sim_member *member,
                     const struct effect_send *send);
-
 /* What is committed is so from the moment when it is true, whether or not anybody says so. */
 void oracle_note_committed(struct oracle *oracle);
 bool oracle_level_is_met(const struct oracle *oracle, lsn_t lsn, struct level level);

@@ -168,7 +168,8 @@ void oracle_on_message(struct oracle *oracle, const struct sim_member *member,
     const int from = link == NULL ? -1 : link->ends[0].member;
     struct ack ack;
 
-    if (message->message.type == MESSAGE_ACK && !oracle->sim->tamper.at_work && member->number == oracle->primary && from >= 0
+    if (message->message.type == MESSAGE_ACK && !oracle->sim->tamper.at_work
+        && member->number == oracle->primary && from >= 0
         && ack_decode(&ack, message->message.head, &oracle->scratch) == OK
         && ack.epoch == oracle->epoch && ack.batch > oracle->acked[from]) {
         oracle->acked[from] = ack.batch;

@@ -229,6 +229,7 @@ void sim_keys_ask(struct sim *sim, unsigned member, const struct effect_keys *as
     asked->request.blob = bytes_of(asked->blob, ask->request.blob.size);
     asked->request.plain = bytes_of(asked->plain, ask->request.plain.size);
     sim_after(sim,
-              far + delay_of(sim, region, asked->hangs) + prng_below(&keys->dice, keys->latency_ns + 1),
+              far + delay_of(sim, region, asked->hangs)
+                  + prng_below(&keys->dice, keys->latency_ns + 1),
               (struct todo){run_answer, slot, 0, 0});
 }

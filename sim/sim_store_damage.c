@@ -1,5 +1,5 @@
-/* What a disk does by itself: bits flip, blocks land elsewhere, files and whole disks vanish. All of
- * it is silent, and none of it is undone by a restart. */
+/* What a disk does by itself: bits flip, blocks land elsewhere, files and whole disks vanish. All
+ * of it is silent, and none of it is undone by a restart. */
 #include "base/check.h"
 #include "cluster/control.h"
 #include "seal/crc32c.h"

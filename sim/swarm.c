@@ -147,13 +147,13 @@ static void add_clients(struct world *world, const struct shape *shape)
     world->workload.trespasses = prng_chance(dice, 1, 4);
 }
 
-/* Most classes are absent from any one seed; what cripples a disk for good is rare, and alone. */
+/* Most classes are absent from any one seed; what cripples a disk for good is rare and alone. */
 static void draw_rates(struct world *world)
 {
     struct prng *dice = &world->dice;
 
-    static const enum sim_fault crippling[] = {FAULT_IO,          FAULT_FULL,      FAULT_ROT,
-                                               FAULT_MISDIRECTED, FAULT_LOST_FILE, FAULT_NO_CONTROL};
+    static const enum sim_fault crippling[] = {
+        FAULT_IO, FAULT_FULL, FAULT_ROT, FAULT_MISDIRECTED, FAULT_LOST_FILE, FAULT_NO_CONTROL};
 
     for (unsigned i = 0; i < SIM_FAULTS; i++) {
         world->rates[i] = prng_chance(dice, 1, 3) ? (unsigned)prng_between(dice, 1, 10) : 0;

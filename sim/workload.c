@@ -131,8 +131,7 @@ static void on_appended(struct workload_client *client, const struct message *me
     struct client_flight *flight = find_flight(client, appended.request);
 
     if (client->kind != CLIENT_PRODUCER) {
-        sim_fail(client->workload->sim, 37, "a %s may append",
-                 role_name(client->puppet.self.role));
+        sim_fail(client->workload->sim, 37, "a %s may append", role_name(client->puppet.self.role));
     }
     if (flight != NULL) {
         client->appended++;

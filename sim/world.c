@@ -11,7 +11,7 @@ enum {
     CRIPPLED_S = 15, /* where some disk failed there is no end to wait for, only a while to watch */
 };
 
-/* Something in the settings now contradicts what the folder says; false where there is no folder. */
+/* Something in the settings contradicts what the folder says now; false where there is none. */
 static bool contradict(struct world *world, struct sim_member *member)
 {
     struct member_settings *settings = member->kind == &sim_primary
@@ -119,9 +119,9 @@ void world_start_later(struct world *world, struct sim_member *member)
 
 static bool keys_were_hurt(const struct sim *sim)
 {
-    static const enum sim_fault hurting[] = {
-        FAULT_KEYS_SILENT, FAULT_KEYS_REFUSE, FAULT_KEYS_SLOW, FAULT_KEYS_HANG,
-        FAULT_KEYS_WRONG,  FAULT_PARTITION,   FAULT_STALL,     FAULT_PAUSE};
+    static const enum sim_fault hurting[] = {FAULT_KEYS_SILENT, FAULT_KEYS_REFUSE, FAULT_KEYS_SLOW,
+                                             FAULT_KEYS_HANG,   FAULT_KEYS_WRONG,  FAULT_PARTITION,
+                                             FAULT_STALL,       FAULT_PAUSE};
     uint64_t hurt = 0;
 
     for (size_t i = 0; i < COUNT_OF(hurting); i++) {
