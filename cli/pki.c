@@ -2,7 +2,7 @@
  *
  *   sealift pki init --dir pki --deployment prod
  *   sealift pki issue --dir pki --new-lineage --region us-east-1 --role primary --name p1
- *   sealift pki issue --dir pki --lineage HEX --region eu-west-1 --role replica --name r1
+ *   sealift pki issue --dir pki --lineage-of p1 --region eu-west-1 --role replica --name r1
  *   sealift pki rotate --dir pki --name r1
  *   sealift pki revoke --dir pki --name r1
  *
@@ -28,6 +28,7 @@ enum {
     OPTION_DEPLOYMENT,
     OPTION_LINEAGE,
     OPTION_NEW_LINEAGE,
+    OPTION_LINEAGE_OF,
     OPTION_REGION,
     OPTION_ROLE,
     OPTION_NAME,
@@ -46,6 +47,7 @@ static const struct argp_option options[] = {
     {"dir", OPTION_DIR, "DIR", 0, "the folder (default: pki)", 1},
     {"deployment", OPTION_DEPLOYMENT, "NAME", 0, "init: whose CA this is (default: sealift)", 1},
     {"lineage", OPTION_LINEAGE, "HEX|any", 0, "issue: which WAL; any for clients and services", 2},
+    {"lineage-of", OPTION_LINEAGE_OF, "NAME", 0, "issue: the lineage of NAME.crt in the folder", 2},
     {"new-lineage", OPTION_NEW_LINEAGE, 0, 0, "issue: draw the lineage of a new WAL", 2},
     {"region", OPTION_REGION, "REGION", 0, "issue: where it lives", 2},
     {"role", OPTION_ROLE, "ROLE", 0,
@@ -72,6 +74,9 @@ static error_t parse(int option, char *argument, struct argp_state *state)
         return 0;
     case OPTION_LINEAGE:
         order->lineage = argument;
+        return 0;
+    case OPTION_LINEAGE_OF:
+        order->lineage_of = argument;
         return 0;
     case OPTION_NEW_LINEAGE:
         order->new_lineage = true;
@@ -182,13 +187,37 @@ static enum role role_parse(const char *text)
     return ROLE_NONE;
 }
 
+/* A member of the same WAL; what serves any of them has no lineage to give. */
+static enum status lineage_of_certificate(const struct pki_order *order, struct identity *identity)
+{
+    struct certificate leaf = {0};
+    struct identity other;
+    char path[PKI_PATH_MAX];
+    enum status status =
+        certificate_read(&leaf, pki_path(path, order, order->lineage_of, ".crt"), NULL);
+
+    if (status == OK) {
+        status = certificate_identity(leaf.x509, &other);
+    }
+    certificate_free(&leaf);
+    if (status == OK) {
+        identity->lineage = other.lineage;
+    }
+    return status == OK && other.any_lineage ? E_LINEAGE : status;
+}
+
 static enum status take_lineage(const struct pki_order *order, struct identity *identity)
 {
+    if ((order->lineage != NULL) + (order->lineage_of != NULL) + order->new_lineage > 1) {
+        return E_USAGE;
+    }
+    if (order->lineage_of != NULL) {
+        return lineage_of_certificate(order, identity);
+    }
     if (order->new_lineage) {
         const ssize_t drawn = getrandom(identity->lineage.bytes, sizeof identity->lineage.bytes, 0);
 
-        return drawn == (ssize_t)sizeof identity->lineage.bytes && order->lineage == NULL ? OK
-                                                                                          : E_USAGE;
+        return drawn == (ssize_t)sizeof identity->lineage.bytes ? OK : E_USAGE;
     }
     if (order->lineage == NULL || strcmp(order->lineage, "any") == 0) {
         identity->any_lineage = true;
@@ -247,13 +276,18 @@ static int pki_issue(const struct pki_order *order)
     strcpy(wanted.identity.member, order->name);
     strcpy(wanted.identity.region, order->region);
     memcpy(wanted.names, order->hosts, sizeof wanted.names);
-    if (take_lineage(order, &wanted.identity) != OK) {
-        fprintf(stderr, "sealift pki: a primary or replica needs either --new-lineage or --lineage "
-                        "with 32 hex digits; 'any' is for clients and services\n");
+    enum status status = take_lineage(order, &wanted.identity);
+
+    if (status == E_USAGE) {
+        fprintf(stderr, "sealift pki: a primary or replica needs one of --new-lineage, "
+                        "--lineage-of NAME, or --lineage with 32 hex digits; 'any' is for clients "
+                        "and services\n");
         return EXIT_USAGE;
     }
-    const enum status status = issue(order, &wanted, "");
-
+    if (status != OK) {
+        return pki_refuse(status, order->lineage_of);
+    }
+    status = issue(order, &wanted, "");
     if (status != OK) {
         return pki_refuse(status, order->name);
     }

@@ -8,7 +8,8 @@
 enum { PKI_PATH_MAX = 1024 };
 
 struct pki_order {
-    const char *action, *dir, *deployment, *lineage, *region, *role, *name, *certificate;
+    const char *action, *dir, *deployment, *lineage, *lineage_of;
+    const char *region, *role, *name, *certificate;
     const char *hosts[CERTIFICATE_NAMES_MAX];
     unsigned host_count;
     bool new_lineage, revoke_old;
