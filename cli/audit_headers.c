@@ -28,8 +28,9 @@ static const struct secret *find_dek(const struct audit *audit, const struct id 
     return NULL;
 }
 
-/* A restored WAL begins with its ancestors' segments, up to their cuts. */
-static enum status check_identity(const struct audit *audit)
+/* A restored WAL begins with its ancestors' segments, up to their cuts. Which one it is, the file's
+ * name says: what its header says of that is judged later. */
+static enum status check_identity(const struct audit *audit, segment_t segment)
 {
     const struct descriptor *descriptor = &audit->descriptor;
     const struct segment_header *header = &audit->header;
@@ -40,7 +41,7 @@ static enum status check_identity(const struct audit *audit)
     for (uint32_t i = descriptor->ancestor_count; i > 0; i--) {
         const struct ancestor *ancestor = &descriptor->ancestors[i - 1];
 
-        if (header->segment <= ancestor->cut_segment) {
+        if (segment <= ancestor->cut_segment) {
             lineage = ancestor->lineage;
             digest = ancestor->descriptor;
             suite = ancestor->suite;
@@ -61,7 +62,7 @@ enum status audit_open_header(struct audit *audit, segment_t segment)
                             &got));
     raw = bytes_of(audit->raw, got);
     TRY(segment_header_decode(&audit->header, raw));
-    TRY(check_identity(audit));
+    TRY(check_identity(audit, segment));
     if (!audit_has_key(audit)) {
         return OK;
     }

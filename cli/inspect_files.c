@@ -1,6 +1,7 @@
 /* From our structs to JSON, field by field in the order of docs/FORMAT.md. */
 #include "base/check.h"
 #include "base/hex.h"
+#include "cli/clean.h"
 #include "cli/inspect.h"
 #include "cluster/control.h"
 #include "cluster/descriptor.h"
@@ -87,6 +88,7 @@ enum status inspect_keyring(json_t *object, struct bytes file)
 
     put_text(object, "kind", "keyring");
     TRY(keyring_decode(&keyring, file));
+    clean_keyring(&keyring);
     put_id(object, "lineage", &keyring.lineage);
     put_text(object, "cluster", keyring.cluster);
     put_text(object, "region", keyring.region);

@@ -8,6 +8,7 @@
  * Exit 1 names the first damage: its status, the segment and the offset. Two copies of one WAL
  * agree where the valid bytes that both have are the same; one may be behind the other. */
 #include "base/check.h"
+#include "cli/clean.h"
 #include "cli/verbs.h"
 #include "cli/verify_form.h"
 #include "host/lockdown.h"
@@ -134,6 +135,7 @@ static int unwrap(const struct verify_order *order, struct verify_report *report
         || keyring_decode(report->keyring, seen->keyring) != OK) {
         return EXIT_DONE; /* it has them itself; or the audit says it better */
     }
+    clean_keyring(report->keyring);
     report->has_keyring = true;
     if (order->no_key || descriptor.suite == SUITE_NONE) {
         return EXIT_DONE;

@@ -17,6 +17,7 @@ enum {
     SUITE_AT = 10,
     DEK_AT = 64,
     EPOCH_AT = 80,
+    SEGMENT_AT = 88,
     FIRST_BATCH_AT = 96,
     FIRST_LSN_AT = 104,
     INCARNATION_AT = 112,
@@ -368,6 +369,7 @@ static const struct bad bads[] = {
     {"header-encrypted-in-a-plain-wal", other_suite, S0, {0}, ANY(E_DESCRIPTOR), BAD_PLAIN},
     {"header-digest-wrong", set_field, S2, {DIGESTS_AT + 8, 1}, ANY(E_CHECKSUM), 0},
     {"header-digest-of-itself", set_field, S2, {DIGESTS_AT, 2}, ANY(E_MALFORMED), 0},
+    {"header-segment-of-another-owner", set_field, S1, {SEGMENT_AT, 2}, ANY(E_GAP), BAD_RESTORED},
     {"header-mac-of-an-empty-segment", forge_mac_of_empty, S2, {0}, SEALED(E_FORGED), 0},
     {"final-not-reached", set_place_and_chain, S1, {5, 8, FINAL_AT}, ANY(E_CHAIN), 0},
     /* the form of a batch */
