@@ -36,7 +36,8 @@ struct append_run {
     const struct append_order *order;
     uint64_t records, bytes, acked;
     uint64_t first_lsn, last_lsn;
-    bool failed;
+    bool failed; /* nothing is waited for any more */
+    bool bad_input; /* what was good before it is still appended */
     char why[SEALIFT_TEXT_MAX];
     struct instant begun, said;
 };
@@ -163,12 +164,12 @@ static bool append_input(struct append_run *run, int fd, const char *name)
         }
     }
     if (status != OK && status != E_CLOSED && !run->failed) {
-        run->failed = true;
+        run->bad_input = true;
         snprintf(run->why, sizeof run->why, "%.200s: record %" PRIu64 ": %s (%s)", name,
                  run->records + 1, status_text(status), status_name(status));
     }
     slice_close(&slice);
-    return !run->failed;
+    return !run->failed && !run->bad_input;
 }
 
 static void append_files(struct append_run *run)
@@ -178,12 +179,12 @@ static void append_files(struct append_run *run)
     if (order->file_count == 0) {
         append_input(run, STDIN_FILENO, "standard input");
     }
-    for (unsigned i = 0; i < order->file_count && !run->failed; i++) {
+    for (unsigned i = 0; i < order->file_count && !run->failed && !run->bad_input; i++) {
         const int fd = open(order->files[i], O_RDONLY | O_CLOEXEC);
 
         if (fd < 0) {
             snprintf(run->why, sizeof run->why, "%.300s: %s", order->files[i], strerror(errno));
-            run->failed = true;
+            run->bad_input = true;
             return;
         }
         append_input(run, fd, order->files[i]);
@@ -215,7 +216,7 @@ static int report(struct append_run *run)
     if (isatty(STDERR_FILENO) && !run->order->quiet) {
         fputc('\n', stderr);
     }
-    if (run->failed) {
+    if (run->failed || run->bad_input) {
         fprintf(stderr, "sealift append: %s; %" PRIu64 " records were appended before\n", run->why,
                 run->acked);
     }
@@ -227,7 +228,7 @@ static int report(struct append_run *run)
         printf("%" PRIu64 " records, LSN %" PRIu64 " to %" PRIu64 ", %.3f s\n", run->acked,
                run->first_lsn, run->last_lsn, seconds);
     }
-    return run->failed ? EXIT_REFUSED : EXIT_DONE;
+    return run->failed || run->bad_input ? EXIT_REFUSED : EXIT_DONE;
 }
 
 static const struct argp_option options[] = {

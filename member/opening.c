@@ -58,7 +58,7 @@ void opening_reign(const struct member *member, segment_t *segment, struct diges
 void opening_refuse(struct member *member, struct effects *fx, enum status why, const char *format,
                     ...)
 {
-    char text[512];
+    char text[600];
     va_list arguments;
 
     va_start(arguments, format);

@@ -83,11 +83,16 @@ static const char *asked_key(const struct member *member)
 static void fail(struct member *member, enum status why, const char *text)
 {
     struct unwrap *unwrap = &member->unwrap;
+    size_t size;
 
     unwrap->state = UNWRAP_FAILED;
     unwrap->why = why;
-    snprintf(unwrap->text, sizeof unwrap->text, "key %.90s in %s: %.100s", asked_key(member),
+    snprintf(unwrap->text, sizeof unwrap->text, "key %.120s in %s: %.220s", asked_key(member),
              member->settings.self.region, text[0] != '\0' ? text : status_text(why));
+    size = strlen(unwrap->text);
+    if (unwrap->text[size - 1] == '.') { /* the service's own; it goes into a longer sentence */
+        unwrap->text[size - 1] = '\0';
+    }
     trace_event(&member->settings.trace, "unwrap_failed why=%s key=%s region=%s", status_name(why),
                 asked_key(member), member->settings.self.region);
 }

@@ -26,7 +26,7 @@ struct unwrap {
     struct instant give_up;
     enum status why; /* FAILED */
     bool naming; /* the next question is which key settings.key names */
-    char text[VERDICT_TEXT_MAX + 64]; /* FAILED: a sentence, with key and region */
+    char text[400]; /* FAILED: a sentence, with key and region */
 };
 
 /* Starts with the first envelope whose DEK is not held; DONE at once where there is none. */

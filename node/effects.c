@@ -114,7 +114,7 @@ void effects_save(struct effects *fx, uint64_t ticket, const struct save_row *ro
 
 void effects_halt(struct effects *fx, enum status why, const char *format, ...)
 {
-    enum { TEXT_MAX = 512 };
+    enum { TEXT_MAX = 640 };
     char *text = effects_scratch(fx, TEXT_MAX);
     va_list arguments;
 

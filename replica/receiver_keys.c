@@ -154,7 +154,10 @@ static void on_unwrap_failed(struct replica *replica, struct instant now, struct
     snprintf(text, sizeof text, "%s", member->unwrap.text);
     receiver_refuse(replica, now, fx, why, "KMSKeyNotAccessibleFault: %.200s", text);
     if (is_final) {
-        member_halt(member, fx, why, "KMSKeyNotAccessibleFault: %s", text);
+        member_halt(member, fx, why,
+                    "KMSKeyNotAccessibleFault: %s. Nothing was kept; start again when the key can "
+                    "be used, or with another --kms-key-id.",
+                    text);
     }
 }
 

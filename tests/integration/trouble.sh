@@ -24,17 +24,19 @@ no_fault() { rm -f "$work/fault"; }
 
 # ---- a clock that jumps (tests/support/preload/shift_clock.c) ----
 
+# shifty WHO COMMAND...: what it starts has the clock that `jump WHO SECONDS` sets.
 shifty()
 {
-    local LD_PRELOAD=$lib/shift_clock.so SHIFT_CLOCK_ORDER=$work/clock
+    local LD_PRELOAD=$lib/shift_clock.so SHIFT_CLOCK_ORDER=$work/clock-$1
+    shift
     local ASAN_OPTIONS=verify_asan_link_order=0
     export LD_PRELOAD SHIFT_CLOCK_ORDER ASAN_OPTIONS
     "$@"
 }
 jump()
 {
-    echo "$1" >"$work/clock.new"
-    mv "$work/clock.new" "$work/clock"
+    echo "$2" >"$work/clock-$1.new"
+    mv "$work/clock-$1.new" "$work/clock-$1"
 }
 
 # ---- a small disk ----
