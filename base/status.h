@@ -10,6 +10,7 @@
 
 #define STATUS_LIST(X) \
     X(OK, NOBODY, "done") \
+    X(E_PROMOTED, NOBODY, "promoted: this member starts again as the primary") \
     /* bytes from a peer or a file that are not what they should be */ \
     X(E_TRUNCATED, PEER, "the bytes end too early") \
     X(E_MALFORMED, PEER, "the bytes do not have the form that the format demands") \
@@ -37,6 +38,7 @@
     X(E_CERTIFICATE, PEER, "the peer's certificate is missing, not of our CA, or not for this") \
     X(E_EXPIRED, PEER, "the peer's certificate is expired or not yet valid") \
     X(E_DEPLOYMENT, PEER, "the peer's certificate is of another deployment") \
+    X(E_FOLLOWER, PEER, "the upstream has not heard of the writer for too long") \
     X(E_ORDER, PEER, "no batch of this type belongs at this place of its segment") \
     X(E_REVOKED, PEER, "the certificate is revoked") \
     X(E_LAPSED, PEER, "the peer's certificate expired while the link was up") \
@@ -74,6 +76,8 @@
     X(E_SEQUENCE, CALLER, "the sequence overlaps records that were appended otherwise") \
     X(E_BEYOND, CALLER, "that LSN does not exist yet") \
     X(E_NOT_WRITER, CALLER, "only the primary takes appends") \
+    X(E_NO_QUORUM, CALLER, "too few members answer to rule out that committed records are lost") \
+    X(E_NO_COORDINATOR, CALLER, "this member knows no coordinator") \
     X(E_NOT_READY, CALLER, "the member is starting or stopping: try again") \
     X(E_INDEFINITE, CALLER, "the result is not known: retry with the same producer and sequence") \
     X(E_RULE, CALLER, "InvalidParameterCombination") \

@@ -19,6 +19,7 @@ static const struct verb verbs[] = {
     {"append", verb_append, "append lines, frames or raw bytes to a WAL"},
     {"tail", verb_tail, "read records from any member, and follow"},
     {"status", verb_status, "members: regions, roles, positions, lag, keys"},
+    {"promote", verb_promote, "make a replica the primary, without losing what was committed"},
     {"verify", verb_verify, "is a data folder whole, and which key opens it"},
     {"inspect", verb_inspect, "what a segment, keyring, descriptor or control file says"},
     {"pki", verb_pki, "a private CA and certificates for a deployment"},

@@ -8,6 +8,7 @@ enum { EXIT_DONE = 0, EXIT_REFUSED = 1, EXIT_USAGE = 2 };
 int verb_append(int argc, char **argv);
 int verb_tail(int argc, char **argv);
 int verb_status(int argc, char **argv);
+int verb_promote(int argc, char **argv);
 int verb_verify(int argc, char **argv);
 int verb_inspect(int argc, char **argv);
 int verb_pki(int argc, char **argv);

@@ -74,9 +74,17 @@ static void schedule(struct session *session, enum status why)
     arm(session->retry, ms < RETRY_MS_MAX ? ms : RETRY_MS_MAX);
 }
 
+/* Replicas welcome everybody; whoever looks for the primary has found nobody yet. */
+static bool was_wrong_member(const struct session *session, enum status why)
+{
+    return why == E_NOT_WRITER
+           && !instant_reached(instant_add(session->up_since, SPAN_MS(RETRY_MS_MAX)),
+                               session_now());
+}
+
 static void lost(struct session *session, enum status why, const char *text)
 {
-    if (session->is_up) {
+    if (session->is_up && !was_wrong_member(session, why)) {
         session->down_since = session_now();
         session->tries = 0;
     }
@@ -121,7 +129,7 @@ static void on_welcome(struct session *session, const struct message *message)
     }
     evtimer_del(session->retry);
     session->is_up = true;
-    session->tries = 0;
+    session->up_since = session_now();
     session->events.welcomed(session->context);
 }
 

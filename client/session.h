@@ -40,7 +40,7 @@ struct session {
     bool is_up;
     struct welcome welcome;
     unsigned tries;
-    struct instant down_since;
+    struct instant down_since, up_since;
 
     bool failed;
     enum status why;

@@ -5,6 +5,8 @@
  *              durable_epoch:u64 durable_batch:u64 commit_lsn:u64 suspect:u32 (0 or 1)
  *          92  epoch_count:u32 (0 to 1024), then for each, ascending, 24 bytes:
  *              epoch:u64 start_batch:u64 start_lsn:u64
+ *              then loss_pending:u64 loss_count:u32 (0 to 16), and for each, ascending, 24 bytes:
+ *              epoch:u64 first_lsn:u64 last_lsn:u64
  *              zeros up to the CRC in the last 4 bytes
  *
  * Each block stands alone. Of those that are good the one of the highest generation counts; a
@@ -20,10 +22,33 @@ enum {
     CONTROL_VERSION = 1,
     CONTROL_FIXED_BYTES = 96,
     CONTROL_EPOCH_BYTES = 24,
+    CONTROL_LOSSES_BYTES = 12 + GREET_LOSSES_MAX * 24,
 };
-_Static_assert(CONTROL_FIXED_BYTES + EPOCH_TABLE_MAX * CONTROL_EPOCH_BYTES + STAMP_TRAILER_BYTES
+_Static_assert(CONTROL_FIXED_BYTES + EPOCH_TABLE_MAX * CONTROL_EPOCH_BYTES + CONTROL_LOSSES_BYTES
+                       + STAMP_TRAILER_BYTES
                    <= CONTROL_COPY_BYTES,
-               "a full epoch table must fit in one copy");
+               "a full epoch table and all losses must fit in one copy");
+
+void control_add_loss(struct control *control, const struct epoch_loss *loss)
+{
+    CHECK(loss->first_lsn > 0 && loss->first_lsn <= loss->last_lsn);
+    CHECK(control->loss_count == 0 || loss->epoch > control->losses[control->loss_count - 1].epoch);
+    if (control->loss_count == GREET_LOSSES_MAX) {
+        control->loss_count--;
+        memmove(&control->losses[0], &control->losses[1], control->loss_count * sizeof *loss);
+    }
+    control->losses[control->loss_count++] = *loss;
+}
+
+bool control_loss_covers(const struct epoch_loss *losses, uint32_t count, lsn_t first, lsn_t last)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (losses[i].first_lsn <= first && losses[i].last_lsn >= last) {
+            return true;
+        }
+    }
+    return false;
+}
 
 static void epochs_encode(const struct epoch_table *table, struct writer *writer)
 {
@@ -33,6 +58,18 @@ static void epochs_encode(const struct epoch_table *table, struct writer *writer
         writer_u64(writer, table->entries[i].epoch);
         writer_u64(writer, table->entries[i].start_batch);
         writer_u64(writer, table->entries[i].start_lsn);
+    }
+}
+
+static void losses_encode(const struct control *control, struct writer *writer)
+{
+    CHECK(control->loss_count <= GREET_LOSSES_MAX);
+    writer_u64(writer, control->loss_pending);
+    writer_u32(writer, control->loss_count);
+    for (uint32_t i = 0; i < control->loss_count; i++) {
+        writer_u64(writer, control->losses[i].epoch);
+        writer_u64(writer, control->losses[i].first_lsn);
+        writer_u64(writer, control->losses[i].last_lsn);
     }
 }
 
@@ -48,6 +85,7 @@ static void copy_encode(const struct control *control, struct writer *writer)
     writer_u64(writer, control->commit_lsn);
     writer_u32(writer, control->suspect ? 1 : 0);
     epochs_encode(&control->epochs, writer);
+    losses_encode(control, writer);
     writer_zeros(writer, writer->room - writer->size - STAMP_TRAILER_BYTES);
     stamp_end(writer);
 }
@@ -82,6 +120,29 @@ static enum status epochs_decode(struct epoch_table *table, struct reader *body)
     return table->count == count ? OK : E_MALFORMED; /* the same entry twice */
 }
 
+static enum status losses_decode(struct control *control, struct reader *body)
+{
+    epoch_t before = 0;
+
+    TRY(reader_u64(body, &control->loss_pending));
+    TRY(reader_u32(body, &control->loss_count));
+    if (control->loss_count > GREET_LOSSES_MAX) {
+        return E_TOO_LARGE;
+    }
+    for (uint32_t i = 0; i < control->loss_count; i++) {
+        struct epoch_loss *loss = &control->losses[i];
+
+        TRY(reader_u64(body, &loss->epoch));
+        TRY(reader_u64(body, &loss->first_lsn));
+        TRY(reader_u64(body, &loss->last_lsn));
+        if (loss->epoch <= before || loss->first_lsn == 0 || loss->first_lsn > loss->last_lsn) {
+            return E_MALFORMED;
+        }
+        before = loss->epoch;
+    }
+    return OK;
+}
+
 static enum status copy_decode(struct control *control, struct bytes copy)
 {
     struct reader body;
@@ -98,6 +159,7 @@ static enum status copy_decode(struct control *control, struct bytes copy)
     TRY(reader_u64(&body, &control->commit_lsn));
     TRY(reader_u32(&body, &suspect));
     TRY(epochs_decode(&control->epochs, &body));
+    TRY(losses_decode(control, &body));
     control->suspect = suspect == 1;
     return suspect > 1 ? E_MALFORMED : reader_zeros(&body, body.left.size);
 }

@@ -25,7 +25,16 @@ struct control {
     lsn_t commit_lsn; /* known committed when this was saved */
     bool suspect; /* the last stop was an I/O failure */
     struct epoch_table epochs;
+    lsn_t loss_pending; /* the next epoch that begins here declares a loss up to it; 0: none */
+    uint32_t loss_count;
+    struct epoch_loss losses[GREET_LOSSES_MAX]; /* declared, ascending by epoch */
 };
+
+/* Adds the newest; the oldest makes room. */
+void control_add_loss(struct control *control, const struct epoch_loss *loss);
+
+/* Whether the records first..last were given up, as these declarations say. */
+bool control_loss_covers(const struct epoch_loss *losses, uint32_t count, lsn_t first, lsn_t last);
 
 /* `into` has CONTROL_BYTES. */
 struct bytes control_encode(const struct control *control, void *into);

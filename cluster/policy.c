@@ -52,6 +52,15 @@ uint32_t policy_admit(struct policy *policy, const char *name, const char *regio
     return place;
 }
 
+void policy_forget(struct policy *policy, const char *name)
+{
+    const uint32_t place = policy_place(policy, name);
+
+    if (place < policy->count) {
+        policy->holders[place].acked = 0;
+    }
+}
+
 void policy_acked(struct policy *policy, uint32_t holder, batch_t batch)
 {
     CHECK(holder < policy->count);

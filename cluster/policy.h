@@ -27,6 +27,9 @@ void policy_init(struct policy *policy, const char *home_region);
 /* The holder of that name, added where it is new; CLAIM_MEMBERS_MAX (no place) where full. */
 uint32_t policy_admit(struct policy *policy, const char *name, const char *region);
 
+/* What that holder has acked is gone from its disk. */
+void policy_forget(struct policy *policy, const char *name);
+
 /* Only forward. */
 void policy_acked(struct policy *policy, uint32_t holder, batch_t batch);
 

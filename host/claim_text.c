@@ -54,11 +54,14 @@ struct bytes claim_text_encode(const struct claim_record *record,
     hex_encode(bytes_of(binding->machine.bytes, 16), machine);
     used = add(text, used, "sealift-claim 1\nversion %" PRIu64 "\nlineage %s\nepoch %" PRIu64 "\n",
                record->version, lineage, record->epoch);
-    used = add(text, used, "writer %s\nfolder %s\nsegment %" PRIu64 "\nchain %s\nlevel %s\n",
-               or_dash(record->writer), folder, record->segment, chain, or_dash(record->level));
+    used = add(text, used, "writer %s\nregion %s\nfolder %s\nsegment %" PRIu64 "\n",
+               or_dash(record->writer), or_dash(record->region), folder, record->segment);
+    used = add(text, used, "chain %s\nlevel %s\n", chain, or_dash(record->level));
     for (uint32_t i = 0; i < record->member_count; i++) {
-        used =
-            add(text, used, "member %s %s\n", record->members[i].name, record->members[i].region);
+        const struct claim_member *member = &record->members[i];
+
+        hex_encode(bytes_of(member->folder.bytes, 16), folder);
+        used = add(text, used, "member %s %s %s\n", member->name, member->region, folder);
     }
     used = add(text, used, "machine %s\ninode %" PRIu64 "\n", machine, binding->inode);
 
@@ -138,16 +141,19 @@ static enum status take_members(struct lines *lines, struct claim_record *record
     char value[LINE_MAX_BYTES];
 
     while (take(lines, "member", value)) {
-        const char *space = strchr(value, ' ');
+        char *space = strchr(value, ' ');
+        char *last = strrchr(value, ' ');
 
-        if (space == NULL || record->member_count == CLAIM_MEMBERS_MAX) {
+        if (space == last || record->member_count == CLAIM_MEMBERS_MAX || strlen(last + 1) != 32) {
             return E_MALFORMED;
         }
+        *space = *last = '\0';
 
         struct claim_member *member = &record->members[record->member_count++];
 
-        TRY(copy_word(member->name, sizeof member->name, value, (size_t)(space - value)));
+        TRY(copy_word(member->name, sizeof member->name, value, strlen(value)));
         TRY(copy_word(member->region, sizeof member->region, space + 1, strlen(space + 1)));
+        TRY(hex_decode(last + 1, member->folder.bytes, sizeof member->folder.bytes));
     }
     return OK;
 }
@@ -189,6 +195,7 @@ enum status claim_text_decode(struct claim_record *record, struct claim_binding 
     TRY(take_hex(&lines, "lineage", record->lineage.bytes, 16));
     TRY(take_number(&lines, "epoch", &record->epoch));
     TRY(take_text(&lines, "writer", record->writer, sizeof record->writer));
+    TRY(take_text(&lines, "region", record->region, sizeof record->region));
     TRY(take_hex(&lines, "folder", record->folder.bytes, 16));
     TRY(take_number(&lines, "segment", &record->segment));
     TRY(take_hex(&lines, "chain", record->chain.bytes, 32));

@@ -10,6 +10,7 @@
 #include "host/lockdown.h"
 #include "host/trace_lines.h"
 
+#include <openssl/crypto.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -23,6 +24,15 @@ struct running {
     struct host *host;
     char why[HOST_WHY_MAX];
 };
+
+/* A primary's certificate is good for a replica, too: that is what one can be promoted with. */
+static bool may_be(enum role certified, enum role role)
+{
+    return certified == role || (certified == ROLE_PRIMARY && role == ROLE_REPLICA);
+}
+
+/* A promoted member needs them again. */
+static struct key_credentials credentials;
 
 /* Who we are is what our certificate says. */
 static enum status learn_self(struct running *running)
@@ -44,7 +54,7 @@ static enum status learn_self(struct running *running)
                  daemon->options->tls.certificate, daemon->options->tls.crl);
         return E_REVOKED;
     }
-    if (self->role != daemon->role || self->any_lineage) {
+    if (!may_be(self->role, daemon->role) || self->any_lineage) {
         snprintf(running->why, sizeof running->why,
                  "certificate %s is for role %s%s; this program needs role %s with a lineage "
                  "(E_IDENTITY)",
@@ -136,6 +146,7 @@ static enum status open_world(struct running *running)
     settings->has_keys = true;
     settings->keys.ca = options->service_ca;
     settings->keys.crl = options->service_crl;
+    settings->keys.keep = &credentials;
     memcpy(settings->keys.services, options->services, sizeof settings->keys.services);
     settings->keys.service_count = options->service_count;
     settings->metrics = options->metrics;
@@ -183,5 +194,8 @@ int daemon_run(const struct daemon *daemon)
         fprintf(stderr, "%s: %s\n", daemon->program, running.why);
     }
     close_all(&running);
+    if (code != HOST_EXIT_PROMOTED) {
+        OPENSSL_cleanse(&credentials, sizeof credentials);
+    }
     return code;
 }

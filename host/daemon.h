@@ -12,7 +12,8 @@
 struct daemon {
     const struct options *options;
     const char *program;
-    enum role role; /* what the certificate must say */
+    enum role role; /* what it is; the certificate must say so (or more: a replica that may be
+                       promoted has one of role primary) */
     const char *coordinator; /* file:PATH, or NULL: this member claims nothing */
     bool adopt_folder;
     bool create_folder; /* make the data folder if it is not there */

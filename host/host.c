@@ -324,6 +324,9 @@ int host_run(struct host *host)
         }
     }
     say_goodbye(host);
+    if (host->halted_why == E_PROMOTED) {
+        return HOST_EXIT_PROMOTED;
+    }
     return host->halted_why == OK ? HOST_EXIT_STOPPED : HOST_EXIT_REFUSED;
 }
 

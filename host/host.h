@@ -22,6 +22,8 @@ enum {
     HOST_WHY_MAX = 2 * PATH_MAX + 512, /* any part's own sentence fits */
     HOST_EXIT_STOPPED = 0, /* the node halted with OK */
     HOST_EXIT_REFUSED = 1, /* it halted for a reason, or had to be ended at once */
+    HOST_EXIT_PROMOTED =
+        3, /* it halted with E_PROMOTED: the folder is to be opened as a primary's */
 };
 
 struct host_settings {

@@ -68,7 +68,7 @@ static void perform_halt(struct host *host, const struct effect_halt *halt)
 {
     host->halted = true;
     host->halted_why = halt->why;
-    if (halt->why != OK) {
+    if (halt->why != OK && halt->why != E_PROMOTED) {
         fprintf(stderr, "%s: %s (%s)\n", host->settings.program, halt->text,
                 status_name(halt->why));
     } else if (halt->text[0] != '\0') {

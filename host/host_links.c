@@ -93,8 +93,10 @@ static void on_up(void *context, struct link *link, const struct link_peer *peer
                 (unsigned long long)end->number, peer->dialed ? "yes" : "no",
                 role_name(peer->identity.role), peer->identity.member, peer->identity.region,
                 peer->address);
-    event.link =
-        (struct event_link){.link = end->number, .dialed = peer->dialed, .peer = peer->identity};
+    event.link = (struct event_link){.link = end->number,
+                                     .dialed = peer->dialed,
+                                     .local = peer->unix_socket,
+                                     .peer = peer->identity};
     memcpy(event.link.exporter, peer->exporter, sizeof event.link.exporter);
     host_step(host, &event);
 }

@@ -18,13 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CREDENTIAL_MAX = 4096, URL_HOST_MAX = 256, CALL_HEADERS_MAX = 6 }; /* STS tokens: ~1 KiB */
-
-struct credentials {
-    char access_key[CREDENTIAL_MAX];
-    char secret_key[CREDENTIAL_MAX];
-    char session_token[CREDENTIAL_MAX];
-};
+enum { URL_HOST_MAX = 256, CALL_HEADERS_MAX = 6 };
 
 struct endpoint {
     char region[REGION_TEXT_MAX];
@@ -35,7 +29,7 @@ struct endpoint {
 struct key_client {
     struct key_client_settings settings;
     struct http_client *http;
-    struct credentials credentials;
+    struct key_credentials credentials;
     struct endpoint endpoints[KEY_SERVICES_MAX];
     struct call *calls; /* under way */
 };
@@ -61,11 +55,23 @@ static void take_variable(const char *name, char into[CREDENTIAL_MAX])
     }
 }
 
-static enum status take_credentials(struct key_client *client, char *why)
+static void find_credentials(struct key_client *client, struct key_credentials *keep)
 {
+    if (keep != NULL && keep->access_key[0] != '\0') {
+        client->credentials = *keep;
+        return;
+    }
     take_variable("AWS_ACCESS_KEY_ID", client->credentials.access_key);
     take_variable("AWS_SECRET_ACCESS_KEY", client->credentials.secret_key);
     take_variable("AWS_SESSION_TOKEN", client->credentials.session_token);
+    if (keep != NULL) {
+        *keep = client->credentials;
+    }
+}
+
+static enum status take_credentials(struct key_client *client, char *why)
+{
+    find_credentials(client, client->settings.keep);
     if (client->settings.service_count > 0
         && (client->credentials.access_key[0] == '\0'
             || client->credentials.secret_key[0] == '\0')) {
@@ -283,7 +289,7 @@ static const struct endpoint *find_endpoint(const struct key_client *client, con
 static void send_signed(struct call *call, const struct endpoint *endpoint, struct bytes body)
 {
     struct key_client *client = call->client;
-    const struct credentials *own = &client->credentials;
+    const struct key_credentials *own = &client->credentials;
     struct http_header headers[CALL_HEADERS_MAX] = {
         {"Host", endpoint->host},
         {"Content-Type", "application/x-amz-json-1.1"},

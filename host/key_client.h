@@ -27,6 +27,14 @@ struct key_service {
     const char *url; /* https://HOST:PORT */
 };
 
+enum { CREDENTIAL_MAX = 4096 }; /* STS tokens: ~1 KiB */
+
+struct key_credentials {
+    char access_key[CREDENTIAL_MAX];
+    char secret_key[CREDENTIAL_MAX];
+    char session_token[CREDENTIAL_MAX];
+};
+
 struct key_client_settings {
     struct event_base *base;
     const char *ca; /* NULL: the system's store */
@@ -34,6 +42,8 @@ struct key_client_settings {
     struct key_service services[KEY_SERVICES_MAX];
     unsigned service_count;
     bool allow_plain; /* http:// to loopback, for tests: such answers authenticate nobody */
+    struct key_credentials *keep; /* where they wait for the next client of this process, which
+                                     will not find them in the environment; the owner wipes it */
     struct trace trace;
     /* Once a call, from the loop; never from inside key_client_ask. */
     void (*on_answer)(void *context, uint64_t ticket, enum status status,

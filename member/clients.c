@@ -63,6 +63,11 @@ void clients_refuse(struct effects *fx, link_t link, uint64_t request, enum stat
                  refused_encode(&refused, effects_scratch(fx, refused_bytes(&refused))));
 }
 
+bool client_may_operate(const struct client *client)
+{
+    return client->welcomed && (client->local || client->peer.role == ROLE_OPERATOR);
+}
+
 static void client_end(struct member *member, struct client *client)
 {
     reader_stop(member, client);
@@ -107,6 +112,7 @@ void clients_on_link_up(struct member *member, const struct event *event, struct
     } else {
         client->link = event->link.link;
         client->peer = *peer;
+        client->local = event->link.local;
         client->welcomed = false;
         client->came_at = event->now;
         member->clients.count++;
@@ -119,7 +125,7 @@ static void welcome(struct member *member, struct client *client, struct effects
     struct welcome message = {.version = PROTOCOL_VERSION,
                               .lineage = *own_lineage(member),
                               .suite = member->descriptor.suite,
-                              .role = member->settings.self.role,
+                              .role = member_role(member),
                               .epoch = member->control.highest_epoch,
                               .first_lsn = index->count == 0 ? 1 : index->rows[0].first_lsn,
                               .visible_lsn = member->visible_lsn};
@@ -184,7 +190,9 @@ void clients_on_message(struct member *member, struct client *client, const stru
     } else if (message->type == MESSAGE_VERIFY && client->welcomed) {
         verifier_on_verify(member, client, event, fx);
     } else {
-        turn_away(member, client->link, E_PROTOCOL, fx);
+        const bool may_ask_elsewhere = message->type == MESSAGE_APPEND && client->welcomed;
+
+        turn_away(member, client->link, may_ask_elsewhere ? E_NOT_WRITER : E_PROTOCOL, fx);
         client_end(member, client);
     }
 }

@@ -47,6 +47,7 @@ struct reading { /* one READ under way */
 struct client {
     link_t link; /* 0: a free slot */
     struct identity peer;
+    bool local; /* over the UNIX socket */
     bool welcomed;
     struct instant came_at;
     struct reading reading;
@@ -71,7 +72,10 @@ struct client *clients_find(const struct clients *clients, link_t link);
 
 void clients_on_link_up(struct member *member, const struct event *event, struct effects *fx);
 
-/* Everything but APPEND. */
+/* Whether it may do what an operator does. */
+bool client_may_operate(const struct client *client);
+
+/* Everything but APPEND and PROMOTE. */
 void clients_on_message(struct member *member, struct client *client, const struct event *event,
                         struct effects *fx);
 void clients_on_link_down(struct member *member, struct client *client);

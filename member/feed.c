@@ -20,8 +20,10 @@ static const unsigned allowed_moves[FEED_STATES] = {
     [FEED_GREETING] = MOVE_TO(KEYS) | MOVE_TO(PROVING) | MOVE_TO(WAITING) | MOVE_TO(FREE),
     [FEED_KEYS] = MOVE_TO(PROVING) | MOVE_TO(FREE),
     [FEED_PROVING] = MOVE_TO(WAITING) | MOVE_TO(FREE),
-    [FEED_WAITING] = MOVE_TO(STREAMING) | MOVE_TO(FREE),
+    [FEED_WAITING] = MOVE_TO(STREAMING) | MOVE_TO(FENCING) | MOVE_TO(FREE),
     [FEED_STREAMING] = MOVE_TO(FREE),
+    [FEED_FENCING] = MOVE_TO(FENCED) | MOVE_TO(FREE),
+    [FEED_FENCED] = MOVE_TO(FENCING) | MOVE_TO(FREE),
 };
 
 void feed_move(struct feed *feed, enum feed_state next, struct instant now)
@@ -121,7 +123,7 @@ static enum status check_caller(const struct member *member, const struct identi
     if (!member->ready || member->stopping) {
         return E_NOT_READY;
     }
-    if (peer->any_lineage || peer->role != ROLE_REPLICA) {
+    if (peer->any_lineage || (peer->role != ROLE_REPLICA && peer->role != ROLE_PRIMARY)) {
         return E_IDENTITY;
     }
     return id_equal(&peer->lineage, &member->descriptor.lineage) ? OK : E_LINEAGE;
@@ -222,6 +224,9 @@ void feeds_on_message(struct member *member, struct feed *feed, const struct eve
         feed_on_proof(member, feed, event, fx);
     } else if (message->type == MESSAGE_RESUME && feed->state == FEED_WAITING) {
         feed_on_resume(member, feed, event, fx);
+    } else if (message->type == MESSAGE_FENCE
+               && (feed->state == FEED_WAITING || feed->state == FEED_FENCED)) {
+        feed_on_fence(member, feed, event, fx);
     } else if (message->type == MESSAGE_ACK && feed->state == FEED_STREAMING) {
         feed_on_ack(member, feed, event, fx);
     } else {
@@ -259,6 +264,8 @@ static struct instant feed_limit(const struct member *member, const struct feed 
         return instant_add(feed->started_at, settings->greet_max);
     case FEED_KEYS:
     case FEED_WAITING:
+    case FEED_FENCING: /* a disk's time, again */
+    case FEED_FENCED:
         return instant_add(feed->started_at, settings->keys_max);
     case FEED_STREAMING:
         return instant_add(feed->heard_at, settings->silence_max);
@@ -279,6 +286,8 @@ static void feed_pump(struct member *member, struct feed *feed, struct instant n
     }
     if (feed->state == FEED_KEYS) {
         feed_keys_pump(member, feed, fx);
+    } else if (feed->state == FEED_FENCING) {
+        feed_fence_pump(member, feed, now, fx);
     } else if (feed->state == FEED_STREAMING) {
         feed_ship_pump(member, feed, now, fx);
         if (feed->state == FEED_STREAMING) {

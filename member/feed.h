@@ -5,7 +5,7 @@
  * our own in the same region, one KEYS message a DEK; wait until stored) -> PROVING -> WAITING for
  * RESUME -> STREAMING. Streaming is one loop: the next batch is in the window, or it is read from
  * its segment; the bytes are the same. `acked <= sent <= ship limit`; what is in flight is bounded
- * by feed_window_bytes.
+ * by feed_window_bytes. A candidate says FENCE instead of RESUME: FENCING -> FENCED.
  *
  * A downstream that shows an epoch above ours supersedes this writer (member->fenced_by), but only
  * once it has proved that it holds the DEK: a stolen certificate alone halts nobody. An unencrypted
@@ -29,6 +29,8 @@ enum feed_state {
     FEED_PROVING,
     FEED_WAITING,
     FEED_STREAMING,
+    FEED_FENCING, /* a candidate's: its epoch is on its way to our disk */
+    FEED_FENCED, /* and has been answered */
     FEED_STATES
 };
 
@@ -55,6 +57,10 @@ struct feed {
     uint32_t missing_count, handed_count;
     bool wrap_asked; /* the next of them is at the key service of its region */
     bool proved; /* its proof was right */
+    bool is_candidate; /* it asks on behalf of an election, and follows nobody */
+    struct id folder; /* of its data folder, from its GREET */
+    epoch_t fence_epoch; /* that it asked us to keep to */
+    uint64_t fence_token; /* the save that makes it so */
     epoch_t shown_epoch; /* the highest in its GREET: believed once it has proved the DEK */
     lsn_t shown_commit; /* what it knew as committed then: likewise */
     uint8_t *greet; /* our GREET's head as it was sent, GREET_BYTES_MAX */

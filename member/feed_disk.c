@@ -119,6 +119,9 @@ static const char *feed_state_name(enum feed_state state)
         return "waiting";
     case FEED_STREAMING:
         return "streaming";
+    case FEED_FENCING:
+    case FEED_FENCED:
+        return "candidate";
     case FEED_STATES:
         break;
     }

@@ -158,12 +158,13 @@ void feed_on_greet(struct member *member, struct feed *feed, const struct event 
     }
     const struct refusal refusal = check_greet(member, feed, greet);
     const bool is_ahead = greet->highest_epoch > member->control.highest_epoch;
+    const bool follows = !greet->is_candidate;
 
     if (refusal.why != OK) {
         feed_refuse(member, feed, fx, refusal.why, "%s", refusal.text);
-    } else if (is_ahead && member->descriptor.suite == SUITE_NONE) {
+    } else if (is_ahead && follows && member->is_writer && member->descriptor.suite == SUITE_NONE) {
         feed_fenced(member, feed, greet->highest_epoch, fx); /* there is nothing to prove */
-    } else if (!is_ahead && is_lost(member, greet)) {
+    } else if (!is_ahead && follows && is_lost(member, greet)) {
         feed_refuse(member, feed, fx, E_LOST,
                     "Batch %llu of epoch %llu is no part of what this member can compare with: "
                     "start the replica again with an empty folder.",
@@ -174,6 +175,8 @@ void feed_on_greet(struct member *member, struct feed *feed, const struct event 
         snprintf(feed->key_arn, sizeof feed->key_arn, "%s", greet->key_arn);
         feed->shown_epoch = greet->highest_epoch;
         feed->shown_commit = greet->commit_lsn;
+        feed->is_candidate = greet->is_candidate;
+        feed->folder = greet->folder;
         feed->greets = greeting_digest(head, bytes_of(feed->greet, feed->greet_bytes));
         go_on(member, feed, event->now, fx);
     }

@@ -166,7 +166,8 @@ void feed_on_proof(struct member *member, struct feed *feed, const struct event 
         return;
     }
     feed->proved = true;
-    if (feed->shown_epoch > member->control.highest_epoch) {
+    if (feed->shown_epoch > member->control.highest_epoch && member->is_writer
+        && !feed->is_candidate) {
         feed_fenced(member, feed, feed->shown_epoch, fx);
         return;
     }

@@ -39,6 +39,12 @@ void feed_on_resume(struct member *member, struct feed *feed, const struct event
 void feed_on_ack(struct member *member, struct feed *feed, const struct event *event,
                  struct effects *fx);
 
+/* feed_fence.c */
+void feed_on_fence(struct member *member, struct feed *feed, const struct event *event,
+                   struct effects *fx);
+void feed_fence_pump(struct member *member, struct feed *feed, struct instant now,
+                     struct effects *fx);
+
 /* feed_ship.c */
 bool feed_has_room(const struct member *member, const struct feed *feed, uint32_t bytes);
 void feed_ship_pump(struct member *member, struct feed *feed, struct instant now,

@@ -139,7 +139,8 @@ static void announce(struct member *member, struct feed *feed, struct instant no
     const struct commit commit = {.epoch = member->control.highest_epoch,
                                   .lsn = member->commit_lsn,
                                   .batch = wal->sealed,
-                                  .end_lsn = knows_more ? member->upstream_lsn : wal->sealed_lsn};
+                                  .end_lsn = knows_more ? member->upstream_lsn : wal->sealed_lsn,
+                                  .age_us = member->age_us};
 
     effects_send(fx, feed->link, MESSAGE_COMMIT,
                  commit_encode(&commit, effects_scratch(fx, commit_bytes(&commit))));

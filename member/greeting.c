@@ -57,7 +57,11 @@ void greeting_fill(const struct member *member, struct greet *greet)
      * first header, and must not look like a commit of the old one. */
     greet->commit_lsn =
         member->commit_lsn < member->wal.durable_lsn ? member->commit_lsn : member->wal.durable_lsn;
+    greet->end_lsn = member->wal.durable_lsn;
+    greet->folder = control->folder;
     greet->epoch_count = control->epochs.count;
+    greet->loss_count = control->loss_count;
+    memcpy(greet->losses, control->losses, control->loss_count * sizeof *greet->losses);
     memcpy(greet->epochs, control->epochs.entries, control->epochs.count * sizeof *greet->epochs);
 }
 

@@ -122,7 +122,7 @@ void member_on_link_up(struct member *member, const struct event *event, struct 
     const struct identity *peer = &event->link.peer;
     const bool is_ours = strcmp(peer->deployment, member->settings.self.deployment) == 0;
 
-    if (is_ours && peer->role == ROLE_REPLICA) {
+    if (is_ours && (peer->role == ROLE_REPLICA || peer->role == ROLE_PRIMARY)) {
         feeds_on_link_up(member, event, fx);
     } else if (is_ours
                && (peer->role == ROLE_CLIENT || peer->role == ROLE_READER
@@ -335,6 +335,11 @@ void member_check(const struct member *member)
     CHECK(!member->is_writer || !member->ready || member->commit_lsn <= member->wal.durable_lsn);
 }
 
+enum role member_role(const struct member *member)
+{
+    return member->is_writer ? ROLE_PRIMARY : ROLE_REPLICA;
+}
+
 static void fill_positions(const struct member *member, struct member_status *status)
 {
     const struct wal *wal = &member->wal;
@@ -377,7 +382,7 @@ void member_fill_status(const struct member *member, struct instant now,
     memset(status, 0, sizeof *status);
     status->lineage = member->known ? member->descriptor.lineage : self->lineage;
     status->suite = member->descriptor.suite;
-    status->role = self->role;
+    status->role = member_role(member);
     snprintf(status->deployment, sizeof status->deployment, "%s", self->deployment);
     snprintf(status->region, sizeof status->region, "%s", self->region);
     snprintf(status->member, sizeof status->member, "%s", self->member);

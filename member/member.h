@@ -55,6 +55,8 @@ struct member {
     lsn_t visible_lsn; /* readers see up to here; only forward */
     lsn_t lost_lsn; /* known as committed elsewhere, and not found here at the start: alarm */
     epoch_t fenced_by; /* highest epoch that a downstream has shown; above our own: superseded */
+    bool answers_fence; /* what is durable here will not be added to in an epoch of ours */
+    uint64_t age_us; /* since the writer itself was heard of; 0 on the writer */
 
     /* what only the node knows, kept current by it for STATUS */
     const char *state; /* "serving" */
@@ -77,6 +79,9 @@ void member_drop(struct member *member); /* wipes keys, frees what libcrypto hol
 
 /* The descriptor (and its digest) becomes this member's; wal_know included. */
 void member_know(struct member *member, const struct descriptor *descriptor, struct bytes file);
+
+/* What it is now: a member whose certificate says `primary` may be a replica for the time being. */
+enum role member_role(const struct member *member);
 
 /* Asks for HALT, once. */
 __attribute__((format(printf, 4, 5))) void member_halt(struct member *member, struct effects *fx,

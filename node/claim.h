@@ -15,6 +15,7 @@ enum {
 struct claim_member {
     char name[MEMBER_TEXT_MAX];
     char region[REGION_TEXT_MAX];
+    struct id folder; /* the random id of its data folder: without it, the name is another member */
 };
 
 struct claim_record {
@@ -22,6 +23,7 @@ struct claim_record {
     struct id lineage;
     epoch_t epoch;
     char writer[MEMBER_TEXT_MAX];
+    char region[REGION_TEXT_MAX]; /* the writer's */
     struct id folder; /* the random id of the writer's data folder */
     segment_t segment; /* the writer's first segment of this epoch */
     struct digest chain; /* that segment's prev_chain: what it follows */

@@ -39,6 +39,7 @@ struct event_link {
     link_t link; /* LINK_DOWN with link 0: the DIAL failed */
     bool dialed;
     struct identity peer; /* verified by TLS, or by the credentials of a UNIX socket */
+    bool local; /* a UNIX socket: only the owner of this process can open it */
     uint8_t exporter[32]; /* RFC 8446 section 7.5, label EXPORTER-sealift-v1; zeros on UNIX */
     enum status why; /* LINK_DOWN */
 };

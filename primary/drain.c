@@ -15,6 +15,10 @@ void drain_begin(struct primary *primary, struct instant now, struct effects *fx
     if (primary->phase == PHASE_DRAINING) {
         return;
     }
+    if (primary->phase == PHASE_HANDOVER) {
+        reign_halt_fenced(primary, fx);
+        return;
+    }
     if (primary->phase != PHASE_SERVING) {
         member_halt(&primary->member, fx, OK, "Stopped while starting; nothing was appended.");
         return;

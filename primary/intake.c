@@ -141,6 +141,9 @@ static enum status check_state(const struct primary *primary, const struct clien
                  role_name(client->peer.role));
         return E_IDENTITY;
     }
+    if (primary->phase == PHASE_HANDOVER) {
+        return E_NOT_WRITER;
+    }
     return primary->phase == PHASE_SERVING ? OK : E_NOT_READY;
 }
 
@@ -171,7 +174,7 @@ static void refuse(struct primary *primary, struct client *client, const struct 
                    enum status why, const char *text, struct effects *fx)
 {
     const bool contradicts = why == E_MALFORMED || why == E_PROTOCOL || why == E_TRUNCATED;
-    const bool may_change = why == E_LEVEL || why == E_DISK_FULL
+    const bool may_change = why == E_LEVEL || why == E_DISK_FULL || why == E_NOT_WRITER
                             || (why == E_NOT_READY && primary->phase != PHASE_DRAINING);
     const link_t link = client->link;
 

@@ -21,6 +21,7 @@ static const char *phase_name(enum primary_phase phase)
         [PHASE_SAVING] = "claiming",
         [PHASE_SERVING] = "serving",
         [PHASE_DRAINING] = "draining",
+        [PHASE_HANDOVER] = "handing-over",
     };
 
     return names[phase];
@@ -41,19 +42,53 @@ static void on_start(struct primary *primary, const struct event *event, struct 
     opening_begin(&primary->member, &event->start, event->now, fx);
 }
 
+/* An operator's PROMOTE: nothing is left to do. */
+static void on_promote(struct primary *primary, const struct client *client, struct effects *fx)
+{
+    const struct promoted promoted = {.epoch = primary->reign.epoch,
+                                      .batch = primary->member.wal.durable,
+                                      .end_lsn = primary->member.wal.durable_lsn,
+                                      .was_writer = true};
+
+    if (!client_may_operate(client)) {
+        clients_refuse(fx, client->link, 0, E_IDENTITY, "Only an operator may promote.");
+    } else if (primary->phase != PHASE_SERVING) {
+        clients_refuse(fx, client->link, 0, E_NOT_READY, "%s is %s.",
+                       primary->member.settings.self.member, primary->member.state);
+    } else {
+        effects_send(fx, client->link, MESSAGE_PROMOTED,
+                     promoted_encode(&promoted, effects_scratch(fx, promoted_bytes(&promoted))));
+    }
+}
+
+/* True where it was the primary's own to answer. */
+static bool on_client_message(struct primary *primary, const struct event *event,
+                              struct effects *fx)
+{
+    const unsigned type = event->message.message.type;
+    struct client *client = type == MESSAGE_APPEND || type == MESSAGE_PROMOTE
+                                ? clients_find(&primary->member.clients, event->message.link)
+                                : NULL;
+
+    if (client == NULL) {
+        return false;
+    }
+    if (type == MESSAGE_APPEND) {
+        intake_on_append(primary, client, event, fx);
+    } else {
+        on_promote(primary, client, fx);
+    }
+    return true;
+}
+
 static void on_message(struct primary *primary, const struct event *event, struct effects *fx)
 {
     struct member *member = &primary->member;
     const link_t link = event->message.link;
     struct feed *feed;
 
-    if (event->message.message.type == MESSAGE_APPEND) {
-        struct client *client = clients_find(&member->clients, link);
-
-        if (client != NULL) {
-            intake_on_append(primary, client, event, fx);
-            return;
-        }
+    if (on_client_message(primary, event, fx)) {
+        return;
     }
     if (member_on_message(member, event, fx) && (feed = feeds_find(&member->feeds, link)) != NULL) {
         voters_on_feed(primary, feed, fx);
@@ -154,6 +189,9 @@ static void pump(struct primary *primary, struct instant now, struct effects *fx
     }
     if (primary->phase == PHASE_SERVING || primary->phase == PHASE_DRAINING) {
         pump_serving(primary, now, fx);
+    }
+    if (primary->phase == PHASE_HANDOVER) {
+        handover_pump(primary, now, fx);
     }
     member_pump(&primary->member, now, fx);
 }

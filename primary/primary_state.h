@@ -5,6 +5,7 @@
 #include "member/member.h"
 #include "primary/drain.h"
 #include "primary/genesis.h"
+#include "primary/handover.h"
 #include "primary/intake.h"
 #include "primary/primary.h"
 #include "primary/reign.h"
@@ -19,6 +20,7 @@ enum primary_phase {
     PHASE_SAVING, /* the epoch becomes durable here before anything is written in it */
     PHASE_SERVING,
     PHASE_DRAINING, /* after STOP */
+    PHASE_HANDOVER, /* a candidate has asked: nothing is sealed or released any more */
     PHASES
 };
 
@@ -33,6 +35,7 @@ struct primary {
     struct voters voters;
     struct intake intake;
     struct drain drain;
+    struct handover handover;
 };
 
 void primary_move(struct primary *primary, enum primary_phase phase);

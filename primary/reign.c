@@ -14,6 +14,7 @@
 #include "primary/reign.h"
 
 #include "base/check.h"
+#include "cluster/election.h"
 #include "primary/primary_state.h"
 
 #include <stdio.h>
@@ -36,11 +37,6 @@ void reign_look(struct primary *primary, struct effects *fx)
     ask(primary, REIGN_LOOK, &nothing, fx);
 }
 
-static segment_t next_segment(const struct wal *wal)
-{
-    return wal->segment == SEGMENT_NONE ? 0 : wal->segment + 1;
-}
-
 /* Whether what the record says of the newest reign is so in this folder. */
 static bool agrees(const struct primary *primary)
 {
@@ -59,7 +55,7 @@ static bool agrees(const struct primary *primary)
     if (record->epoch == epoch) {
         return record->segment == segment && digest_equal(&record->chain, &chain);
     }
-    return record->segment == next_segment(&primary->member.wal)
+    return record->segment == wal_next_segment(&primary->member.wal)
            && digest_equal(&record->chain, &next_chain);
 }
 
@@ -107,7 +103,8 @@ static bool may_write(struct primary *primary, struct effects *fx)
         member_halt(
             member, fx, E_COPIED_FOLDER,
             "The coordinator knows another data folder as the writer's (that of %s, epoch "
-            "%llu): start that one, or take over with --adopt-folder if it is gone for good.",
+            "%llu). To follow it, start sealift-replica on this folder with --upstream; or take "
+            "over with --adopt-folder if that one is gone for good.",
             record->writer, (unsigned long long)record->epoch);
         return false;
     }
@@ -145,10 +142,9 @@ void reign_claim(struct primary *primary, struct effects *fx)
     }
     record.lineage = member->descriptor.lineage;
     record.epoch = (record.epoch > highest ? record.epoch : highest) + 1;
-    record.folder = member->control.folder;
-    record.segment = next_segment(&member->wal);
+    election_become_writer(&record, &member->settings.self, &member->control.folder);
+    record.segment = wal_next_segment(&member->wal);
     record.chain = wal_chain(&member->wal);
-    snprintf(record.writer, sizeof record.writer, "%s", member->settings.self.member);
     set_level(primary, &record);
     ask(primary, REIGN_CLAIM, &record, fx);
 }
@@ -202,6 +198,18 @@ static void on_look(struct primary *primary, struct effects *fx)
     primary_move(primary, PHASE_GENESIS);
 }
 
+/* What was accepted at this member's promotion goes with its first epoch (and is durable with it).
+ */
+static void declare_loss(struct control *control, const struct epoch_entry *entry)
+{
+    if (control->loss_pending >= entry->start_lsn) {
+        control_add_loss(control, &(struct epoch_loss){.epoch = entry->epoch,
+                                                       .first_lsn = entry->start_lsn,
+                                                       .last_lsn = control->loss_pending});
+    }
+    control->loss_pending = 0;
+}
+
 /* Ours from here on; durable before anything is written in it. */
 static void on_claim(struct primary *primary, struct effects *fx)
 {
@@ -230,6 +238,7 @@ static void on_claim(struct primary *primary, struct effects *fx)
                     status_name(status));
         return;
     }
+    declare_loss(&member->control, &entry);
     member->control.highest_epoch = entry.epoch;
     member->control.commit_lsn = member->commit_lsn;
     trace_event(&member->settings.trace, "claimed epoch=%llu batch=%llu lsn=%llu level=%s",
@@ -324,6 +333,7 @@ void reign_begin(struct primary *primary, struct effects *fx)
 {
     struct member *member = &primary->member;
     struct wal *wal = &member->wal;
+    const struct control *control = &member->control;
     const struct dek *dek =
         member->keyring->count == 0
             ? &member->deks.list[0]
@@ -338,6 +348,10 @@ void reign_begin(struct primary *primary, struct effects *fx)
         start.parent_last_batch = wal->sealed;
         start.parent_tag = wal->tag;
     }
+    if (control->loss_count > 0 && control->losses[control->loss_count - 1].epoch == start.epoch) {
+        start.loss_first_lsn = control->losses[control->loss_count - 1].first_lsn;
+        start.loss_last_lsn = control->losses[control->loss_count - 1].last_lsn;
+    }
     wal->commit_lsn = member->commit_lsn;
     wal_begin_epoch(wal, &start, &dek->id, &dek->secret, primary->wall_ns, fx);
     member->ready = true;
@@ -348,25 +362,37 @@ void reign_begin(struct primary *primary, struct effects *fx)
 /* A replica that has seen a higher epoch takes nothing from us any more. If the coordinator
  * agrees, we are superseded; if it forgot, the next start must claim above that: so it is
  * remembered first. */
-static void check_fenced(struct primary *primary, struct effects *fx)
+static void check_fenced(struct primary *primary, struct instant now, struct effects *fx)
 {
     struct member *member = &primary->member;
     struct reign *reign = &primary->reign;
 
-    if (reign->epoch == 0 || member->fenced_by <= reign->epoch) {
+    if (reign->epoch == 0 || member->fenced_by <= reign->epoch
+        || primary->phase == PHASE_HANDOVER) {
         return;
     }
     if (!reign->is_fenced) {
         reign->is_fenced = true;
-        member->control.highest_epoch = member->fenced_by;
-        saves_control(member, fx);
+        if (member->control.highest_epoch < member->fenced_by) {
+            member->control.highest_epoch = member->fenced_by;
+            saves_control(member, fx);
+        }
+        if (handover_is_wanted(primary)) {
+            handover_begin(primary, now);
+        }
     } else if (saves_are_durable(&member->saves)) {
-        member_halt(
-            member, fx, E_FENCED,
-            "A replica has seen epoch %llu, above this writer's %llu: it has been superseded, "
-            "or the coordinator has lost its record. Start again to find out.",
-            (unsigned long long)member->fenced_by, (unsigned long long)reign->epoch);
+        reign_halt_fenced(primary, fx);
     }
+}
+
+void reign_halt_fenced(struct primary *primary, struct effects *fx)
+{
+    member_halt(&primary->member, fx, E_FENCED,
+                "A member has seen epoch %llu, above this writer's %llu: another one was promoted, "
+                "or is about to be. To follow it, start sealift-replica on this folder with "
+                "--upstream; if none was, start this program again.",
+                (unsigned long long)primary->member.fenced_by,
+                (unsigned long long)primary->reign.epoch);
 }
 
 void reign_pump(struct primary *primary, struct instant now, struct effects *fx)
@@ -383,5 +409,5 @@ void reign_pump(struct primary *primary, struct instant now, struct effects *fx)
             voters_on_record(primary, fx);
         }
     }
-    check_fenced(primary, fx);
+    check_fenced(primary, now, fx);
 }

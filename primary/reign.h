@@ -39,6 +39,9 @@ void reign_on_claimed(struct primary *primary, const struct event *event, struct
 /* What the epoch needs to be begun is durable: header, epoch-start and checkpoint. */
 void reign_begin(struct primary *primary, struct effects *fx);
 
+/* The epoch is over, and what was sealed in it is durable: where to go from here. */
+void reign_halt_fenced(struct primary *primary, struct effects *fx);
+
 void reign_pump(struct primary *primary, struct instant now, struct effects *fx);
 
 #endif

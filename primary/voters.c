@@ -70,10 +70,24 @@ static void ask_to_record(struct primary *primary, const struct feed *feed, stru
         return;
     }
     snprintf(member->region, sizeof member->region, "%s", feed->peer.region);
+    member->folder = feed->folder;
     if (reign_change(primary, &record, fx)) {
         trace_event(&primary->settings.member.trace, "voter_asked member=%s region=%s",
                     member->name, member->region);
     }
+}
+
+/* A name that comes back with another data folder has lost what it had: its place in the record is
+ * another one's. That one takes it over when it holds everything that is committed; until then the
+ * place stays, and never answers. */
+static bool has_lost_its_folder(struct primary *primary, const struct claim_member *member,
+                                const struct feed *feed)
+{
+    if (member == NULL || id_equal(&member->folder, &feed->folder)) {
+        return false;
+    }
+    policy_forget(&primary->voters.policy, feed->peer.member);
+    return feed->acked_lsn < primary->member.commit_lsn;
 }
 
 static void count_acks(struct primary *primary, struct feed *feed)
@@ -94,15 +108,18 @@ static void count_acks(struct primary *primary, struct feed *feed)
 
 void voters_on_feed(struct primary *primary, struct feed *feed, struct effects *fx)
 {
-    if (!primary->voters.begun || feed->state != FEED_STREAMING) {
+    if (!primary->voters.begun || feed->state != FEED_STREAMING || primary->reign.is_fenced) {
         return;
     }
     const struct claim_member *member = member_of(&primary->reign.record, feed->peer.member);
 
-    if (member != NULL && strcmp(member->region, feed->peer.region) == 0) {
+    if (member != NULL && strcmp(member->region, feed->peer.region) == 0
+        && id_equal(&member->folder, &feed->folder)) {
         count_acks(primary, feed);
-    } else {
-        feed->votes = false;
+        return;
+    }
+    feed->votes = false;
+    if (!has_lost_its_folder(primary, member, feed)) {
         ask_to_record(primary, feed, fx);
     }
 }

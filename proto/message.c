@@ -22,6 +22,8 @@ static const struct message_kind kinds[] = {
     [MESSAGE_ACK] = {"ack", false},
     [MESSAGE_COMMIT] = {"commit", false},
     [MESSAGE_BYE] = {"bye", false},
+    [MESSAGE_FENCE] = {"fence", false},
+    [MESSAGE_FENCED] = {"fenced", false},
     [MESSAGE_HELLO] = {"hello", false},
     [MESSAGE_WELCOME] = {"welcome", false},
     [MESSAGE_APPEND] = {"append", true},
@@ -36,6 +38,8 @@ static const struct message_kind kinds[] = {
     [MESSAGE_VERIFY] = {"verify", false},
     [MESSAGE_VERIFIED_SEGMENT] = {"verified_segment", false},
     [MESSAGE_VERIFIED] = {"verified", false},
+    [MESSAGE_PROMOTE] = {"promote", false},
+    [MESSAGE_PROMOTED] = {"promoted", false},
 };
 
 static const struct message_kind *message_kind_of(unsigned type)

@@ -21,6 +21,8 @@ enum message_type {
     MESSAGE_ACK = 8,
     MESSAGE_COMMIT = 9,
     MESSAGE_BYE = 10,
+    MESSAGE_FENCE = 11,
+    MESSAGE_FENCED = 12,
 
     /* client links: clients, readers, operators and a member (control.h) */
     MESSAGE_HELLO = 32,
@@ -37,7 +39,9 @@ enum message_type {
     MESSAGE_VERIFY = 43,
     MESSAGE_VERIFIED_SEGMENT = 44,
     MESSAGE_VERIFIED = 45,
-    MESSAGE_LAST = MESSAGE_VERIFIED,
+    MESSAGE_PROMOTE = 46,
+    MESSAGE_PROMOTED = 47,
+    MESSAGE_LAST = MESSAGE_PROMOTED,
 };
 
 enum {

@@ -4,7 +4,8 @@
  * returns them), x_decode (E_MALFORMED for what protobuf refuses or a field outside its limits;
  * views borrow from the scratch until the next decode). Order of a link's life: GREET both ways,
  * KEYS and KEYS_STORED (encrypted clusters), PROOF both ways (likewise), RESUME, then SEGMENT and
- * BATCH down, ACK up, COMMIT down, BYE at any time. */
+ * BATCH down, ACK up, COMMIT down, BYE at any time. A candidate says FENCE where a replica says
+ * RESUME, and hears FENCED. */
 #ifndef SEALIFT_PROTO_SHIP_H
 #define SEALIFT_PROTO_SHIP_H
 
@@ -21,6 +22,7 @@ enum {
     ENVELOPE_BLOB_MAX = 6144, /* KEY_BLOB_BYTES_MAX of node/keys.h, which proto does not see */
     SUITE_NUMBER_MAX = 1, /* the last of enum suite (seal/aead.h), likewise */
     BYE_TEXT_MAX = 256,
+    GREET_LOSSES_MAX = 16, /* the newest declared losses; members that missed older ones re-seed */
 };
 
 /* One row of the epoch table: this epoch's first batch, and the LSN before its first record. */
@@ -28,6 +30,13 @@ struct epoch_entry {
     epoch_t epoch;
     batch_t start_batch;
     lsn_t start_lsn; /* the next LSN when it began */
+};
+
+/* Records that an operator has given up at a promotion: what a member holds of them beyond this
+ * history may be cut, committed or not. Declared in the epoch-start batch of that epoch. */
+struct epoch_loss {
+    epoch_t epoch;
+    lsn_t first_lsn, last_lsn;
 };
 
 struct greet {
@@ -47,6 +56,11 @@ struct greet {
     uint32_t epoch_count;
     struct epoch_entry epochs[GREET_EPOCHS_MAX]; /* ascending */
     struct bytes descriptor_bytes; /* from the upstream only */
+    lsn_t end_lsn; /* the last LSN up to `position` */
+    struct id folder; /* the data folder's own id: a name that comes back empty is another one */
+    bool is_candidate; /* the caller wants to be promoted: it asks, and follows nobody */
+    uint32_t loss_count;
+    struct epoch_loss losses[GREET_LOSSES_MAX]; /* ascending by epoch */
 };
 
 /* A DEK wrapped for one region and cluster. */
@@ -97,6 +111,20 @@ struct commit {
     lsn_t lsn; /* committed at the cluster's level */
     batch_t batch; /* the newest that the upstream has, for showing lag */
     lsn_t end_lsn; /* its last LSN */
+    uint64_t age_us; /* since the writer itself was heard of, along the way; 0 from the writer */
+};
+
+/* An election (replica/candidate.h): from a candidate, once it has proved itself. Whoever gets it
+ * refuses every lower epoch from then on, in this life and the next, and only then answers. */
+struct fence {
+    epoch_t epoch;
+};
+
+struct fenced {
+    epoch_t epoch; /* as asked */
+    struct position position; /* the last batch that is durable here */
+    lsn_t end_lsn; /* its last LSN */
+    lsn_t commit_lsn; /* known as committed, held or not */
 };
 
 struct bye {
@@ -119,6 +147,8 @@ SHIP_CODEC(segment_message, segment_message);
 SHIP_CODEC(batch_message, batch_message);
 SHIP_CODEC(ack, ack);
 SHIP_CODEC(commit, commit);
+SHIP_CODEC(fence, fence);
+SHIP_CODEC(fenced, fenced);
 SHIP_CODEC(bye, bye);
 
 #endif

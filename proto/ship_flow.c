@@ -10,7 +10,7 @@ enum {
     SEGMENT_MESSAGE_FIELDS = 1,
     BATCH_MESSAGE_FIELDS = 1,
     ACK_FIELDS = 2,
-    COMMIT_FIELDS = 4,
+    COMMIT_FIELDS = 5,
 };
 
 static void resume_values(const struct resume *message, uint64_t values[RESUME_FIELDS])
@@ -153,6 +153,7 @@ static void commit_values(const struct commit *message, uint64_t values[COMMIT_F
     values[1] = message->lsn;
     values[2] = message->batch;
     values[3] = message->end_lsn;
+    values[4] = message->age_us;
 }
 
 size_t commit_bytes(const struct commit *message)
@@ -181,5 +182,6 @@ enum status commit_decode(struct commit *message, struct bytes head, struct prot
     message->lsn = values[1];
     message->batch = values[2];
     message->end_lsn = values[3];
+    message->age_us = values[4];
     return OK;
 }

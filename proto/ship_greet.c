@@ -14,6 +14,8 @@ struct greet_packed {
     ProtobufCBinaryData deks[GREET_DEKS_MAX];
     Pb__Epoch epochs[GREET_EPOCHS_MAX];
     Pb__Epoch *epoch_pointers[GREET_EPOCHS_MAX];
+    Pb__Loss losses[GREET_LOSSES_MAX];
+    Pb__Loss *loss_pointers[GREET_LOSSES_MAX];
 };
 
 static void greet_prepare_lists(const struct greet *greet, struct greet_packed *packed)
@@ -37,6 +39,22 @@ static void greet_prepare_lists(const struct greet *greet, struct greet_packed *
     packed->message.epochs = packed->epoch_pointers;
 }
 
+static void greet_prepare_losses(const struct greet *greet, struct greet_packed *packed)
+{
+    CHECK(greet->loss_count <= GREET_LOSSES_MAX);
+    for (uint32_t i = 0; i < greet->loss_count; i++) {
+        Pb__Loss *const loss = &packed->losses[i];
+
+        pb__loss__init(loss);
+        loss->epoch = greet->losses[i].epoch;
+        loss->first_lsn = greet->losses[i].first_lsn;
+        loss->last_lsn = greet->losses[i].last_lsn;
+        packed->loss_pointers[i] = loss;
+    }
+    packed->message.n_losses = greet->loss_count;
+    packed->message.losses = packed->loss_pointers;
+}
+
 static const ProtobufCMessage *greet_prepare(const struct greet *greet, struct greet_packed *packed)
 {
     Pb__Greet *const message = &packed->message;
@@ -56,7 +74,11 @@ static const ProtobufCMessage *greet_prepare(const struct greet *greet, struct g
     message->tag = convert_fixed(greet->tag.bytes, sizeof greet->tag.bytes);
     message->commit_lsn = greet->commit_lsn;
     message->descriptor_bytes = convert_bytes(greet->descriptor_bytes);
+    message->end_lsn = greet->end_lsn;
+    message->folder = convert_fixed(greet->folder.bytes, sizeof greet->folder.bytes);
+    message->is_candidate = greet->is_candidate;
     greet_prepare_lists(greet, packed);
+    greet_prepare_losses(greet, packed);
     return &message->base;
 }
 
@@ -104,12 +126,32 @@ static enum status greet_decode_epochs(struct greet *greet, const Pb__Greet *mes
     return OK;
 }
 
+static enum status greet_decode_losses(struct greet *greet, const Pb__Greet *message)
+{
+    if (message->n_losses > GREET_LOSSES_MAX) {
+        return E_MALFORMED;
+    }
+    for (size_t i = 0; i < message->n_losses; i++) {
+        const Pb__Loss *const from = message->losses[i];
+        const epoch_t before = i == 0 ? 0 : greet->losses[i - 1].epoch;
+
+        if (!convert_is_known(&from->base) || from->epoch <= before || from->first_lsn == 0
+            || from->first_lsn > from->last_lsn) {
+            return E_MALFORMED;
+        }
+        greet->losses[i] = (struct epoch_loss){from->epoch, from->first_lsn, from->last_lsn};
+    }
+    greet->loss_count = (uint32_t)message->n_losses;
+    return OK;
+}
+
 static enum status greet_decode_names(struct greet *greet, const Pb__Greet *message)
 {
     TRY(convert_to_fixed(greet->lineage.bytes, sizeof greet->lineage.bytes, message->lineage));
     TRY(convert_to_fixed(greet->descriptor.bytes, sizeof greet->descriptor.bytes,
                          message->descriptor_digest));
     TRY(convert_to_fixed(greet->tag.bytes, sizeof greet->tag.bytes, message->tag));
+    TRY(convert_to_fixed(greet->folder.bytes, sizeof greet->folder.bytes, message->folder));
     TRY(convert_to_name(greet->region, sizeof greet->region, message->region));
     TRY(convert_to_text(greet->cluster, sizeof greet->cluster, message->cluster));
     TRY(convert_to_text(greet->key_arn, sizeof greet->key_arn, message->key_arn));
@@ -129,9 +171,12 @@ enum status greet_decode(struct greet *greet, struct bytes head, struct proto_sc
     greet->highest_epoch = message->highest_epoch;
     greet->position = (struct position){message->position_epoch, message->position_batch};
     greet->commit_lsn = message->commit_lsn;
+    greet->end_lsn = message->end_lsn;
+    greet->is_candidate = message->is_candidate;
     greet->descriptor_bytes =
         bytes_of(message->descriptor_bytes.data, message->descriptor_bytes.len);
     TRY(greet_decode_names(greet, message));
     TRY(greet_decode_deks(greet, message));
+    TRY(greet_decode_losses(greet, message));
     return greet_decode_epochs(greet, message);
 }

@@ -1,23 +1,30 @@
 /* sealift-replica: holds a copy of a WAL in its region, byte for byte, and serves readers.
  *
  * Reads the settings, fills in the node's, and leaves the rest to host/daemon.h. What only a
- * replica has: its upstreams. */
+ * replica has: its upstreams. When it has been promoted, the same process opens the same folder as
+ * a primary, with the same settings: from then on it is what sealift-primary is. */
 #include "host/daemon.h"
+#include "primary/primary.h"
 #include "replica/replica.h"
 
 #include <stdio.h>
 #include <string.h>
 
-enum own_key { KEY_UPSTREAM = 0x2000 };
+enum own_key { KEY_UPSTREAM = 0x2000, KEY_COORDINATOR };
 
 struct input {
     struct options options;
     struct replica_settings settings;
+    const char *coordinator;
 };
 
 static const struct argp_option own_table[] = {
     {"upstream", KEY_UPSTREAM, "HOST:PORT", 0,
-     "The primary, or a replica that feeds this one (repeatable: tried in turn)", 0},
+     "The primary, or a replica that feeds this one (repeatable: tried in turn). For a promotion: "
+     "all other members",
+     0},
+    {"coordinator", KEY_COORDINATOR, "file:PATH", 0,
+     "Where epochs are claimed; outside the data folder. Needed to be promoted", 0},
     {NULL, 0, NULL, 0, NULL, 0},
 };
 
@@ -45,6 +52,10 @@ static error_t parse_own(int key, char *text, struct argp_state *state)
         return 0;
     case KEY_UPSTREAM:
         add_upstream(&input->settings, text, state);
+        return 0;
+    case KEY_COORDINATOR:
+        input->coordinator = text;
+        input->settings.has_coordinator = true;
         return 0;
     case ARGP_KEY_ARG:
         argp_error(state, "%s: this program takes options only", text);
@@ -76,6 +87,38 @@ static struct node *create(const void *settings, struct arena *arena)
     return replica_create(settings, arena);
 }
 
+static size_t primary_bytes(const void *settings)
+{
+    return primary_memory_bytes(settings);
+}
+
+static struct node *create_primary(const void *settings, struct arena *arena)
+{
+    return primary_create(settings, arena);
+}
+
+/* The level is the record's, the rest as this replica was told. */
+static int run_promoted(const struct daemon *replica)
+{
+    static struct primary_settings settings;
+
+    primary_settings_default(&settings);
+    options_apply(replica->options, &settings.member);
+
+    const struct daemon daemon = {.options = replica->options,
+                                  .program = replica->program,
+                                  .role = ROLE_PRIMARY,
+                                  .coordinator = replica->coordinator,
+                                  .member = &settings.member,
+                                  .settings = &settings,
+                                  .memory_bytes = primary_bytes,
+                                  .create = create_primary,
+                                  .destroy = primary_destroy,
+                                  .status = primary_status};
+
+    return daemon_run(&daemon);
+}
+
 int main(int argc, char **argv)
 {
     static struct input input;
@@ -88,6 +131,7 @@ int main(int argc, char **argv)
     const struct daemon daemon = {.options = &input.options,
                                   .program = "sealift-replica",
                                   .role = ROLE_REPLICA,
+                                  .coordinator = input.coordinator,
                                   .create_folder = true,
                                   .member = &input.settings.member,
                                   .settings = &input.settings,
@@ -95,8 +139,11 @@ int main(int argc, char **argv)
                                   .create = create,
                                   .destroy = replica_destroy,
                                   .status = replica_status};
-    const int code = daemon_run(&daemon);
+    int code = daemon_run(&daemon);
 
+    if (code == HOST_EXIT_PROMOTED) {
+        code = run_promoted(&daemon);
+    }
     conf_free(&conf);
     return code;
 }

@@ -69,6 +69,8 @@ void receiver_init(struct replica *replica, struct arena *arena)
     receiver->theirs = ARENA_ARRAY(arena, struct epoch_table, 1);
     receiver->dial_at = receiver->behind_since = INSTANT_NEVER;
     snprintf(receiver->cluster, sizeof receiver->cluster, "%s", replica->settings.member.cluster);
+    entropy_fill(&replica->settings.member.entropy, receiver->folder.bytes,
+                 sizeof receiver->folder.bytes);
 }
 
 /* The link is over; the next upstream after a gap. */
@@ -115,7 +117,7 @@ void receiver_refuse(struct replica *replica, struct instant now, struct effects
     leave(replica, now);
 }
 
-static enum status check_upstream(const struct replica *replica, const struct identity *peer)
+enum status receiver_check_upstream(const struct replica *replica, const struct identity *peer)
 {
     const struct identity *self = &replica->member.settings.self;
 
@@ -141,7 +143,7 @@ void receiver_on_link_up(struct replica *replica, const struct event *event, str
     memcpy(receiver->exporter, event->link.exporter, sizeof receiver->exporter);
     receiver_move(receiver, RECEIVER_GREETING, event->now);
 
-    const enum status status = check_upstream(replica, &receiver->peer);
+    const enum status status = receiver_check_upstream(replica, &receiver->peer);
 
     if (status != OK) {
         receiver_refuse(replica, event->now, fx, status, "%s.", status_text(status));
@@ -269,13 +271,39 @@ static bool may_dial(const struct replica *replica, struct instant now)
     const struct member *member = &replica->member;
 
     return receiver->state == RECEIVER_IDLE && !member->stopping && receiver->cut.phase == CUT_NONE
-           && instant_reached(receiver->dial_at, now) && writes_are_done(&member->writes)
-           && saves_are_durable(&member->saves);
+           && candidate_may_follow(&replica->candidate) && instant_reached(receiver->dial_at, now)
+           && writes_are_done(&member->writes) && saves_are_durable(&member->saves);
+}
+
+/* A higher epoch than the upstream's has been shown to this member since they greeted. */
+static bool is_outrun(const struct replica *replica)
+{
+    return replica->receiver.state == RECEIVER_STREAMING
+           && replica->receiver.reign < replica->member.control.highest_epoch;
+}
+
+/* Two replicas that follow each other hear nothing of the writer: there may be a better one. */
+static bool is_stranded(const struct replica *replica, struct instant now)
+{
+    const struct receiver *receiver = &replica->receiver;
+    const struct span limit = {2 * replica->member.settings.silence_max.ns};
+
+    return receiver->state == RECEIVER_STREAMING && replica->settings.upstream_count > 1
+           && instant_reached(instant_add(receiver->started_at, limit), now)
+           && instant_reached(instant_add(receiver->writer_heard_at, limit), now);
 }
 
 void receiver_pump(struct replica *replica, struct instant now, struct effects *fx)
 {
     struct receiver *receiver = &replica->receiver;
+
+    if (is_outrun(replica)) {
+        receiver_refuse(replica, now, fx, E_STALE_EPOCH, "Epoch %llu has been seen by %s.",
+                        (unsigned long long)replica->member.control.highest_epoch,
+                        replica->member.settings.self.member);
+    } else if (is_stranded(replica, now)) {
+        receiver_refuse(replica, now, fx, E_FOLLOWER, "%s.", status_text(E_FOLLOWER));
+    }
 
     if (instant_reached(limit_of(replica), now)) {
         trace_event(&replica->member.settings.trace, "upstream_silent member=%s",

@@ -15,6 +15,7 @@
 
 #include "member/feed.h"
 #include "member/member.h"
+#include "replica/candidate.h"
 #include "replica/replica.h"
 
 enum receiver_state {
@@ -68,6 +69,9 @@ struct receiver {
     struct instant started_at; /* of the present state */
     struct instant heard_at, said_at;
 
+    epoch_t reign; /* the highest epoch that the upstream has shown */
+    struct instant writer_heard_at; /* by whoever of those before us is next to it */
+    struct id folder; /* drawn at the start, for a folder that is made now */
     bool joined; /* this folder belongs to a cluster, or is about to */
     char cluster[CLUSTER_TEXT_MAX]; /* named, drawn, or "" to join the upstream's */
     uint8_t *greet; /* our GREET's head as it was sent, GREET_BYTES_MAX */
@@ -78,6 +82,8 @@ struct receiver {
     uint32_t wanted_count;
     bool is_stale; /* the upstream is of a lower epoch: it is shown a proof, and left */
     struct epoch_table *theirs; /* the upstream's epochs, from its GREET */
+    uint32_t loss_count;
+    struct epoch_loss losses[GREET_LOSSES_MAX]; /* that were declared, likewise */
     struct cut cut;
 
     bool deferred; /* a message waits for a WRITTEN */
@@ -92,10 +98,13 @@ struct replica {
     struct replica_settings settings;
     struct member member;
     struct receiver receiver;
+    struct candidate candidate;
     bool opened;
 };
 
-/* receiver.c */
+/* receiver.c: also candidate_*.c's, which greet as a receiver does */
+enum status receiver_check_upstream(const struct replica *replica, const struct identity *peer);
+
 size_t receiver_bytes(void);
 void receiver_init(struct replica *replica, struct arena *arena);
 void receiver_move(struct receiver *receiver, enum receiver_state next, struct instant now);

@@ -88,12 +88,36 @@ static void halt_committed(struct replica *replica, struct effects *fx)
 {
     struct member *member = &replica->member;
 
-    member_halt(member, fx, E_CUT_COMMITTED,
-                "The history of %s would cut this member's records after LSN %llu, but they were "
-                "committed up to LSN %llu. Nothing was changed: find out which history is right "
-                "before you start again.",
-                replica->receiver.peer.member, (unsigned long long)replica->receiver.cut.end_lsn,
-                (unsigned long long)member->commit_lsn);
+    member_halt(
+        member, fx, E_CUT_COMMITTED,
+        "The history of %s would cut this member's records after LSN %llu, but they were "
+        "committed up to LSN %llu, and no such loss was accepted there. Nothing was changed: "
+        "find out which history is right before you start again.",
+        replica->receiver.peer.member, (unsigned long long)replica->receiver.cut.end_lsn,
+        (unsigned long long)member->commit_lsn);
+}
+
+/* An operator has accepted, when the upstream's history was chosen, that these are lost. */
+static bool is_given_up(const struct replica *replica)
+{
+    const struct receiver *receiver = &replica->receiver;
+
+    return control_loss_covers(receiver->losses, receiver->loss_count, receiver->cut.end_lsn + 1,
+                               receiver_held_commit(&replica->member));
+}
+
+/* What readers have seen of it is no longer so: they begin anew. */
+static void give_up(struct replica *replica, struct effects *fx)
+{
+    struct member *member = &replica->member;
+    const lsn_t kept = replica->receiver.cut.end_lsn;
+
+    trace_event(&member->settings.trace, "cut_given_up first_lsn=%llu last_lsn=%llu",
+                (unsigned long long)kept + 1, (unsigned long long)member->commit_lsn);
+    member->commit_lsn = kept;
+    member->visible_lsn = kept < member->visible_lsn ? kept : member->visible_lsn;
+    member->upstream_lsn = kept;
+    clients_hang_up_all(member, E_NOT_READY, fx);
 }
 
 /* The place is known: nothing may be cut that was committed, and from here on it is finished. */
@@ -104,8 +128,11 @@ static void begin_mark(struct replica *replica, struct effects *fx)
     struct control *control = &member->control;
 
     if (cut->end_lsn < receiver_held_commit(member)) {
-        halt_committed(replica, fx);
-        return;
+        if (!is_given_up(replica)) {
+            halt_committed(replica, fx);
+            return;
+        }
+        give_up(replica, fx);
     }
     cut->phase = CUT_MARK;
     control->durable = (struct position){0};

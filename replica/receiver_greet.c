@@ -42,6 +42,7 @@ static void fill_for_joining(const struct replica *replica, struct greet *greet)
     greet->suite = wished_suite(&replica->member.settings);
     greet->descriptor = none;
     greet->dek_count = 0;
+    greet->folder = replica->receiver.folder;
     snprintf(greet->cluster, sizeof greet->cluster, "%s", replica->receiver.cluster);
     snprintf(greet->key_arn, sizeof greet->key_arn, "%s", own_key(replica));
 }
@@ -166,7 +167,10 @@ static void note_upstream(struct replica *replica, const struct greet *greet, st
     struct receiver *receiver = &replica->receiver;
 
     receiver->greets = greeting_digest(bytes_of(receiver->greet, receiver->greet_bytes), head);
+    receiver->reign = greet->highest_epoch;
     receiver->theirs->count = greet->epoch_count;
+    receiver->loss_count = greet->loss_count;
+    memcpy(receiver->losses, greet->losses, greet->loss_count * sizeof *greet->losses);
     memcpy(receiver->theirs->entries, greet->epochs, greet->epoch_count * sizeof *greet->epochs);
     receiver->wanted_count = 0;
     for (uint32_t i = 0; i < greet->dek_count; i++) {

@@ -44,8 +44,7 @@ static void begin_storing(struct replica *replica, struct instant now, struct ef
         return;
     }
     member->control = (struct control){.lineage = member->descriptor.lineage};
-    entropy_fill(&member->settings.entropy, member->control.folder.bytes,
-                 sizeof member->control.folder.bytes);
+    member->control.folder = receiver->folder;
     saves_control(member, fx);
     saves_descriptor(member, fx);
     receiver->joined = true;

@@ -13,6 +13,31 @@
 #include "member/greeting.h"
 #include "proto/message.h"
 
+/* What the upstream's history has given up is part of ours from now on. Whoever follows us must
+ * hear of it, too, before it is promoted itself. */
+static void take_losses(struct replica *replica, struct effects *fx)
+{
+    const struct receiver *receiver = &replica->receiver;
+    struct member *member = &replica->member;
+    struct control *control = &member->control;
+    const uint32_t count = receiver->loss_count;
+    bool same = control->loss_pending == 0 && control->loss_count == count;
+
+    for (uint32_t i = 0; same && i < count; i++) {
+        same = control->losses[i].epoch == receiver->losses[i].epoch
+               && control->losses[i].first_lsn == receiver->losses[i].first_lsn
+               && control->losses[i].last_lsn == receiver->losses[i].last_lsn;
+    }
+    if (same) {
+        return;
+    }
+    control->loss_pending = 0;
+    control->loss_count = count;
+    memcpy(control->losses, receiver->losses, count * sizeof *control->losses);
+    saves_control(member, fx);
+    feeds_hang_up_all(member, E_CLOSED, fx);
+}
+
 void receiver_resume(struct replica *replica, struct instant now, struct effects *fx)
 {
     struct receiver *receiver = &replica->receiver;
@@ -24,6 +49,7 @@ void receiver_resume(struct replica *replica, struct instant now, struct effects
     receiver_move(receiver, RECEIVER_STREAMING, now);
     receiver->heard_at = now;
     receiver->tries = 0;
+    take_losses(replica, fx);
     receiver->acked = member->wal.durable;
     receiver->must_ack = true; /* in this reign, even where nothing new comes */
     effects_send(fx, receiver->link, MESSAGE_RESUME,
@@ -74,17 +100,40 @@ static void note_upstream(struct replica *replica, lsn_t lsn)
     }
 }
 
+/* Each message says how high the upstream has got; below what was seen here, it is superseded. */
+static enum status note_reign(struct replica *replica, epoch_t epoch)
+{
+    struct receiver *receiver = &replica->receiver;
+
+    if (epoch < replica->member.control.highest_epoch) {
+        return E_STALE_EPOCH;
+    }
+    receiver->reign = epoch > receiver->reign ? epoch : receiver->reign;
+    return OK;
+}
+
+static void note_writer(struct receiver *receiver, struct instant now, uint64_t age_us)
+{
+    const uint64_t age_ns = age_us < now.ns / 1000 ? age_us * 1000 : now.ns;
+    const struct instant heard_at = {now.ns - age_ns};
+
+    if (heard_at.ns > receiver->writer_heard_at.ns) {
+        receiver->writer_heard_at = heard_at;
+    }
+}
+
 /* Whether an epoch's first header is what it says, before the epoch is believed: only the WAL's own
  * writer can seal it. */
-static enum status check_new_epoch(const struct member *member, const struct segment_header *header,
-                                   struct bytes raw, const struct dek *dek)
+static enum status check_new_epoch(const struct replica *replica,
+                                   const struct segment_header *header, struct bytes raw,
+                                   const struct dek *dek)
 {
-    const struct wal *wal = &member->wal;
+    const struct wal *wal = &replica->member.wal;
     const segment_t next = wal->segment == SEGMENT_NONE ? 0 : wal->segment + 1;
     struct segment_key key;
 
-    if (header->epoch < member->control.highest_epoch) {
-        return E_STALE_EPOCH;
+    if (header->epoch > replica->receiver.reign) {
+        return E_PROTOCOL;
     }
     if (header->segment != next || header->first_batch != wal->sealed + 1) {
         return E_GAP;
@@ -123,7 +172,7 @@ static enum status know_epoch(struct replica *replica, const struct segment_head
     const struct saves_file *control = &member->saves.control;
 
     if (epoch_table_find(&member->control.epochs, header->epoch) == NULL) {
-        TRY(check_new_epoch(member, header, raw, dek));
+        TRY(check_new_epoch(replica, header, raw, dek));
         TRY(note_epoch(replica, header, fx));
     }
     return control->durable >= replica->receiver.epoch_token ? OK : E_FULL;
@@ -137,9 +186,7 @@ static enum status take_segment(struct replica *replica, const struct message *m
     struct segment_header header;
 
     TRY(segment_message_decode(&said, message->head, &member->scratch));
-    if (said.epoch < member->control.highest_epoch) {
-        return E_STALE_EPOCH;
-    }
+    TRY(note_reign(replica, said.epoch));
     if (message->tail.size != SEGMENT_HEADER_BYTES) {
         return E_MALFORMED;
     }
@@ -183,9 +230,7 @@ static enum status take_batch(struct replica *replica, const struct message *mes
     struct batch_header header;
 
     TRY(batch_message_decode(&said, message->head, &member->scratch));
-    if (said.epoch < member->control.highest_epoch) {
-        return E_STALE_EPOCH;
-    }
+    TRY(note_reign(replica, said.epoch));
     TRY(wal_adopt_batch(&member->wal, message->tail, fx));
     TRY(batch_header_decode(&header, message->tail));
     note_commit(replica, header.commit_lsn); /* it was inside the seal */
@@ -204,6 +249,7 @@ void receiver_on_batch(struct replica *replica, const struct event *event, struc
         refuse(replica, event->now, fx, "batch", status);
     } else {
         replica->member.received_bytes += message->tail.size;
+        note_writer(&replica->receiver, event->now, 0);
     }
 }
 
@@ -213,8 +259,8 @@ void receiver_on_commit(struct replica *replica, const struct event *event, stru
     struct commit commit;
     enum status status = commit_decode(&commit, event->message.message.head, &member->scratch);
 
-    if (status == OK && commit.epoch < member->control.highest_epoch) {
-        status = E_STALE_EPOCH;
+    if (status == OK) {
+        status = note_reign(replica, commit.epoch);
     }
     if (status != OK) {
         refuse(replica, event->now, fx, "commit", status);
@@ -222,6 +268,7 @@ void receiver_on_commit(struct replica *replica, const struct event *event, stru
     }
     note_commit(replica, commit.lsn);
     note_upstream(replica, commit.end_lsn);
+    note_writer(&replica->receiver, event->now, commit.age_us);
 }
 
 static void send_ack(struct replica *replica, struct instant now, struct effects *fx)

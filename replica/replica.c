@@ -11,6 +11,7 @@
 
 #include "base/check.h"
 #include "member/greeting.h"
+#include "proto/message.h"
 #include "replica/receiver.h"
 
 static struct replica *replica_of(struct node *node)
@@ -93,13 +94,16 @@ static void replica_pump(struct replica *replica, struct instant now, struct eff
         receiver_pump(replica, now, fx);
         move_positions(member);
     }
-    if (may_mark(replica)) {
+    candidate_pump(replica, now, fx);
+    if (may_mark(replica) && !member->halted) {
         marks_pump(member, now, fx);
     }
     if (member->stopping && !member->halted) {
         stop_pump(replica, fx);
     }
-    member->state = receiver_state_name(replica);
+    member->age_us = instant_since(replica->receiver.writer_heard_at, now).ns / 1000;
+    member->state =
+        candidate_is_running(&replica->candidate) ? "promoting" : receiver_state_name(replica);
 }
 
 static void on_stop(struct replica *replica, struct instant now, struct effects *fx)
@@ -107,6 +111,7 @@ static void on_stop(struct replica *replica, struct instant now, struct effects 
     struct member *member = &replica->member;
 
     member->stopping = true;
+    candidate_stop(replica, fx);
     receiver_stop(replica, now, fx);
     feeds_hang_up_all(member, E_NOT_READY, fx);
     clients_hang_up_all(member, E_NOT_READY, fx);
@@ -120,7 +125,9 @@ static void on_link_up(struct replica *replica, const struct event *event, struc
     if (replica->member.stopping) {
         effects_hang_up(fx, event->link.link, E_NOT_READY);
     } else if (event->link.dialed) {
-        receiver_on_link_up(replica, event, fx);
+        if (!candidate_on_link_up(replica, event, fx)) {
+            receiver_on_link_up(replica, event, fx);
+        }
     } else {
         member_on_link_up(&replica->member, event, fx);
     }
@@ -130,6 +137,9 @@ static void on_link_down(struct replica *replica, const struct event *event, str
 {
     const link_t link = event->link.link;
 
+    if (candidate_on_link_down(replica, event)) {
+        return;
+    }
     if (link == 0 || link == replica->receiver.link) {
         receiver_on_link_down(replica, event);
     } else {
@@ -139,9 +149,14 @@ static void on_link_down(struct replica *replica, const struct event *event, str
 
 static void on_message(struct replica *replica, const struct event *event, struct effects *fx)
 {
-    if (event->message.link == replica->receiver.link) {
+    const link_t link = event->message.link;
+
+    if (link == replica->receiver.link) {
         receiver_on_message(replica, event, fx);
-    } else {
+    } else if (event->message.message.type == MESSAGE_PROMOTE
+               && clients_find(&replica->member.clients, link) != NULL) {
+        candidate_on_promote(replica, event, fx);
+    } else if (!candidate_on_message(replica, event, fx)) {
         (void)member_on_message(&replica->member, event, fx); /* else: of a link that was left */
     }
 }
@@ -175,6 +190,7 @@ static void handle(struct replica *replica, const struct event *event, struct ef
     switch (event->kind) {
     case EVENT_START:
         replica->member.started_at = event->now;
+        replica->receiver.writer_heard_at = event->now;
         opening_begin(&replica->member, &event->start, event->now, fx);
         break;
     case EVENT_STOP:
@@ -201,9 +217,11 @@ static void handle(struct replica *replica, const struct event *event, struct ef
     case EVENT_TIMER:
         break; /* the pumps look at the time */
     case EVENT_CLAIMED:
+        candidate_on_claimed(replica, event, fx);
+        break;
     case EVENT_SAVED:
     case EVENT_KINDS:
-        UNREACHABLE(); /* a replica asks for neither */
+        UNREACHABLE(); /* a member has no catalog */
     }
 }
 
@@ -231,6 +249,7 @@ struct node *replica_create(const struct replica_settings *settings, struct aren
     replica->settings = *settings;
     member_init(&replica->member, arena, &settings->member, false);
     receiver_init(replica, arena);
+    replica->candidate.dialing = CANDIDATE_NOBODY;
     return &replica->node;
 }
 
@@ -248,4 +267,5 @@ void replica_settings_default(struct replica_settings *settings)
 {
     member_settings_default(&settings->member);
     settings->upstream_count = 0;
+    settings->has_coordinator = false;
 }

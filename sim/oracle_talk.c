@@ -322,6 +322,10 @@ void oracle_on_send(struct oracle *oracle, struct sim_member *member,
     case MESSAGE_STATUS:
     case MESSAGE_STATUS_IS:
     case MESSAGE_VERIFY:
+    case MESSAGE_FENCE:
+    case MESSAGE_FENCED:
+    case MESSAGE_PROMOTE:
+    case MESSAGE_PROMOTED:
         return;
     case MESSAGE_VERIFIED_SEGMENT:
         oracle_on_verified_segment(oracle, member, send);

@@ -131,6 +131,12 @@ void wal_restart(struct wal *wal);
 /* What the next segment's header must say of its past. */
 struct digest wal_chain(const struct wal *wal);
 
+/* The number that the next segment will have. */
+static inline segment_t wal_next_segment(const struct wal *wal)
+{
+    return wal->segment == SEGMENT_NONE ? 0 : wal->segment + 1;
+}
+
 /* NULL where it is not at hand any more: read it from the disk. */
 const uint8_t *wal_raw_header(const struct wal *wal, segment_t segment);
 

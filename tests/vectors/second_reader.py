@@ -157,6 +157,10 @@ class ControlCopy:                                                      # 4.3
         rows = list(struct.iter_unpack("<3Q", frame.raw(24 * count)))
         for (epoch, batch, lsn), after in zip([(0, 1, 0)] + rows, rows):
             demand(after[0] > epoch and after[1] >= batch and after[2] >= lsn)
+        losses, before = (frame.number(8), frame.number(4, 16))[1], 0    # loss_pending, loss_count
+        for epoch, first, last in struct.iter_unpack("<3Q", frame.raw(24 * losses)):
+            demand(epoch > before and 0 < first <= last)
+            before = epoch
         demand(not any(frame.rest))
         self.starts = {epoch: start for epoch, *start in rows}          # epoch: [batch, lsn]
 

@@ -280,6 +280,10 @@ static struct bytes control_example(uint64_t generation, uint32_t epochs)
     control.durable = (struct position){epochs, 77};
     control.commit_lsn = 66;
     control.suspect = true;
+    control.loss_pending = 9;
+    for (uint32_t i = 1; i <= 2 + GREET_LOSSES_MAX && i <= epochs; i++) {
+        control_add_loss(&control, &(struct epoch_loss){i, 3 * i, 3 * i + 5});
+    }
     for (uint32_t i = 1; i <= epochs; i++) {
         const struct epoch_entry entry = {i, 2 * i, 3 * i};
 
@@ -298,10 +302,22 @@ TEST(a_control_file_comes_back_with_a_full_epoch_table)
     EXPECT(good == CONTROL_COPIES);
     EXPECT(control_again.generation == 3 && control_again.commit_lsn == 66);
     EXPECT(control_again.suspect && control_again.durable.batch == 77);
+    EXPECT(control_again.loss_pending == 9 && control_again.loss_count == GREET_LOSSES_MAX);
+    EXPECT(control_again.losses[0].epoch == 3); /* the oldest two made room */
     EXPECT(control_again.epochs.count == EPOCH_TABLE_MAX);
     EXPECT(control_again.epochs.entries[EPOCH_TABLE_MAX - 1].start_lsn == 3 * EPOCH_TABLE_MAX);
     EXPECT(id_equal(&control_again.folder, &control.folder));
     EXPECT(bytes_equal(control_encode(&control_again, again), file));
+}
+
+TEST(a_declared_loss_covers_what_it_names_and_no_more)
+{
+    const struct epoch_loss losses[] = {{3, 10, 20}, {5, 30, 30}};
+
+    EXPECT(control_loss_covers(losses, 2, 10, 20) && control_loss_covers(losses, 2, 12, 15));
+    EXPECT(control_loss_covers(losses, 2, 30, 30));
+    EXPECT(!control_loss_covers(losses, 2, 9, 20) && !control_loss_covers(losses, 2, 10, 21));
+    EXPECT(!control_loss_covers(losses, 2, 20, 30) && !control_loss_covers(losses, 0, 10, 20));
 }
 
 TEST(any_one_good_copy_of_control_is_enough_and_none_is_not)

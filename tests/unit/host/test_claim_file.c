@@ -46,7 +46,9 @@ static struct claim_record sample(uint64_t version, epoch_t epoch)
     memset(record.chain.bytes, 0xef, 32);
     snprintf(record.writer, sizeof record.writer, "db-1");
     snprintf(record.level, sizeof record.level, "quorum:1");
+    snprintf(record.region, sizeof record.region, "us-east-1");
     record.member_count = 2;
+    memset(record.members[1].folder.bytes, 0x12, 16);
     snprintf(record.members[0].name, sizeof record.members[0].name, "db-2");
     snprintf(record.members[0].region, sizeof record.members[0].region, "eu-west-1");
     snprintf(record.members[1].name, sizeof record.members[1].name, "db-3");

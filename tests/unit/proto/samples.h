@@ -10,7 +10,7 @@
 #include "proto/message.h"
 #include "proto/ship.h"
 
-enum { SAMPLES = 23, SAMPLE_BYTES_MAX = 1 << 19 };
+enum { SAMPLES = 27, SAMPLE_BYTES_MAX = 1 << 19 };
 
 union sample_message {
     struct greet greet;
@@ -36,6 +36,10 @@ union sample_message {
     struct verify_message verify_message;
     struct verified_segment verified_segment;
     struct verified verified;
+    struct fence fence;
+    struct fenced fenced;
+    struct promote promote;
+    struct promoted promoted;
 };
 
 struct sample_kind {

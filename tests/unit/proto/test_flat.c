@@ -33,13 +33,45 @@ static uint64_t number(unsigned bits_max)
         EXPECT(bytes_equal(name##_encode(&back, ours), bytes_of(theirs, head.size))); \
     } while (0)
 
+static void compare_elections(void)
+{
+    struct fence fence = {number(64)};
+    Pb__Fence pb_fence = PB__FENCE__INIT;
+    struct fenced fenced = {number(64), {number(64), number(64)}, number(64), number(64)};
+    Pb__Fenced pb_fenced = PB__FENCED__INIT;
+    struct promote promote = {number(1), number(64)};
+    Pb__Promote pb_promote = PB__PROMOTE__INIT;
+    struct promoted promoted = {number(64), number(64), number(64),
+                                number(64), number(64), number(1)};
+    Pb__Promoted pb_promoted = PB__PROMOTED__INIT;
+
+    pb_fence.epoch = fence.epoch;
+    EXPECT_SAME(fence, fence, pb_fence, pb__fence);
+    pb_fenced.epoch = fenced.epoch;
+    pb_fenced.position_epoch = fenced.position.epoch;
+    pb_fenced.position_batch = fenced.position.batch;
+    pb_fenced.end_lsn = fenced.end_lsn;
+    pb_fenced.commit_lsn = fenced.commit_lsn;
+    EXPECT_SAME(fenced, fenced, pb_fenced, pb__fenced);
+    pb_promote.accepts_loss = promote.accepts_loss;
+    pb_promote.loss_last_lsn = promote.loss_last_lsn;
+    EXPECT_SAME(promote, promote, pb_promote, pb__promote);
+    pb_promoted.epoch = promoted.epoch;
+    pb_promoted.batch = promoted.batch;
+    pb_promoted.end_lsn = promoted.end_lsn;
+    pb_promoted.loss_first_lsn = promoted.loss_first_lsn;
+    pb_promoted.loss_last_lsn = promoted.loss_last_lsn;
+    pb_promoted.was_writer = promoted.was_writer;
+    EXPECT_SAME(promoted, promoted, pb_promoted, pb__promoted);
+}
+
 static void compare_shipping(void)
 {
     struct resume resume = {{number(64), number(64)}, number(64)};
     Pb__Resume pb_resume = PB__RESUME__INIT;
     struct ack ack = {number(64), number(64)};
     Pb__Ack pb_ack = PB__ACK__INIT;
-    struct commit commit = {number(64), number(64), number(64), number(64)};
+    struct commit commit = {number(64), number(64), number(64), number(64), number(64)};
     Pb__Commit pb_commit = PB__COMMIT__INIT;
     struct batch_message batch = {number(64)};
     Pb__Batch pb_batch = PB__BATCH__INIT;
@@ -57,6 +89,7 @@ static void compare_shipping(void)
     pb_commit.lsn = commit.lsn;
     pb_commit.batch = commit.batch;
     pb_commit.end_lsn = commit.end_lsn;
+    pb_commit.age_us = commit.age_us;
     EXPECT_SAME(commit, commit, pb_commit, pb__commit);
     pb_batch.epoch = batch.epoch;
     EXPECT_SAME(batch_message, batch, pb_batch, pb__batch);
@@ -120,6 +153,7 @@ TEST(flat_messages_have_the_bytes_of_protobuf)
 {
     prng_seed(&prng, 9);
     for (unsigned round = 0; round < 2000; round++) {
+        compare_elections();
         compare_shipping();
         compare_appending();
         compare_reading();

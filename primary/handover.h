@@ -1,0 +1,28 @@
+/* How does a writer let go, when a candidate has asked it to?
+ *
+ * From the FENCE on nothing is sealed, committed or released here. What was sealed becomes durable,
+ * is told to the candidate, and is shipped to whoever lacks it: so a promotion at the side of a
+ * living primary loses nothing, at any durability level. When nobody has taken anything for
+ * drain_max, the member halts (E_FENCED) and may start again as a replica. */
+#ifndef SEALIFT_PRIMARY_HANDOVER_H
+#define SEALIFT_PRIMARY_HANDOVER_H
+
+#include "base/ids.h"
+#include "base/instant.h"
+#include "node/effects.h"
+
+struct primary;
+
+struct handover {
+    struct instant moved_at; /* the last time that somebody took something */
+    uint64_t taken; /* a sum of what all have acked: it only has to change */
+    bool marked; /* what is durable here is in the control file, too */
+};
+
+/* Whether a candidate waits for an answer. */
+bool handover_is_wanted(const struct primary *primary);
+
+void handover_begin(struct primary *primary, struct instant now);
+void handover_pump(struct primary *primary, struct instant now, struct effects *fx);
+
+#endif

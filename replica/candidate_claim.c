@@ -1,0 +1,189 @@
+/* Look, count, claim.
+ *
+ * The record that is looked at says whose answers count; the claim replaces that very record, so
+ * that a member which joined meanwhile is found out: then the answers are counted again.
+ *
+ * How it goes wrong: the coordinator does not answer: asked again a few times. A claim that is not
+ * answered may have happened, and is looked for. Somebody else has claimed: this election is over.
+ */
+#include "replica/candidate.h"
+
+#include "base/check.h"
+#include "member/greeting.h"
+#include "replica/candidate_parts.h"
+
+#include <stdio.h>
+
+enum { CLAIM_TRIES_MAX = 5 };
+
+static void ask(struct replica *replica, const struct claim_record *record, struct effects *fx)
+{
+    CHECK(!replica->candidate.claim_asked);
+    replica->candidate.claim_asked = true;
+    effects_claim(fx, record);
+}
+
+void candidate_look(struct replica *replica, struct effects *fx)
+{
+    static const struct claim_record nothing;
+
+    ask(replica, &nothing, fx);
+}
+
+void candidate_claim(struct replica *replica, struct effects *fx)
+{
+    struct candidate *candidate = &replica->candidate;
+    const struct member *member = &replica->member;
+    struct claim_record record = candidate->record;
+
+    candidate->version = record.version;
+    CHECK(member->wal.sealed == member->wal.durable);
+    record.epoch = candidate->epoch;
+    record.segment = wal_next_segment(&member->wal);
+    record.chain = wal_chain(&member->wal);
+    election_become_writer(&record, &member->settings.self, &member->control.folder);
+    ask(replica, &record, fx);
+}
+
+bool candidate_is_enough(const struct replica *replica, enum peer_state least, char *silent,
+                         size_t room)
+{
+    const struct candidate *candidate = &replica->candidate;
+    const struct member *member = &replica->member;
+    struct election election;
+
+    election_init(&election, &candidate->record);
+    (void)election_count(&election, &(struct election_answer){member->settings.self.member,
+                                                              member->control.folder,
+                                                              member_position(member).epoch});
+    for (uint32_t i = 0; i < replica->settings.upstream_count; i++) {
+        const struct candidate_peer *peer = &candidate->peers[i];
+
+        if (peer->state >= least && peer->state != PEER_SELF) {
+            (void)election_count(&election,
+                                 &(struct election_answer){peer->identity.member, peer->folder,
+                                                           peer->position.epoch});
+        }
+    }
+    election_silent(&election, silent, room);
+    return election_is_enough(&election, candidate->level);
+}
+
+/* Whether an earlier claim of ours stands, and nothing has happened since. */
+static bool is_ours(const struct replica *replica, const struct claim_record *record)
+{
+    const struct member *member = &replica->member;
+    const struct digest chain = wal_chain(&member->wal);
+
+    return id_equal(&record->folder, &member->control.folder) && record->epoch > member->wal.epoch
+           && record->epoch <= member->control.highest_epoch
+           && record->segment == wal_next_segment(&member->wal)
+           && digest_equal(&record->chain, &chain);
+}
+
+static bool is_known(const struct replica *replica, const struct claim_record *record)
+{
+    struct election election;
+
+    election_init(&election, record);
+    return election_count(&election, &(struct election_answer){replica->member.settings.self.member,
+                                                               replica->member.control.folder, 0});
+}
+
+static void on_look(struct replica *replica, struct instant now, struct effects *fx)
+{
+    struct candidate *candidate = &replica->candidate;
+    const struct claim_record *record = &candidate->record;
+    const struct member *member = &replica->member;
+
+    if (record->version == 0 || !id_equal(&record->lineage, &member->descriptor.lineage)
+        || level_parse(&candidate->level, record->level) != OK) {
+        candidate_refuse(replica, now, fx, E_COORDINATOR,
+                         "The coordinator has no record of this cluster: name the same one as the "
+                         "primary with --coordinator.");
+    } else if (is_ours(replica, record)) {
+        candidate->epoch = record->epoch;
+        candidate_win(replica, fx);
+    } else if (candidate->claim_in_doubt && record->version == candidate->version) {
+        candidate_move(replica, CANDIDATE_CLAIM, now);
+        candidate_claim(replica, fx);
+    } else if (candidate->claim_in_doubt) {
+        candidate_refuse(replica, now, fx, E_CLAIM_LOST,
+                         "The coordinator did not take the claim (writer %s, epoch %llu): promote "
+                         "again.",
+                         record->writer, (unsigned long long)record->epoch);
+    } else if (!is_known(replica, record) && !candidate->wish.accepts_loss) {
+        candidate_refuse(replica, now, fx, E_NO_QUORUM,
+                         "%s is not in the coordinator's record: it has never followed the writer "
+                         "%s with this data folder. Let it follow, or accept the loss with "
+                         "--accept-loss LSN.",
+                         member->settings.self.member, record->writer);
+    } else {
+        candidate_move(replica, CANDIDATE_ASK, now);
+    }
+}
+
+/* The same reign, with other members: it is the answers that must do. */
+static void on_lost(struct replica *replica, const struct claim_record *now_is, struct instant now,
+                    struct effects *fx)
+{
+    struct candidate *candidate = &replica->candidate;
+    const bool same = now_is->epoch == candidate->record.epoch
+                      && id_equal(&now_is->folder, &candidate->record.folder);
+    char silent[256];
+
+    if (is_ours(replica, now_is)) {
+        candidate_win(replica, fx);
+        return;
+    }
+    candidate->record = *now_is;
+    if (same
+        && (candidate_is_enough(replica, PEER_ANSWERED, silent, sizeof silent)
+            || candidate->with_loss)) {
+        candidate_claim(replica, fx);
+        return;
+    }
+    candidate_refuse(replica, now, fx, E_CLAIM_LOST,
+                     "The coordinator's record has changed meanwhile (writer %s, epoch %llu): look "
+                     "at it, and promote again.",
+                     now_is->writer, (unsigned long long)now_is->epoch);
+}
+
+static void on_silence(struct replica *replica, struct instant now, struct effects *fx)
+{
+    struct candidate *candidate = &replica->candidate;
+    const bool claimed = candidate->phase == CANDIDATE_CLAIM;
+
+    candidate->claim_in_doubt |= claimed;
+    if (++candidate->claim_tries >= CLAIM_TRIES_MAX) {
+        candidate_refuse(replica, now, fx, candidate->claim_in_doubt ? E_INDEFINITE : E_COORDINATOR,
+                         "The coordinator does not answer%s.",
+                         candidate->claim_in_doubt
+                             ? ", and may have taken the claim: promote again to find out"
+                             : ": nothing was changed");
+        return;
+    }
+    candidate_move(replica, CANDIDATE_LOOK, now);
+    candidate->retry_at = instant_add(now, replica->member.settings.retry_gap);
+}
+
+void candidate_on_claimed(struct replica *replica, const struct event *event, struct effects *fx)
+{
+    struct candidate *candidate = &replica->candidate;
+    const enum status status = event->claimed.status;
+
+    candidate->claim_asked = false;
+    if (!candidate_is_running(candidate)) {
+        return; /* it was stopped meanwhile */
+    }
+    if (status != OK && status != E_CLAIM_LOST && status != E_COPIED_FOLDER) {
+        on_silence(replica, event->now, fx);
+    } else if (candidate->phase == CANDIDATE_LOOK) {
+        candidate->record = event->claimed.record;
+        on_look(replica, event->now, fx);
+    } else if (status == OK) {
+        candidate_win(replica, fx);
+    } else {
+        on_lost(replica, &event->claimed.record, event->now, fx);
+    }
+}
