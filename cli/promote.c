@@ -7,6 +7,7 @@
  * How it goes wrong: refused: the member's own sentence is shown, with what to do, and nothing has
  * been promoted. The link is lost before the answer: PROMOTE is sent again; a member that was
  * promoted meanwhile says that it is the primary. */
+#include "proto/promote.h"
 #include "base/check.h"
 #include "cli/ask_status.h"
 #include "cli/local.h"

@@ -99,7 +99,9 @@ void feed_check_commit(struct member *member, const struct feed *feed)
     const struct epoch_entry *reign = epoch_table_find(&member->control.epochs, epoch);
 
     if (!member->is_writer || reign == NULL || feed->shown_epoch >= epoch
-        || feed->shown_commit < reign->start_lsn) {
+        || feed->shown_commit < reign->start_lsn
+        || control_loss_covers(member->control.losses, member->control.loss_count, reign->start_lsn,
+                               feed->shown_commit)) {
         return;
     }
     member->lost_lsn =

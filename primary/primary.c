@@ -9,6 +9,7 @@
 #include "base/check.h"
 #include "primary/primary_state.h"
 #include "proto/message.h"
+#include "proto/promote.h"
 
 static const char *phase_name(enum primary_phase phase)
 {

@@ -3,8 +3,7 @@
  * Codecs as in ship.h. A client says HELLO and hears WELCOME; then it may APPEND (answered by
  * APPENDED or REFUSED with the same request number), READ (answered by RECORDS until READ_END or
  * REFUSED), VERIFY (answered by VERIFIED_SEGMENT until VERIFIED or REFUSED) and ask for STATUS, all
- * at once and in any number up to the member's limits. An operator may PROMOTE a replica (answered
- * by PROMOTED or REFUSED). */
+ * at once and in any number up to the member's limits. What only an operator asks: promote.h. */
 #ifndef SEALIFT_PROTO_CONTROL_H
 #define SEALIFT_PROTO_CONTROL_H
 
@@ -86,21 +85,6 @@ struct consumed {
 struct read_end {
     uint64_t request;
     lsn_t next_lsn;
-};
-
-/* An operator's: become the primary. */
-struct promote {
-    bool accepts_loss; /* records beyond what is held here may be lost, up to loss_last_lsn */
-    lsn_t loss_last_lsn;
-};
-
-/* The epoch is claimed; the member starts again as the primary, in the epoch after it or later. */
-struct promoted {
-    epoch_t epoch;
-    batch_t batch; /* the last that is held here */
-    lsn_t end_lsn;
-    lsn_t loss_first_lsn, loss_last_lsn; /* declared; 0, 0: none */
-    bool was_writer; /* it is the primary already: nothing was done */
 };
 
 /* One downstream of a member, or its upstream. */
@@ -212,7 +196,5 @@ CONTROL_CODEC(member_status, member_status);
 CONTROL_CODEC(verify_message, verify_message);
 CONTROL_CODEC(verified_segment, verified_segment);
 CONTROL_CODEC(verified, verified);
-CONTROL_CODEC(promote, promote);
-CONTROL_CODEC(promoted, promoted);
 
 #endif

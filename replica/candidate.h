@@ -19,7 +19,7 @@
 
 #include "cluster/election.h"
 #include "node/effects.h"
-#include "proto/control.h"
+#include "proto/promote.h"
 #include "replica/replica.h"
 
 enum candidate_phase {

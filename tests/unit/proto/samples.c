@@ -288,29 +288,31 @@ static void fill_verified(union sample_message *message, bool full)
                                           most,
                                           most,
                                           full};
-    static void fill_fence(union sample_message * message, bool full)
-    {
-        message->fence.epoch = full ? UINT64_MAX : 0;
-    }
+}
 
-    static void fill_fenced(union sample_message * message, bool full)
-    {
-        const uint64_t most = full ? UINT64_MAX : 0;
+static void fill_fence(union sample_message *message, bool full)
+{
+    message->fence.epoch = full ? UINT64_MAX : 0;
+}
 
-        message->fenced = (struct fenced){most, {most, most}, most, most};
-    }
+static void fill_fenced(union sample_message *message, bool full)
+{
+    const uint64_t most = full ? UINT64_MAX : 0;
 
-    static void fill_promote(union sample_message * message, bool full)
-    {
-        message->promote = (struct promote){full, full ? UINT64_MAX : 0};
-    }
+    message->fenced = (struct fenced){most, {most, most}, most, most};
+}
 
-    static void fill_promoted(union sample_message * message, bool full)
-    {
-        const uint64_t most = full ? UINT64_MAX : 0;
+static void fill_promote(union sample_message *message, bool full)
+{
+    message->promote = (struct promote){full, full ? UINT64_MAX : 0};
+}
 
-        message->promoted = (struct promoted){most, most, most, most, most, full};
-    }
+static void fill_promoted(union sample_message *message, bool full)
+{
+    const uint64_t most = full ? UINT64_MAX : 0;
+
+    message->promoted = (struct promoted){most, most, most, most, most, full};
+}
 
 /* The typed functions of one message, as functions over the union. */
 #define CODEC(name) \
@@ -328,82 +330,82 @@ static void fill_verified(union sample_message *message, bool full)
         return name##_decode(&message->name, head, scratch); \
     }
 
-    CODEC(greet)
-    CODEC(keys_message)
-    CODEC(keys_stored)
-    CODEC(proof)
-    CODEC(resume)
-    CODEC(segment_message)
-    CODEC(batch_message)
-    CODEC(ack)
-    CODEC(commit)
-    CODEC(bye)
-    CODEC(hello)
-    CODEC(welcome)
-    CODEC(append)
-    CODEC(appended)
-    CODEC(refused)
-    CODEC(read_message)
-    CODEC(records)
-    CODEC(consumed)
-    CODEC(read_end)
-    CODEC(member_status)
-    CODEC(verify_message)
-    CODEC(verified_segment)
-    CODEC(verified)
-    CODEC(fence)
-    CODEC(fenced)
-    CODEC(promote)
-    CODEC(promoted)
+CODEC(greet)
+CODEC(keys_message)
+CODEC(keys_stored)
+CODEC(proof)
+CODEC(resume)
+CODEC(segment_message)
+CODEC(batch_message)
+CODEC(ack)
+CODEC(commit)
+CODEC(bye)
+CODEC(hello)
+CODEC(welcome)
+CODEC(append)
+CODEC(appended)
+CODEC(refused)
+CODEC(read_message)
+CODEC(records)
+CODEC(consumed)
+CODEC(read_end)
+CODEC(member_status)
+CODEC(verify_message)
+CODEC(verified_segment)
+CODEC(verified)
+CODEC(fence)
+CODEC(fenced)
+CODEC(promote)
+CODEC(promoted)
 
 #define KIND(name, type) \
     { \
 #name, type, bytes_##name, encode_##name, decode_##name, fill_##name \
     }
 
-    const struct sample_kind sample_kinds[SAMPLES] = {
-        KIND(greet, MESSAGE_GREET),
-        KIND(keys_message, MESSAGE_KEYS),
-        KIND(keys_stored, MESSAGE_KEYS_STORED),
-        KIND(proof, MESSAGE_PROOF),
-        KIND(resume, MESSAGE_RESUME),
-        KIND(segment_message, MESSAGE_SEGMENT),
-        KIND(batch_message, MESSAGE_BATCH),
-        KIND(ack, MESSAGE_ACK),
-        KIND(commit, MESSAGE_COMMIT),
-        KIND(bye, MESSAGE_BYE),
-        KIND(hello, MESSAGE_HELLO),
-        KIND(welcome, MESSAGE_WELCOME),
-        KIND(append, MESSAGE_APPEND),
-        KIND(appended, MESSAGE_APPENDED),
-        KIND(refused, MESSAGE_REFUSED),
-        KIND(read_message, MESSAGE_READ),
-        KIND(records, MESSAGE_RECORDS),
-        KIND(consumed, MESSAGE_CONSUMED),
-        KIND(read_end, MESSAGE_READ_END),
-        KIND(member_status, MESSAGE_STATUS_IS),
-        KIND(verify_message, MESSAGE_VERIFY),
-        KIND(verified_segment, MESSAGE_VERIFIED_SEGMENT),
-        KIND(verified, MESSAGE_VERIFIED),
-        KIND(fence, MESSAGE_FENCE),
-        KIND(fenced, MESSAGE_FENCED),
-        KIND(promote, MESSAGE_PROMOTE),
-        KIND(promoted, MESSAGE_PROMOTED),
-    };
+const struct sample_kind sample_kinds[SAMPLES] = {
+    KIND(greet, MESSAGE_GREET),
+    KIND(keys_message, MESSAGE_KEYS),
+    KIND(keys_stored, MESSAGE_KEYS_STORED),
+    KIND(proof, MESSAGE_PROOF),
+    KIND(resume, MESSAGE_RESUME),
+    KIND(segment_message, MESSAGE_SEGMENT),
+    KIND(batch_message, MESSAGE_BATCH),
+    KIND(ack, MESSAGE_ACK),
+    KIND(commit, MESSAGE_COMMIT),
+    KIND(bye, MESSAGE_BYE),
+    KIND(hello, MESSAGE_HELLO),
+    KIND(welcome, MESSAGE_WELCOME),
+    KIND(append, MESSAGE_APPEND),
+    KIND(appended, MESSAGE_APPENDED),
+    KIND(refused, MESSAGE_REFUSED),
+    KIND(read_message, MESSAGE_READ),
+    KIND(records, MESSAGE_RECORDS),
+    KIND(consumed, MESSAGE_CONSUMED),
+    KIND(read_end, MESSAGE_READ_END),
+    KIND(member_status, MESSAGE_STATUS_IS),
+    KIND(verify_message, MESSAGE_VERIFY),
+    KIND(verified_segment, MESSAGE_VERIFIED_SEGMENT),
+    KIND(verified, MESSAGE_VERIFIED),
+    KIND(fence, MESSAGE_FENCE),
+    KIND(fenced, MESSAGE_FENCED),
+    KIND(promote, MESSAGE_PROMOTE),
+    KIND(promoted, MESSAGE_PROMOTED),
+};
 
-    struct proto_scratch *sample_scratch(void)
-    {
-        static struct proto_scratch scratch;
+struct proto_scratch *sample_scratch(void)
+{
+    static struct proto_scratch scratch;
 
-        if (scratch.memory == NULL) {
-            const size_t size = arena_need(PROTO_SCRATCH_BYTES, ARENA_ALIGN_MAX);
-            void *const block = aligned_alloc(ARENA_ALIGN_MAX, (size + 4095) & ~(size_t)4095);
+    if (scratch.memory == NULL) {
+        const size_t size = arena_need(PROTO_SCRATCH_BYTES, ARENA_ALIGN_MAX);
+        void *const block = aligned_alloc(ARENA_ALIGN_MAX, (size + 4095) & ~(size_t)4095);
 
-            CHECK(block != NULL);
+        CHECK(block != NULL);
 
-            struct arena arena = arena_of(block, size);
+        struct arena arena = arena_of(block, size);
 
-            proto_scratch_init(&scratch, &arena);
-        }
-        return &scratch;
+        proto_scratch_init(&scratch, &arena);
     }
+    return &scratch;
+}

@@ -8,6 +8,7 @@
 #include "base/prng.h"
 #include "proto/control.h"
 #include "proto/message.h"
+#include "proto/promote.h"
 #include "proto/ship.h"
 
 enum { SAMPLES = 27, SAMPLE_BYTES_MAX = 1 << 19 };

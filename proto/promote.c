@@ -1,7 +1,7 @@
 /* PROMOTE and PROMOTED: what an operator asks of a replica, and what has become of it.
  *
  * Rows of numbers; a yes or no is 1 or 0, and nothing else. */
-#include "proto/control.h"
+#include "proto/promote.h"
 #include "proto/flat.h"
 
 enum {
