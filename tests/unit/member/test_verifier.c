@@ -295,6 +295,23 @@ TEST(a_forgery_is_seen_with_the_key_and_not_without)
     pair_free(&scene.pair);
 }
 
+TEST(another_end_of_a_segment_contradicts_the_header_behind_it)
+{
+    const struct verified expected = {.why = E_CHAIN, .what = VERIFIED_HEADER, .segment = 1};
+    struct batch_header header = {.type = BATCH_DATA};
+    struct scene scene;
+    size_t at = 0;
+
+    scene_begin(&scene, true);
+    for (unsigned n = 0; header.type != BATCH_FINAL; n++) {
+        at = place_of(scene.world, 0, n, &header);
+    }
+    forge(&scene, at, &header, header.batch_bytes - 20); /* its tag; nothing in this file knows */
+    verify(&scene, &keyless);
+    expect_damage(&scene, &expected, 1);
+    pair_free(&scene.pair);
+}
+
 TEST(a_damaged_a_swapped_and_a_lost_header_are_named)
 {
     struct scene scene;
