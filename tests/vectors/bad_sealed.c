@@ -84,6 +84,18 @@ static void set_place(struct bad_copy *copy, const struct bad *bad)
     authenticate(copy, bad, dek_of(copy, bad));
 }
 
+static void lose_control(struct bad_copy *copy)
+{
+    bad_lose(copy, &(struct bad){.file = GOOD_CONTROL});
+}
+
+/* No control file says where its epoch begins. */
+static void set_place_alone(struct bad_copy *copy, const struct bad *bad)
+{
+    set_place(copy, bad);
+    lose_control(copy);
+}
+
 /* As set_place for segment 1, with the chain that follows from segment 0 up to byte at[2]. */
 static void set_place_and_chain(struct bad_copy *copy, const struct bad *bad)
 {
@@ -107,11 +119,6 @@ static void other_suite(struct bad_copy *copy, const struct bad *bad)
     raw[SUITE_AT] ^= 1;
     memset(raw + DEK_AT, keyed ? 0xd1 : 0, 16);
     authenticate(copy, bad, keyed ? &copy->deks[0].secret : &zero);
-}
-
-static void lose_control(struct bad_copy *copy)
-{
-    bad_lose(copy, &(struct bad){.file = GOOD_CONTROL});
 }
 
 /* No batch has a right header in its AAD then, so there is none. */
@@ -208,6 +215,16 @@ static void reseal_last_sequences(struct bad_copy *copy, const struct bad *bad)
 static void reseal_runs_beyond(struct bad_copy *copy, const struct bad *bad)
 {
     static const uint8_t content[20 + 5 * 4 + 5] = {[0] = 1, [8] = 1, [16] = 1, [36] = 1};
+
+    reseal(copy, bad, BATCH_DATA, 5, bytes_of(content, sizeof content));
+}
+
+/* All five records are in the second run. */
+static void reseal_empty_run(struct bad_copy *copy, const struct bad *bad)
+{
+    static const uint8_t content[2 * 20 + 5 * 4 + 5] = {
+        [0] = 1,  [8] = 1,  [20] = 1, [28] = 1, [36] = 5,
+        [40] = 1, [44] = 1, [48] = 1, [52] = 1, [56] = 1};
 
     reseal(copy, bad, BATCH_DATA, 5, bytes_of(content, sizeof content));
 }
@@ -360,7 +377,7 @@ static const struct bad bads[] = {
     {"header-first-of-all-batch", set_place, S0, {2, 1}, ANY(E_GAP), 0},
     {"header-first-of-all-lsn", set_place, S0, {1, 2}, ANY(E_GAP), 0},
     {"header-first-of-all-chain", set_field, S0, {CHAIN_AT, 1}, ANY(E_CHAIN), 0},
-    {"header-batches-go-back", set_place, S2, {5, 18}, ANY(E_GAP), 0},
+    {"header-batches-go-back", set_place_alone, S2, {5, 18}, ANY(E_GAP), 0},
     {"header-lsns-go-back", set_place, S2, {9, 7}, ANY(E_GAP), 0},
     {"header-another-incarnation", set_field, S1, {INCARNATION_AT, 1}, ANY(E_CHAIN), 0},
     {"header-another-end-lsn", set_place, S1, {6, 9}, ANY(E_GAP), 0},
@@ -425,6 +442,7 @@ static const struct bad bads[] = {
      0},
     {"records-in-runs-beyond-the-end", reseal_runs_beyond, S2, {DATA_AT}, SEALED(E_MALFORMED), 0},
     {"records-in-an-empty-run", reseal_data, S2, {DATA_AT, 16, 0}, SEALED(E_MALFORMED), 0},
+    {"records-behind-an-empty-run", reseal_empty_run, S2, {DATA_AT}, SEALED(E_MALFORMED), 0},
     {"records-too-many-in-a-run", reseal_data, S2, {DATA_AT, 16, 6}, SEALED(E_MALFORMED), 0},
     {"records-short-of-bodies", reseal_data, S2, {DATA_AT, 36, 2}, SEALED(E_MALFORMED), 0},
     {"checkpoint-short", reseal_checkpoint, S2, {CHECKPOINT_AT, 4, 8}, SEALED(E_MALFORMED), 0},
