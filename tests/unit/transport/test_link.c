@@ -279,6 +279,19 @@ TEST(a_silent_handshake_and_a_nonsense_one_are_ended)
     end();
 }
 
+TEST(a_loop_may_end_while_a_link_says_its_last_words)
+{
+    begin();
+    listen_with("127.0.0.1:0", (struct link_settings){0});
+    const int nonsense = raw_connect();
+
+    NEED(write(nonsense, "GET / HTTP/1.1\r\n\r\n", 18) == 18);
+    TURN_UNTIL(server.downs == 1);
+    EXPECT_STATUS(server.why, E_TLS);
+    end();
+    close(nonsense);
+}
+
 static void flood(int *files, unsigned count, struct span grace, struct span handshake_max)
 {
     char why[TRANSPORT_WHY_MAX] = "";
