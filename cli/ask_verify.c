@@ -216,7 +216,10 @@ void verify_ask(const struct connect *connect, const struct verify_message *orde
     static const struct session_events events = {on_welcomed, on_message};
     const struct session_settings settings = {
         .addresses = {answer->address},
-        .files = {connect->ca, connect->certificate, connect->key},
+        .files = {.ca = connect->ca,
+                  .certificate = connect->certificate,
+                  .key = connect->key,
+                  .crl = connect->crl},
         .give_up = SPAN_MS(TRY_MS)};
     struct asking asking = {.order = order, .answer = answer};
 
