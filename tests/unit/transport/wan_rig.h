@@ -5,8 +5,8 @@
 #include "tests/support/test.h"
 #include "transport/wan.h"
 
-/* Patience costs nothing where things work. Late: a busy machine, and a sanitizer on top of it; that
- * the time is right to the nanosecond is for the tests of wan_link.h. */
+/* Patience costs nothing where things work. Late: a busy machine, and a sanitizer on top of it;
+ * that the time is right to the nanosecond is for the tests of wan_link.h. */
 enum { RIG_PATIENCE_MS = 20000, RIG_LATE_MS = 5000 };
 
 struct rig {
