@@ -140,7 +140,8 @@ static void refuse_caller(struct member *member, link_t link, enum status why, s
     bye(member, link, fx, &message);
 }
 
-/* A member has one link: where it calls again, the older one is dead or about to be found so. */
+/* A member has one link: where it calls again, the older one is dead or about to be found so. (A
+ * candidate may follow, too.) */
 static struct feed *place_for(struct member *member, const struct identity *peer,
                               struct effects *fx)
 {
@@ -149,7 +150,8 @@ static struct feed *place_for(struct member *member, const struct identity *peer
     for (uint32_t i = 0; i < member->feeds.capacity; i++) {
         struct feed *feed = &member->feeds.list[i];
 
-        if (feed->state != FEED_FREE && strcmp(feed->peer.member, peer->member) == 0) {
+        if (feed->state != FEED_FREE && !feed->is_candidate
+            && strcmp(feed->peer.member, peer->member) == 0) {
             feed_refuse(member, feed, fx, E_CLOSED, "%s has called again.", peer->member);
         }
         if (feed->state == FEED_FREE && place == NULL) {
@@ -200,12 +202,13 @@ void feeds_on_link_up(struct member *member, const struct event *event, struct e
 
 static void on_bye(struct member *member, struct feed *feed, struct bytes head, struct effects *fx)
 {
-    struct bye message;
+    struct bye message = {.why = E_PROTOCOL};
 
     if (bye_decode(&message, head, &member->scratch) == OK) {
         trace_event(&member->settings.trace, "feed_bye member=%s why=%s text=\"%s\"",
                     feed->peer.member, status_name(message.why), message.text);
     }
+    member->hands_over |= feed->state == FEED_FENCED && message.why == E_PROMOTED;
     effects_hang_up(fx, feed->link, OK);
     feed_end(member, feed);
 }

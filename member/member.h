@@ -55,6 +55,7 @@ struct member {
     lsn_t visible_lsn; /* readers see up to here; only forward */
     lsn_t lost_lsn; /* known as committed elsewhere, and not found here at the start: alarm */
     epoch_t fenced_by; /* highest epoch that a downstream has shown; above our own: superseded */
+    bool hands_over; /* a candidate that had asked says that it has claimed */
     bool answers_fence; /* what is durable here will not be added to in an epoch of ours */
     uint64_t age_us; /* since the writer itself was heard of; 0 on the writer */
 

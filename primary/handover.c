@@ -23,6 +23,7 @@ bool handover_is_wanted(const struct primary *primary)
 void handover_begin(struct primary *primary, struct instant now)
 {
     primary->handover = (struct handover){.moved_at = now};
+    primary->member.age_us = UINT64_MAX; /* there is a better one to follow, soon */
     primary_move(primary, PHASE_HANDOVER);
     intake_acked(primary); /* whoever stands in line is called, and refused */
 }
@@ -43,7 +44,9 @@ static void let_go(struct primary *primary, struct instant now, struct effects *
     struct handover *handover = &primary->handover;
     const struct instant end = instant_add(handover->moved_at, primary->settings.drain_max);
 
-    if (taken(primary) != handover->taken) {
+    if (primary->member.hands_over) {
+        reign_halt_fenced(primary, fx);
+    } else if (taken(primary) != handover->taken) {
         handover->taken = taken(primary);
         handover->moved_at = now;
         effects_wake_at(fx, instant_add(now, primary->settings.drain_max));

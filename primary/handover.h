@@ -2,8 +2,9 @@
  *
  * From the FENCE on nothing is sealed, committed or released here. What was sealed becomes durable,
  * is told to the candidate, and is shipped to whoever lacks it: so a promotion at the side of a
- * living primary loses nothing, at any durability level. When nobody has taken anything for
- * drain_max, the member halts (E_FENCED) and may start again as a replica. */
+ * living primary loses nothing, at any durability level. When the candidate says that it has
+ * claimed, or nobody has taken anything for drain_max, the member halts (E_FENCED) and may start
+ * again as a replica. */
 #ifndef SEALIFT_PRIMARY_HANDOVER_H
 #define SEALIFT_PRIMARY_HANDOVER_H
 

@@ -60,7 +60,7 @@ void candidate_refuse(struct replica *replica, struct instant now, struct effect
     va_end(arguments);
     trace_event(&member->settings.trace, "promotion_refused why=%s text=\"%s\"", status_name(why),
                 text);
-    candidate_hang_up(replica, fx);
+    candidate_hang_up(replica, E_CLOSED, fx);
     if (asker_is_there(replica)) {
         clients_refuse(fx, candidate->client, 0, why, "%s", text);
     }
@@ -83,7 +83,7 @@ void candidate_win(struct replica *replica, struct effects *fx)
         .loss_first_lsn = member->control.loss_pending == 0 ? 0 : member->wal.durable_lsn + 1,
         .loss_last_lsn = member->control.loss_pending};
 
-    candidate_hang_up(replica, fx);
+    candidate_hang_up(replica, E_PROMOTED, fx); /* the old writer need not wait any longer */
     if (asker_is_there(replica)) {
         effects_send(fx, candidate->client, MESSAGE_PROMOTED,
                      promoted_encode(&promoted, effects_scratch(fx, promoted_bytes(&promoted))));
@@ -291,7 +291,7 @@ static bool is_ahead(struct position a, struct position b)
 }
 
 /* Who holds most becomes the upstream until this member holds it, too. */
-static void choose_upstream(struct replica *replica, struct instant now, struct effects *fx)
+static void choose_upstream(struct replica *replica, struct instant now)
 {
     struct candidate *candidate = &replica->candidate;
 
@@ -313,41 +313,9 @@ static void choose_upstream(struct replica *replica, struct instant now, struct 
             candidate->commit_lsn = peer->commit_lsn;
         }
     }
-    candidate_hang_up(replica, fx);
+    candidate->caught_up = !is_ahead(candidate->target, member_position(&replica->member));
     replica->receiver.dial_at = now;
     candidate_move(replica, CANDIDATE_CATCH_UP, now);
-}
-
-static bool fences_are_settled(const struct replica *replica)
-{
-    for (uint32_t i = 0; i < replica->settings.upstream_count; i++) {
-        const enum peer_state state = replica->candidate.peers[i].state;
-
-        if (state == PEER_KNOWN || state == PEER_FENCING) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static void fence_pump(struct replica *replica, struct instant now, struct effects *fx)
-{
-    struct candidate *candidate = &replica->candidate;
-    char silent[SILENT_TEXT_MAX];
-
-    candidate_fence_pump(replica, now, fx);
-    if (!fences_are_settled(replica) && !is_out_of_time(replica, now, fx)) {
-        return;
-    }
-    if (candidate_is_enough(replica, PEER_ANSWERED, silent, sizeof silent)) {
-        candidate->with_loss = false;
-    } else if (candidate->wish.accepts_loss) {
-        candidate->with_loss = true;
-    } else {
-        refuse_few(replica, now, fx, silent);
-        return;
-    }
-    choose_upstream(replica, now, fx);
 }
 
 static bool may_lose(const struct candidate *candidate)
@@ -386,7 +354,8 @@ static void catch_up_pump(struct replica *replica, struct instant now, struct ef
     struct candidate *candidate = &replica->candidate;
     const struct position held = member_position(&replica->member);
 
-    if (!is_ahead(candidate->target, held)) {
+    candidate->caught_up |= !is_ahead(candidate->target, held);
+    if (candidate->caught_up) {
         leave_upstream(replica, now, fx);
         if (is_quiet(replica)) {
             begin_mark(replica, now, fx);
@@ -404,6 +373,39 @@ static void catch_up_pump(struct replica *replica, struct instant now, struct ef
                          (unsigned long long)replica->member.wal.durable_lsn,
                          (unsigned long long)candidate->target_lsn);
     }
+}
+
+static bool fences_are_settled(const struct replica *replica)
+{
+    for (uint32_t i = 0; i < replica->settings.upstream_count; i++) {
+        const enum peer_state state = replica->candidate.peers[i].state;
+
+        if (state == PEER_KNOWN || state == PEER_FENCING) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void fence_pump(struct replica *replica, struct instant now, struct effects *fx)
+{
+    struct candidate *candidate = &replica->candidate;
+    char silent[SILENT_TEXT_MAX];
+
+    candidate_fence_pump(replica, now, fx);
+    if (!fences_are_settled(replica) && !is_out_of_time(replica, now, fx)) {
+        return;
+    }
+    if (candidate_is_enough(replica, PEER_ANSWERED, silent, sizeof silent)) {
+        candidate->with_loss = false;
+    } else if (candidate->wish.accepts_loss) {
+        candidate->with_loss = true;
+    } else {
+        refuse_few(replica, now, fx, silent);
+        return;
+    }
+    choose_upstream(replica, now);
+    catch_up_pump(replica, now, fx);
 }
 
 void candidate_pump(struct replica *replica, struct instant now, struct effects *fx)

@@ -76,6 +76,7 @@ struct candidate {
     struct position target; /* to be caught up with */
     lsn_t target_lsn;
     uint64_t received_bytes; /* when it last moved */
+    bool caught_up;
     lsn_t commit_lsn; /* the highest that anybody knows of */
     bool claim_asked;
     uint64_t version; /* of the record that was to be replaced */
@@ -99,7 +100,8 @@ bool candidate_on_message(struct replica *replica, const struct event *event, st
 /* Whether the receiver may dial: always, but while an election needs quiet. */
 static inline bool candidate_may_follow(const struct candidate *candidate)
 {
-    return candidate->phase == CANDIDATE_NONE || candidate->phase == CANDIDATE_CATCH_UP;
+    return candidate->phase == CANDIDATE_NONE
+           || (candidate->phase == CANDIDATE_CATCH_UP && !candidate->caught_up);
 }
 
 static inline bool candidate_is_running(const struct candidate *candidate)

@@ -19,7 +19,9 @@ void candidate_win(struct replica *replica, struct effects *fx);
 /* candidate_peers.c */
 void candidate_dial_pump(struct replica *replica, struct instant now, struct effects *fx);
 void candidate_fence_pump(struct replica *replica, struct instant now, struct effects *fx);
-void candidate_hang_up(struct replica *replica, struct effects *fx);
+
+/* BYE to all of them, with this as the reason. */
+void candidate_hang_up(struct replica *replica, enum status why, struct effects *fx);
 
 /* candidate_claim.c */
 void candidate_look(struct replica *replica, struct effects *fx);

@@ -46,14 +46,11 @@ static void peer_refuse(struct replica *replica, struct candidate_peer *peer, en
     peer_lose(replica, peer, why);
 }
 
-void candidate_hang_up(struct replica *replica, struct effects *fx)
+void candidate_hang_up(struct replica *replica, enum status why, struct effects *fx)
 {
     for (uint32_t i = 0; i < replica->settings.upstream_count; i++) {
-        struct candidate_peer *peer = &replica->candidate.peers[i];
-
-        if (peer->link != 0) {
-            effects_hang_up(fx, peer->link, OK);
-            peer->link = 0;
+        if (replica->candidate.peers[i].link != 0) {
+            peer_refuse(replica, &replica->candidate.peers[i], why, fx);
         }
     }
 }

@@ -282,21 +282,37 @@ static bool is_outrun(const struct replica *replica)
            && replica->receiver.reign < replica->member.control.highest_epoch;
 }
 
-/* Two replicas that follow each other hear nothing of the writer: there may be a better one. */
+/* Two replicas that follow each other hear nothing of the writer, and say so to each other: there
+ * may be a better one to follow. */
 static bool is_stranded(const struct replica *replica, struct instant now)
 {
     const struct receiver *receiver = &replica->receiver;
-    const struct span limit = {2 * replica->member.settings.silence_max.ns};
+    const struct member *member = &replica->member;
+    const struct span patience = {2 * member->settings.silence_max.ns};
+    const struct span first_word = {2 * member->settings.heartbeat_gap.ns};
+    const struct instant ripe = instant_add(receiver->started_at, first_word);
 
     return receiver->state == RECEIVER_STREAMING && replica->settings.upstream_count > 1
-           && instant_reached(instant_add(receiver->started_at, limit), now)
-           && instant_reached(instant_add(receiver->writer_heard_at, limit), now);
+           && member->upstream_lsn <= member->wal.durable_lsn && instant_reached(ripe, now)
+           && instant_reached(instant_add(receiver->writer_heard_at, patience), now);
+}
+
+/* Whoever wrote in a lower epoch is not the writer any more. */
+static void note_reign(struct replica *replica)
+{
+    const epoch_t highest = replica->member.control.highest_epoch;
+
+    if (highest > replica->receiver.known_epoch) {
+        replica->receiver.known_epoch = highest;
+        replica->receiver.writer_heard_at = (struct instant){0};
+    }
 }
 
 void receiver_pump(struct replica *replica, struct instant now, struct effects *fx)
 {
     struct receiver *receiver = &replica->receiver;
 
+    note_reign(replica);
     if (is_outrun(replica)) {
         receiver_refuse(replica, now, fx, E_STALE_EPOCH, "Epoch %llu has been seen by %s.",
                         (unsigned long long)replica->member.control.highest_epoch,

@@ -70,6 +70,7 @@ struct receiver {
     struct instant heard_at, said_at;
 
     epoch_t reign; /* the highest epoch that the upstream has shown */
+    epoch_t known_epoch; /* the highest, when that was noted last */
     struct instant writer_heard_at; /* by whoever of those before us is next to it */
     struct id folder; /* drawn at the start, for a folder that is made now */
     bool joined; /* this folder belongs to a cluster, or is about to */

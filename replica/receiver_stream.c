@@ -249,7 +249,9 @@ void receiver_on_batch(struct replica *replica, const struct event *event, struc
         refuse(replica, event->now, fx, "batch", status);
     } else {
         replica->member.received_bytes += message->tail.size;
-        note_writer(&replica->receiver, event->now, 0);
+        if (replica->member.wal.epoch == replica->member.control.highest_epoch) {
+            note_writer(&replica->receiver, event->now, 0);
+        }
     }
 }
 

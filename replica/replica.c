@@ -190,7 +190,6 @@ static void handle(struct replica *replica, const struct event *event, struct ef
     switch (event->kind) {
     case EVENT_START:
         replica->member.started_at = event->now;
-        replica->receiver.writer_heard_at = event->now;
         opening_begin(&replica->member, &event->start, event->now, fx);
         break;
     case EVENT_STOP:

@@ -35,12 +35,21 @@ follow()
     wait_for_port "$name" "${port[$name]}"
 }
 promote() { local name=$1; shift; timeout 120 "$bin/sealift" promote --pki "$work/pki" "127.0.0.1:${port[$name]}" "$@"; }
-# load NAME COUNT FIRST: appends to whichever member is the primary
-load()
+append_any()
 {
-    seq "$3" $(($3 + $2 - 1)) | sed 's/^/line /' \
-        | timeout 100 "$bin/sealift" append --pki "$work/pki" -q --to "127.0.0.1:${port[a]}" \
-            --to "127.0.0.1:${port[b]}" --to "127.0.0.1:${port[c]}"
+    timeout 100 "$bin/sealift" append --pki "$work/pki" -q --to "127.0.0.1:${port[a]}" \
+        --to "127.0.0.1:${port[b]}" --to "127.0.0.1:${port[c]}"
+}
+# load COUNT FIRST: appends to whichever member is the primary
+load() { seq "$2" $(($2 + $1 - 1)) | sed 's/^/line /' | append_any; }
+# busy FIRST: 10,000 lines in two seconds
+busy()
+{
+    local part
+    for part in $(seq 0 39); do
+        seq $(($1 + 250 * part)) $(($1 + 250 * part + 249)) | sed 's/^/line /'
+        sleep 0.05
+    done | append_any
 }
 expect_lines()
 {
@@ -59,7 +68,7 @@ start_primary a --create --storage-encrypted --durability quorum:1
 follow b --kms-key-id alias/aws/rds
 follow c --kms-key-id alias/aws/rds
 follow d
-load a 2000 1 || bad "2,000 lines are appended"
+load 2000 1 || bad "2,000 lines are appended"
 wait_in_step a b c d
 
 # ---- refusals: nothing happens ----
@@ -73,13 +82,13 @@ is "b is a replica still" "$(status b role)" replica
 start_primary a --storage-encrypted
 follow c
 wait_status a role primary
-load a 500 2001 || bad "the old primary goes on"
+load 500 2001 || bad "the old primary goes on"
 wait_in_step a b c d
 
 # ---- a switchover, with the primary alive and under load ----
-load a 4000 2501 &
+busy 2501 &
 loading=$!
-sleep 0.3
+sleep 0.5
 promote b >"$work/said" 2>&1 && ok "b is promoted beside a living primary: $(cat "$work/said")" \
     || bad "b is promoted beside a living primary" "$(cat "$work/said")"
 is "b is the primary" "$(status b role)" primary
@@ -94,14 +103,14 @@ refused "it may not write any more" E_COPIED_FOLDER "$bin/sealift-primary" $(mem
     --coordinator "file:$work/coordinator" --storage-encrypted
 follow a
 wait_in_step b a c d
-expect_lines "after the switchover" 6500 a b c d
+expect_lines "after the switchover" 12500 a b c d
 promote b >"$work/said" 2>&1 && ok "promoting the primary changes nothing: $(cat "$work/said")" \
     || bad "promoting the primary changes nothing" "$(cat "$work/said")"
 
 # ---- a failover: the primary is killed under load ----
-load a 4000 6501 &
+busy 12501 &
 loading=$!
-sleep 0.3
+sleep 0.5
 kill9 b
 promote a --json >"$work/said" 2>&1 && ok "a is promoted after b was killed: $(cat "$work/said")" \
     || bad "a is promoted after b was killed" "$(cat "$work/said")"
@@ -109,7 +118,7 @@ wait $loading && ok "every append is acknowledged in the end" || bad "every appe
 is "nothing had to be declared lost" "$(python3 -c 'import json; print(json.load(open("'"$work"'/said"))["loss_last_lsn"])')" 0
 follow b
 wait_in_step a b c d
-expect_lines "after the failover" 10500 a b c d
+expect_lines "after the failover" 22500 a b c d
 
 # ---- and one without the answers that it needs, by an operator's word ----
 kill9 c
@@ -124,9 +133,9 @@ is "the loss is declared" "$(python3 -c 'import json; print(json.load(open("'"$w
 follow a
 follow c
 follow d
-load a 500 10501 || bad "appends go on"
+load 500 22501 || bad "appends go on"
 wait_in_step b a c d
-expect_lines "after the accepted loss" 11000 a b c d
+expect_lines "after the accepted loss" 23000 a b c d
 
 for name in a b c d; do
     stop $name && ok "$name stops on SIGTERM" || bad "$name stops on SIGTERM" "exit code $?"
