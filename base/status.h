@@ -75,6 +75,7 @@
     X(E_LEVEL, CALLER, "the cluster has too few members for this durability level") \
     X(E_SEQUENCE, CALLER, "the sequence overlaps records that were appended otherwise") \
     X(E_BEYOND, CALLER, "that LSN does not exist yet") \
+    X(E_NOT_KEPT, CALLER, "that LSN is not kept here any more: retention has let it go") \
     X(E_NOT_WRITER, CALLER, "only the primary takes appends") \
     X(E_NO_QUORUM, CALLER, "too few members answer to rule out that committed records are lost") \
     X(E_NO_COORDINATOR, CALLER, "this member knows no coordinator") \

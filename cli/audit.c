@@ -70,6 +70,18 @@ static enum status read_small_files(struct audit *audit)
     return status == OK ? OK : audit_damaged(audit, status, "control");
 }
 
+/* Files below the mark are no part of the WAL: a deletion was interrupted. */
+static void skip_what_was_let_go(struct audit *audit)
+{
+    audit->kept = *audit->folder;
+    while (audit->kept.segment_count > 0
+           && audit->kept.segments[0] < audit->control.first_segment) {
+        audit->kept.segments++;
+        audit->kept.segment_count--;
+    }
+    audit->folder = &audit->kept;
+}
+
 /* ---- batches ---- */
 
 static struct audit_row *row_of(struct audit *audit)
@@ -219,7 +231,8 @@ static enum status read_batches(struct audit *audit)
 {
     struct digest_stream stream;
     struct audit_row *row = row_of(audit);
-    const bool begins_epoch = audit->row_count == 0 || row[-1].epoch != row->epoch;
+    const epoch_t before = audit->row_count == 0 ? audit->control.before_epoch : row[-1].epoch;
+    const bool begins_epoch = before != row->epoch;
     const struct scan_start start = {.header = &audit->header,
                                      .raw_header = bytes_of(audit->raw, SEGMENT_HEADER_BYTES),
                                      .key = audit_has_key(audit) ? &audit->key : NULL,
@@ -276,6 +289,7 @@ enum status audit_run(struct audit *audit)
 {
     take_memory(audit);
     TRY(read_small_files(audit));
+    skip_what_was_let_go(audit);
     TRY(audit_read_headers(audit));
     audit->opens_seals = !audit->keyless || audit->descriptor.suite == SUITE_NONE;
     while (audit->row_count < audit->folder->segment_count) {

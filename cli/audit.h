@@ -60,7 +60,7 @@ struct audit_damage {
 
 struct audit {
     /* given */
-    const struct audit_folder *folder;
+    const struct audit_folder *folder; /* from audit_run on: without what retention has let go */
     const struct audit_dek *deks;
     uint32_t dek_count;
     bool keyless;
@@ -84,6 +84,7 @@ struct audit {
     struct audit_damage damage;
 
     /* its own */
+    struct audit_folder kept;
     struct scan scan;
     struct segment_header header;
     struct segment_key key;

@@ -79,6 +79,9 @@ static enum status check_place(const struct audit *audit, uint32_t place)
     if (header->segment != audit->folder->segments[place]) {
         return E_GAP;
     }
+    if (before == NULL && header->segment > 0) { /* of what was let go the epoch is known */
+        return header->epoch < audit->control.before_epoch ? E_STALE_EPOCH : OK;
+    }
     if (before == NULL) {
         if (header->first_batch != 1 || header->first_lsn != 1) {
             return E_GAP;
@@ -101,7 +104,8 @@ static enum status check_epoch(const struct audit *audit, uint32_t place)
 {
     const struct segment_header *header = &audit->header;
     const struct epoch_entry *entry = epoch_table_find(&audit->control.epochs, header->epoch);
-    const bool begins = place == 0 || audit->rows[place - 1].epoch != header->epoch;
+    const epoch_t before = place == 0 ? audit->control.before_epoch : audit->rows[place - 1].epoch;
+    const bool begins = before != header->epoch;
 
     return begins && entry != NULL
                    && (entry->start_batch != header->first_batch
@@ -144,18 +148,19 @@ static enum status damaged_at(struct audit *audit, enum status why, const char *
     return why;
 }
 
-/* Dense from 0; without any segment, nothing may have been durable. */
+/* Dense from the first that retention keeps; without any segment, nothing may have been durable. */
 static enum status check_numbers(struct audit *audit)
 {
     const struct audit_folder *folder = audit->folder;
+    const segment_t first = audit->control.first_segment;
 
     for (uint32_t i = 0; i < folder->segment_count; i++) {
-        if (folder->segments[i] != i) {
-            return damaged_at(audit, E_MISSING, "file", i);
+        if (folder->segments[i] != first + i) {
+            return damaged_at(audit, E_MISSING, "file", first + i);
         }
     }
-    return folder->segment_count == 0 && audit->control.durable.batch > 0
-               ? damaged_at(audit, E_MISSING, "file", 0)
+    return folder->segment_count == 0 && (audit->control.durable.batch > 0 || first > 0)
+               ? damaged_at(audit, E_MISSING, "file", first)
                : OK;
 }
 
@@ -166,7 +171,7 @@ enum status audit_read_headers(struct audit *audit)
         const enum status status = read_header(audit, i);
 
         if (status != OK) {
-            return damaged_at(audit, status, "header", i);
+            return damaged_at(audit, status, "header", audit->folder->segments[i]);
         }
     }
     return OK;
@@ -177,10 +182,13 @@ enum status audit_check_digests(struct audit *audit)
     for (uint32_t i = 0; i < audit->header.digest_count; i++) {
         const struct segment_digest *digest = &audit->header.digests[i];
 
-        if (digest->segment >= audit->row_count) {
+        if (digest->segment >= audit->header.segment) {
             return E_MALFORMED; /* only of those before it */
         }
-        struct audit_row *row = &audit->rows[digest->segment];
+        if (digest->segment < audit->rows[0].segment) {
+            continue; /* it was let go */
+        }
+        struct audit_row *row = &audit->rows[digest->segment - audit->rows[0].segment];
 
         if (!digest_equal(&row->sha256, &digest->sha256)) {
             return E_CHECKSUM;

@@ -49,19 +49,32 @@ static enum status compare_segment(struct comparison *comparison, const struct a
     return OK;
 }
 
+/* Retention may have let go of more on one side: both begin with the first that both have. */
+static uint32_t rows_before(const struct audit_row *rows, uint32_t count,
+                            const struct audit_row *other, uint32_t other_count)
+{
+    uint32_t place = 0;
+
+    while (place < count && other_count > 0 && rows[place].segment < other[0].segment) {
+        place++;
+    }
+    return place;
+}
+
 /* Only the newest of one side may be shorter than the other's. */
 static enum status compare_all(struct comparison *comparison, const struct audit *own,
                                const struct audit *other, struct pieces *pieces)
 {
-    const uint32_t count = own->row_count < other->row_count ? own->row_count : other->row_count;
+    uint32_t i = rows_before(own->rows, own->row_count, other->rows, other->row_count);
+    uint32_t k = rows_before(other->rows, other->row_count, own->rows, own->row_count);
 
-    for (uint32_t i = 0; i < count; i++) {
-        const uint64_t mine = own->rows[i].valid_bytes, theirs = other->rows[i].valid_bytes;
+    for (; i < own->row_count && k < other->row_count; i++, k++) {
+        const uint64_t mine = own->rows[i].valid_bytes, theirs = other->rows[k].valid_bytes;
 
         comparison->segment = own->rows[i].segment;
         TRY(compare_segment(comparison, own, other, pieces, mine < theirs ? mine : theirs));
         if ((mine < theirs && i + 1 < own->row_count)
-            || (mine > theirs && i + 1 < other->row_count)) {
+            || (mine > theirs && k + 1 < other->row_count)) {
             return E_CHAIN;
         }
         comparison->segments++;
@@ -112,10 +125,12 @@ static enum status compare_prefix(const struct compare_side *longer_side,
 }
 
 static enum status compare_row(struct comparison *comparison, const struct compare_side *own,
-                               const struct compare_side *other, uint32_t place)
+                               const struct compare_side *other, uint32_t own_place,
+                               uint32_t other_place)
 {
-    const struct audit_row *mine = &own->rows[place], *theirs = &other->rows[place];
-    const bool mine_ends = place + 1 == own->count, theirs_ends = place + 1 == other->count;
+    const struct audit_row *mine = &own->rows[own_place], *theirs = &other->rows[other_place];
+    const bool mine_ends = own_place + 1 == own->count;
+    const bool theirs_ends = other_place + 1 == other->count;
 
     comparison->segment = mine->segment;
     if (mine->segment != theirs->segment || mine->first_batch != theirs->first_batch) {
@@ -145,14 +160,15 @@ static enum status compare_row(struct comparison *comparison, const struct compa
 enum status compare_rows(struct comparison *comparison, const struct compare_side *own,
                          const struct compare_side *other)
 {
-    const uint32_t count = own->count < other->count ? own->count : other->count;
+    uint32_t i = rows_before(own->rows, own->count, other->rows, other->count);
+    uint32_t k = rows_before(other->rows, other->count, own->rows, own->count);
 
     *comparison = (struct comparison){
         .by_digest = true,
         .own_last = own->count == 0 ? 0 : own->rows[own->count - 1].last_batch,
         .other_last = other->count == 0 ? 0 : other->rows[other->count - 1].last_batch};
-    for (uint32_t i = 0; i < count; i++) {
-        TRY(compare_row(comparison, own, other, i));
+    for (; i < own->count && k < other->count; i++, k++) {
+        TRY(compare_row(comparison, own, other, i, k));
         comparison->segments++;
     }
     return OK;

@@ -128,6 +128,19 @@ enum status inspect_control(json_t *object, struct bytes file)
     put_number(object, "durable_batch", control.durable.batch);
     put_number(object, "commit_lsn", control.commit_lsn);
     json_object_set_new(object, "suspect", json_boolean(control.suspect));
+    put_number(object, "first_segment", control.first_segment);
+    put_number(object, "before_epoch", control.before_epoch);
+    json_t *pins = json_array();
+
+    for (uint32_t i = 0; i < control.pin_count; i++) {
+        json_t *row = json_object();
+
+        put_text(row, "member", control.pins[i].member);
+        put_number(row, "segment", control.pins[i].segment);
+        put_number(row, "batch", control.pins[i].batch);
+        json_array_append_new(pins, row);
+    }
+    json_object_set_new(object, "pins", pins);
     json_t *epochs = json_array();
 
     for (uint32_t i = 0; i < control.epochs.count; i++) {

@@ -41,6 +41,9 @@ static void print_member(const struct status_answer *answer)
            status->epoch, status->durable_lsn, status->committed_lsn, status->visible_lsn,
            lag_records(status), (double)status->lag_us / 1000, rate_mb(answer),
            status->suite == SUITE_NONE ? "not encrypted" : status->key_arn);
+    if (status->notice[0] != '\0') {
+        printf("  !! %s\n", status->notice);
+    }
     if (status->segments_max > 0
         && (uint64_t)status->segment_count * 10 >= (uint64_t)status->segments_max * 9) {
         printf("  !! the WAL has %u of at most %u segments: raise --segments-max\n",
@@ -53,6 +56,19 @@ static void print_feed(const struct feed_status *feed)
     printf("  -> %-10s %-8s %-27s acked LSN %" PRIu64 ", behind %" PRIu64 " bytes, %.1f ms%s\n",
            feed->region, feed->member, feed->state, feed->acked_lsn, feed->lag_bytes,
            (double)feed->lag_us / 1000, feed->votes ? ", votes" : "");
+}
+
+/* Those that a feed's line does not tell enough of. */
+static void print_pin(const struct pin_status *pin)
+{
+    if (pin->connected && strcmp(pin->state, "held") == 0) {
+        return;
+    }
+    printf("  %s %-10s %-8s pin %-8s%s batch %" PRIu64 ", from segment %" PRIu64 ": %" PRIu64
+           " bytes, %.0f s\n",
+           strcmp(pin->state, "held") == 0 ? "--" : "!!", pin->region, pin->member, pin->state,
+           pin->connected ? "" : " (away)", pin->batch, pin->segment, pin->bytes,
+           (double)pin->age_us / 1e6);
 }
 
 void status_print_table(const struct status_answer *answers, unsigned count)
@@ -69,6 +85,9 @@ void status_print_table(const struct status_answer *answers, unsigned count)
         for (uint32_t k = 0; k < answers[i].status.feed_count; k++) {
             print_feed(&answers[i].status.feeds[k]);
         }
+        for (uint32_t k = 0; k < answers[i].status.pin_count; k++) {
+            print_pin(&answers[i].status.pins[k]);
+        }
     }
 }
 
@@ -80,6 +99,14 @@ static json_t *feed_to_json(const struct feed_status *feed)
                      "acked_lsn", (json_int_t)feed->acked_lsn, "lag_bytes",
                      (json_int_t)feed->lag_bytes, "lag_ms", (double)feed->lag_us / 1000, "votes",
                      feed->votes);
+}
+
+static json_t *pin_to_json(const struct pin_status *pin)
+{
+    return json_pack("{s:s, s:s, s:s, s:b, s:I, s:I, s:I, s:f}", "member", pin->member, "region",
+                     pin->region, "state", pin->state, "connected", pin->connected, "segment",
+                     (json_int_t)pin->segment, "batch", (json_int_t)pin->batch, "bytes",
+                     (json_int_t)pin->bytes, "age_seconds", (double)pin->age_us / 1e6);
 }
 
 static void add_number(json_t *object, const char *name, uint64_t value)
@@ -106,6 +133,11 @@ static void add_positions(json_t *object, const struct member_status *status)
     add_number(object, "shipped_bytes", status->shipped_bytes);
     add_number(object, "received_bytes", status->received_bytes);
     add_number(object, "persisted_bytes", status->persisted_bytes);
+    add_number(object, "first_segment", status->first_segment);
+    add_number(object, "kept_bytes", status->kept_bytes);
+    add_number(object, "deleted_segments", status->deleted_segments);
+    add_number(object, "space_total", status->space_total);
+    add_number(object, "space_free", status->space_free);
     add_number(object, "clients", status->client_count);
     json_object_set_new(object, "up_seconds", json_real((double)status->up_us / 1e6));
 }
@@ -130,6 +162,13 @@ json_t *status_to_json(const struct status_answer *answer)
         level_format(status->level, level, sizeof level));
 
     add_positions(object, status);
+    json_object_set_new(object, "notice", json_string(status->notice));
+    json_t *pins = json_array();
+
+    for (uint32_t i = 0; i < status->pin_count; i++) {
+        json_array_append_new(pins, pin_to_json(&status->pins[i]));
+    }
+    json_object_set_new(object, "pins", pins);
     json_t *feeds = json_array();
 
     for (uint32_t i = 0; i < status->feed_count; i++) {

@@ -7,6 +7,9 @@
  *              epoch:u64 start_batch:u64 start_lsn:u64
  *              then loss_pending:u64 loss_count:u32 (0 to 16), and for each, ascending, 24 bytes:
  *              epoch:u64 first_lsn:u64 last_lsn:u64
+ *              first_segment:u64 before_epoch:u64
+ *              pin_count:u32 (0 to 64), then for each 80 bytes:
+ *              member[64] (1 to 63 bytes, then zeros) segment:u64 batch:u64
  *              zeros up to the CRC in the last 4 bytes
  *
  * Each block stands alone. Of those that are good the one of the highest generation counts; a
@@ -23,11 +26,13 @@ enum {
     CONTROL_FIXED_BYTES = 96,
     CONTROL_EPOCH_BYTES = 24,
     CONTROL_LOSSES_BYTES = 12 + GREET_LOSSES_MAX * 24,
+    CONTROL_PIN_BYTES = MEMBER_TEXT_MAX + 16,
+    CONTROL_KEPT_BYTES = 20 + CONTROL_PINS_MAX * CONTROL_PIN_BYTES,
 };
 _Static_assert(CONTROL_FIXED_BYTES + EPOCH_TABLE_MAX * CONTROL_EPOCH_BYTES + CONTROL_LOSSES_BYTES
-                       + STAMP_TRAILER_BYTES
+                       + CONTROL_KEPT_BYTES + STAMP_TRAILER_BYTES
                    <= CONTROL_COPY_BYTES,
-               "a full epoch table and all losses must fit in one copy");
+               "a full epoch table, all losses and all pins must fit in one copy");
 
 void control_add_loss(struct control *control, const struct epoch_loss *loss)
 {
@@ -73,6 +78,21 @@ static void losses_encode(const struct control *control, struct writer *writer)
     }
 }
 
+static void kept_encode(const struct control *control, struct writer *writer)
+{
+    CHECK(control->pin_count <= CONTROL_PINS_MAX);
+    writer_u64(writer, control->first_segment);
+    writer_u64(writer, control->before_epoch);
+    writer_u32(writer, control->pin_count);
+    for (uint32_t i = 0; i < control->pin_count; i++) {
+        const struct control_pin *pin = &control->pins[i];
+
+        writer_copy(writer, pin->member, sizeof pin->member);
+        writer_u64(writer, pin->segment);
+        writer_u64(writer, pin->batch);
+    }
+}
+
 static void copy_encode(const struct control *control, struct writer *writer)
 {
     stamp_begin(writer, control_magic, CONTROL_VERSION);
@@ -86,6 +106,7 @@ static void copy_encode(const struct control *control, struct writer *writer)
     writer_u32(writer, control->suspect ? 1 : 0);
     epochs_encode(&control->epochs, writer);
     losses_encode(control, writer);
+    kept_encode(control, writer);
     writer_zeros(writer, writer->room - writer->size - STAMP_TRAILER_BYTES);
     stamp_end(writer);
 }
@@ -143,6 +164,39 @@ static enum status losses_decode(struct control *control, struct reader *body)
     return OK;
 }
 
+/* A name, then zeros to the end. */
+static bool is_name(const char member[MEMBER_TEXT_MAX])
+{
+    const size_t size = strnlen(member, MEMBER_TEXT_MAX);
+    bool zeros = size > 0 && size < MEMBER_TEXT_MAX;
+
+    for (size_t i = size; i < MEMBER_TEXT_MAX && zeros; i++) {
+        zeros = member[i] == '\0';
+    }
+    return zeros;
+}
+
+static enum status kept_decode(struct control *control, struct reader *body)
+{
+    TRY(reader_u64(body, &control->first_segment));
+    TRY(reader_u64(body, &control->before_epoch));
+    TRY(reader_u32(body, &control->pin_count));
+    if (control->pin_count > CONTROL_PINS_MAX) {
+        return E_TOO_LARGE;
+    }
+    for (uint32_t i = 0; i < control->pin_count; i++) {
+        struct control_pin *pin = &control->pins[i];
+
+        TRY(reader_copy(body, (uint8_t *)pin->member, sizeof pin->member));
+        TRY(reader_u64(body, &pin->segment));
+        TRY(reader_u64(body, &pin->batch));
+        if (!is_name(pin->member)) {
+            return E_MALFORMED;
+        }
+    }
+    return (control->first_segment == 0) == (control->before_epoch == 0) ? OK : E_MALFORMED;
+}
+
 static enum status copy_decode(struct control *control, struct bytes copy)
 {
     struct reader body;
@@ -160,6 +214,7 @@ static enum status copy_decode(struct control *control, struct bytes copy)
     TRY(reader_u32(&body, &suspect));
     TRY(epochs_decode(&control->epochs, &body));
     TRY(losses_decode(control, &body));
+    TRY(kept_decode(control, &body));
     control->suspect = suspect == 1;
     return suspect > 1 ? E_MALFORMED : reader_zeros(&body, body.left.size);
 }

@@ -13,7 +13,15 @@
 enum {
     CONTROL_COPIES = 4,
     CONTROL_COPY_BYTES = 32768, /* 1,024 epochs of 24 bytes, and 8 KiB for the rest */
+    CONTROL_PINS_MAX = 64, /* 5,124 bytes; feeds_max is 64 unless told otherwise */
     CONTROL_BYTES = CONTROL_COPIES * CONTROL_COPY_BYTES,
+};
+
+/* What a downstream replica surely holds, and needs from there on. */
+struct control_pin {
+    char member[MEMBER_TEXT_MAX];
+    segment_t segment; /* the first that it needs */
+    batch_t batch; /* the last that it has acked */
 };
 
 struct control {
@@ -28,6 +36,12 @@ struct control {
     lsn_t loss_pending; /* the next epoch that begins here declares a loss up to it; 0: none */
     uint32_t loss_count;
     struct epoch_loss losses[GREET_LOSSES_MAX]; /* declared, ascending by epoch */
+
+    /* What retention has let go, and must not: durable before a file is deleted. */
+    segment_t first_segment; /* those before it are no part of this copy any more */
+    epoch_t before_epoch; /* of the segment before it; 0: none was let go */
+    uint32_t pin_count;
+    struct control_pin pins[CONTROL_PINS_MAX]; /* of downstream replicas (member/pins.h) */
 };
 
 /* Adds the newest; the oldest makes room. */

@@ -324,6 +324,9 @@ static bool fits_inline(const struct disk *disk)
     const struct write_task *first = &disk->writes[ring_slot(ring, ring->head)];
     uint64_t bytes = 0;
 
+    if (first->write.op == STORE_DELETE) {
+        return false; /* a large file takes its time to go */
+    }
     for (uint64_t i = ring->head; i < ring->tail; i++) {
         const struct write_task *task = &disk->writes[ring_slot(ring, i)];
 

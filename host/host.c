@@ -204,6 +204,7 @@ static enum status open_disk(struct host *host, char *why)
         snprintf(why, HOST_WHY_MAX, "cannot start the disk's threads (%s)", status_name(status));
         return status;
     }
+    host_space_open(host);
     host->disk_ready = add_event(host, disk_fd(host->disk), EV_READ | EV_PERSIST, on_disk);
     return OK;
 }
@@ -312,6 +313,7 @@ int host_run(struct host *host)
         start.start = host->settings.store->inventory;
     }
     host_step(host, &start);
+    host_space_begin(host);
     while (!host->halted) {
         if (host->disk != NULL) {
             disk_kick(host->disk);
@@ -356,6 +358,7 @@ void host_close(struct host *host)
     free_event(host->sigterm);
     free_event(host->sigint);
     free_event(host->sighup);
+    free_event(host->space_timer);
     link_loop_free(host->links);
     host_certificates_close(host);
     event_base_free(host->base);

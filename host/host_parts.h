@@ -38,7 +38,7 @@ struct host {
     struct host_settings settings;
     struct event_base *base;
     struct event *timer, *disk_ready, *claim_ready;
-    struct event *sigterm, *sigint, *sighup;
+    struct event *sigterm, *sigint, *sighup, *space_timer;
     struct link_loop *links;
     struct tls_identity *identity;
     struct expiry_watch expiry;
@@ -58,6 +58,9 @@ struct host {
     struct event_claimed claims[HOST_CLAIMS_MAX]; /* asked for; answered by the loop, in order */
     unsigned claim_count;
     struct instant claim_since; /* the first of them found the lock taken; 0: it did not */
+
+    struct store_space space_told; /* to the node, last */
+    bool shortage_told;
 
     struct effects fx;
     struct instant wake_at, timer_at;
@@ -85,6 +88,10 @@ void host_links_close(struct host *host);
 NODISCARD enum status host_certificates_open(struct host *host, char *why);
 void host_certificates_reload(struct host *host);
 void host_certificates_close(struct host *host);
+
+/* host_space.c: only where there is a store */
+void host_space_open(struct host *host);
+void host_space_begin(struct host *host); /* right after START */
 
 /* host_effects.c */
 bool host_claim_next(struct host *host, struct event_claimed *answer); /* false: not yet */

@@ -95,6 +95,13 @@ static void add_member(struct text *text, const struct member_status *status)
          status->digested_segments},
         {"damaged_segments_total", "counter", "Of those, not as they were sealed or digested.",
          status->damaged_segments},
+        {"first_segment", "gauge", "Oldest segment that is kept.", status->first_segment},
+        {"kept_bytes", "gauge", "Bytes of segment files that are kept.", status->kept_bytes},
+        {"deleted_segments_total", "counter", "Segments deleted by retention.",
+         status->deleted_segments},
+        {"space_total_bytes", "gauge", "Size of the file system.", status->space_total},
+        {"space_free_bytes", "gauge", "Free on it.", status->space_free},
+        {"space_full", "gauge", "1: nothing new is taken in for want of space.", status->is_full},
         {"lost_lsn", "gauge", "Committed as a peer knows, and not found on this disk; 0: none.",
          status->lost_lsn},
         {"clients", "gauge", "Links of clients.", status->client_count},
@@ -155,6 +162,41 @@ static void add_feeds(struct text *text, const struct member_status *status, con
     }
 }
 
+static void add_pins(struct text *text, const struct member_status *status, const char *name,
+                     double (*value)(const struct pin_status *pin))
+{
+    char member[KEY_ARN_TEXT_MAX], region[KEY_ARN_TEXT_MAX], state[KEY_ARN_TEXT_MAX];
+
+    add(text, "# TYPE sealift_pin_%s gauge\n", name);
+    for (uint32_t i = 0; i < status->pin_count && i < STATUS_PINS_MAX; i++) {
+        const struct pin_status *pin = &status->pins[i];
+
+        add(text, "sealift_pin_%s{member=\"%s\",region=\"%s\",state=\"%s\"} %.17g\n", name,
+            clean(pin->member, member), clean(pin->region, region), clean(pin->state, state),
+            value(pin));
+    }
+}
+
+static double pin_segment(const struct pin_status *pin)
+{
+    return (double)pin->segment;
+}
+
+static double pin_bytes(const struct pin_status *pin)
+{
+    return (double)pin->bytes;
+}
+
+static double pin_age_seconds(const struct pin_status *pin)
+{
+    return (double)pin->age_us / 1e6;
+}
+
+static double pin_connected(const struct pin_status *pin)
+{
+    return pin->connected;
+}
+
 static double feed_acked_lsn(const struct feed_status *feed)
 {
     return (double)feed->acked_lsn;
@@ -187,5 +229,9 @@ struct bytes metrics_format(const struct member_status *status, const struct met
     add_feeds(&text, status, "lag_bytes", feed_lag_bytes);
     add_feeds(&text, status, "lag_seconds", feed_lag_seconds);
     add_feeds(&text, status, "votes", feed_votes);
+    add_pins(&text, status, "segment", pin_segment);
+    add_pins(&text, status, "bytes", pin_bytes);
+    add_pins(&text, status, "age_seconds", pin_age_seconds);
+    add_pins(&text, status, "connected", pin_connected);
     return bytes_of(text.into, text.used);
 }

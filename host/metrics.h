@@ -6,7 +6,9 @@
 #include "host/expiry_watch.h"
 #include "proto/control.h"
 
-enum { METRICS_TEXT_MAX = 128 * 1024 }; /* 64 feeds with 4 lines of at most 300 bytes */
+enum {
+    METRICS_TEXT_MAX = 512 * 1024
+}; /* 64 feeds and 64 pins, 4 lines of 300 bytes and more each */
 
 /* What only the host knows. */
 struct metrics_host {

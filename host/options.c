@@ -35,6 +35,10 @@ enum option_key {
     KEY_AES,
     KEY_CRL,
     KEY_LINK_AGE,
+    KEY_RETAIN_BYTES,
+    KEY_RETAIN_AGE,
+    KEY_PIN_BYTES,
+    KEY_PIN_AGE,
 };
 
 const struct argp_option options_table[] = {
@@ -66,6 +70,13 @@ const struct argp_option options_table[] = {
     {"window-bytes", KEY_WINDOW, "SIZE", 0, "Memory for recent sealed batches", 0},
     {"segment-bytes", KEY_SEGMENT, "SIZE", 0, "Size of a segment file", 0},
     {"segments-max", KEY_SEGMENTS, "NUMBER", 0, "Segments that the WAL may have (65536)", 0},
+    {"retain-bytes", KEY_RETAIN_BYTES, "SIZE", 0,
+     "Old segments are deleted while so much is left behind them (default: nothing is deleted)", 0},
+    {"retain-age", KEY_RETAIN_AGE, "SPAN", 0,
+     "Segments that were closed so long ago are deleted: 90s, 15m, 12h, 7d (default: none are)", 0},
+    {"pin-bytes", KEY_PIN_BYTES, "SIZE", 0,
+     "So much is kept for a replica that is behind or away, and no more (64G)", 0},
+    {"pin-age", KEY_PIN_AGE, "SPAN", 0, "For so long (72h)", 0},
     {"accept-suspect", KEY_ACCEPT_SUSPECT, NULL, 0,
      "The disk failed, was looked at, and may be relied upon again", 0},
     {"aes", KEY_AES, "WHICH", 0,
@@ -103,6 +114,28 @@ static uint64_t parse_seconds(const char *text, const char *name, const struct a
         argp_error(state, "--%s %s: must be 1 to %d seconds", name, text, LINK_AGE_SECONDS_MAX);
     }
     return seconds;
+}
+
+/* A number and its unit. */
+static struct span parse_span(const char *text, const char *name, const struct argp_state *state)
+{
+    static const struct {
+        char unit;
+        uint64_t seconds;
+    } units[] = {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}};
+    char *end;
+    uint64_t seconds = 0;
+    const uint64_t number = strtoull(text, &end, 10); /* too large: saturates, and is refused */
+
+    for (unsigned i = 0; i < COUNT_OF(units); i++) {
+        seconds = *end == units[i].unit && end[1] == '\0' ? units[i].seconds : seconds;
+    }
+    if (end == text || text[0] == '-' || number == 0 || seconds == 0
+        || number > SPAN_DAYS_MAX * UINT64_C(86400) / seconds) {
+        argp_error(state, "--%s %s: must be a span like 90s, 15m, 12h or 7d, of at most %d days",
+                   name, text, SPAN_DAYS_MAX);
+    }
+    return SPAN_S(number * seconds);
 }
 
 static void add_listen(struct options *options, const char *address, const struct argp_state *state)
@@ -186,6 +219,28 @@ static error_t parse_link_option(struct options *options, int key, char *text,
     }
 }
 
+/* What is deleted, and what is kept for whom. */
+static error_t parse_retention(struct options *options, int key, char *text,
+                               const struct argp_state *state)
+{
+    switch (key) {
+    case KEY_RETAIN_BYTES:
+        options->retain_bytes = parse_size(text, "retain-bytes", state);
+        return 0;
+    case KEY_RETAIN_AGE:
+        options->retain_age = parse_span(text, "retain-age", state);
+        return 0;
+    case KEY_PIN_BYTES:
+        options->pin_bytes = parse_size(text, "pin-bytes", state);
+        return 0;
+    case KEY_PIN_AGE:
+        options->pin_age = parse_span(text, "pin-age", state);
+        return 0;
+    default: /* number: keys of argp */
+        return parse_link_option(options, key, text, state);
+    }
+}
+
 static error_t parse_option(int key, char *text, struct argp_state *state)
 {
     struct options *options = state->input;
@@ -245,7 +300,7 @@ static error_t parse_option(int key, char *text, struct argp_state *state)
         options_check(options, state);
         return 0;
     default: /* number: keys of argp */
-        return parse_link_option(options, key, text, state);
+        return parse_retention(options, key, text, state);
     }
 }
 
@@ -304,6 +359,14 @@ void options_apply(const struct options *options, struct member_settings *settin
     }
     if (options->segments_max != 0) {
         settings->segments_max = (uint32_t)options->segments_max;
+    }
+    settings->retain_bytes = options->retain_bytes; /* 0: nothing is deleted by it, as by default */
+    settings->retain_age = options->retain_age;
+    if (options->pin_bytes != 0) {
+        settings->pin_bytes = options->pin_bytes;
+    }
+    if (options->pin_age.ns != 0) {
+        settings->pin_age = options->pin_age;
     }
     settings->accept_suspect = options->accept_suspect;
 }

@@ -28,12 +28,17 @@ struct options {
     enum wish encrypted;
     uint64_t window_bytes, segment_bytes, feed_window_bytes; /* 0: the default */
     uint64_t segments_max; /* likewise */
+    uint64_t retain_bytes, pin_bytes; /* likewise */
+    struct span retain_age, pin_age; /* likewise */
     bool accept_suspect;
     enum aes_choice aes;
     uint64_t link_age_seconds; /* 0: the default */
 };
 
-enum { LINK_AGE_SECONDS_MAX = 86400 }; /* the default, too */
+enum {
+    LINK_AGE_SECONDS_MAX = 86400, /* the default, too */
+    SPAN_DAYS_MAX = 36500, /* nanoseconds of it still fit */
+};
 
 extern const struct argp options_argp;
 extern const struct argp_option options_table[];

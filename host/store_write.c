@@ -174,6 +174,16 @@ static enum status replace_file(struct store_posix *store, const char *name, str
     return status;
 }
 
+/* It may have gone before a crash. */
+static enum status delete_segment(struct store_posix *store, const char *name)
+{
+    TRY(store_forget_writer(store)); /* what it wrote is settled; the next append opens it again */
+    if (unlinkat(store->wal, name, 0) != 0 && errno != ENOENT) {
+        return file_status_of_errno(errno);
+    }
+    return file_sync_folder(store->wal);
+}
+
 static enum status perform(struct store_posix *store, const struct store_write *write,
                            const char *name)
 {
@@ -190,6 +200,8 @@ static enum status perform(struct store_posix *store, const struct store_write *
         return store_aside_part(store, write);
     case STORE_QUARANTINE_SEGMENT:
         return store_aside_segment(store, write);
+    case STORE_DELETE:
+        return delete_segment(store, name);
     case STORE_OPS:
         break;
     }

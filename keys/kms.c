@@ -422,6 +422,7 @@ static void kms_step(struct node *node, const struct event *event, struct effect
     case EVENT_READ:
     case EVENT_KEYS:
     case EVENT_CLAIMED:
+    case EVENT_SPACE:
     case EVENT_KINDS:
         UNREACHABLE();
     }

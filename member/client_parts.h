@@ -11,6 +11,9 @@ void reader_on_consumed(struct member *member, struct client *client, const stru
                         struct effects *fx);
 void reader_stop(struct member *member, struct client *client);
 
+/* Ends a reading of what is not kept any more. */
+void reader_forget_first(struct member *member, struct client *client, struct effects *fx);
+
 /* REFUSED for the READ, which is over. */
 __attribute__((format(printf, 5, 6))) void reader_refuse(struct member *member,
                                                          struct client *client, struct effects *fx,

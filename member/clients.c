@@ -214,6 +214,17 @@ void clients_hang_up_all(struct member *member, enum status why, struct effects 
     }
 }
 
+void clients_forget_first(struct member *member, struct effects *fx)
+{
+    for (uint32_t i = 0; i < member->clients.capacity; i++) {
+        struct client *client = &member->clients.list[i];
+
+        if (client->link != 0 && client->reading.active) {
+            reader_forget_first(member, client, fx);
+        }
+    }
+}
+
 void clients_forget_places(struct member *member)
 {
     verifier_forget_places(member);

@@ -82,6 +82,9 @@ void clients_on_link_down(struct member *member, struct client *client);
 void clients_on_read(struct member *member, struct read_slot *slot, struct effects *fx);
 void clients_hang_up_all(struct member *member, enum status why, struct effects *fx);
 
+/* The first segment of the index is another one now: readings of what was before it end. */
+void clients_forget_first(struct member *member, struct effects *fx);
+
 /* Where batches are has changed (a replica's cut): readings look for theirs again. */
 void clients_forget_places(struct member *member);
 void clients_pump(struct member *member, struct instant now, struct effects *fx);

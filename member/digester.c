@@ -77,7 +77,8 @@ static bool choose_listed(struct member *member)
         digester->segment = digester->listing.digests[digester->list_place++].segment;
         digester->compares = true;
         digester->state = DIGESTER_NEXT;
-        return is_whole(&member->wal, digester->segment);
+        return index_find(index, digester->segment) != NULL
+               && is_whole(&member->wal, digester->segment);
     }
     /* A header counts from its durability on: a replica's index has it before its disk. */
     while (digester->list < digester->list_end && (row = index_find(index, digester->list)) != NULL
@@ -113,6 +114,33 @@ static void look_again(struct member *member)
     digester->undigested = digester->undigested < end ? digester->undigested : end;
     digester->list = digester->list < end ? digester->list : end;
     digester->drops = member->wal.index.drops;
+}
+
+bool digester_is_done(const struct member *member, segment_t segment)
+{
+    const struct digester *digester = &member->digester;
+    const bool in_hand = digester->state != DIGESTER_IDLE && digester->state != DIGESTER_LISTING
+                         && !digester->compares && digester->segment == segment;
+
+    return !member->is_writer || member->wal.digest_count == SEGMENT_DIGESTS_MAX
+           || (segment < digester->undigested && !in_hand);
+}
+
+void digester_forget_first(struct member *member)
+{
+    struct digester *digester = &member->digester;
+    const segment_t first = member->wal.index.rows[0].segment;
+
+    if (digester->state != DIGESTER_IDLE && digester->segment < first) {
+        reads_forget(&member->reads, READ_DIGESTER, 0);
+        digester->read_size = 0;
+        if (digester->state == DIGESTER_LISTING) {
+            digester->listing.digest_count = digester->list_place = 0;
+        }
+        put_down(digester);
+    }
+    digester->undigested = digester->undigested > first ? digester->undigested : first;
+    digester->list = digester->list > first ? digester->list : first;
 }
 
 /* ---- one segment ---- */
@@ -330,13 +358,24 @@ static void begin(struct member *member)
 
     digester->begun = true;
     digester->list_end = member->is_writer ? member->wal.segment : SEGMENT_NONE;
+    digester->undigested = digester->list = member->wal.index.rows[0].segment;
+}
+
+/* Beside writes it keeps out of the way, unless it keeps retention from making room. */
+static struct span gap_of(const struct member *member)
+{
+    const bool busy = !writes_are_done(&member->writes) || wal_has_open(&member->wal);
+    const struct retention *retention = &member->retention;
+
+    if (retention->waits_for_digest) {
+        return retention->level >= SPACE_WARN ? (struct span){0} : member->settings.digest_gap;
+    }
+    return (struct span){member->settings.digest_gap.ns * (busy ? DIGESTER_BUSY : 1)};
 }
 
 void digester_pump(struct member *member, struct instant now, struct effects *fx)
 {
     struct digester *digester = &member->digester;
-    const bool busy = !writes_are_done(&member->writes) || wal_has_open(&member->wal);
-    const struct span gap = {member->settings.digest_gap.ns * (busy ? DIGESTER_BUSY : 1)};
 
     if (member->stopping || member->wal.segment == SEGMENT_NONE || digester->read_size > 0) {
         return;
@@ -355,7 +394,7 @@ void digester_pump(struct member *member, struct instant now, struct effects *fx
     }
     if (instant_reached(digester->next_at, now)) {
         ask(member, fx);
-        digester->next_at = instant_add(now, gap);
+        digester->next_at = instant_add(now, gap_of(member));
     }
     effects_wake_at(fx, digester->next_at);
 }

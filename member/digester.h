@@ -60,6 +60,13 @@ void digester_drop(struct digester *digester);
 
 void digester_on_read(struct member *member, struct read_slot *slot);
 
+/* Whether retention need not wait for the segment's digest: a writer has computed it, or cannot (it
+ * does not verify, or the next header lists as many as it can already). */
+bool digester_is_done(const struct member *member, segment_t segment);
+
+/* The first segment of the index is another one now. */
+void digester_forget_first(struct member *member);
+
 /* In every step while the member is ready. Asks for one READ at most. */
 void digester_pump(struct member *member, struct instant now, struct effects *fx);
 

@@ -75,6 +75,7 @@ static void bye(struct member *member, link_t link, struct effects *fx, const st
 static void feed_end(struct member *member, struct feed *feed)
 {
     reads_forget(&member->reads, READ_FEED, feed->link);
+    pins_on_link_down(member, feed);
     feed->read = NULL;
     feed->link = 0;
     feed_move(feed, FEED_FREE, feed->started_at);
@@ -172,6 +173,7 @@ static void feed_begin(struct feed *feed, const struct event *event)
                           .said_at = event->now,
                           .announce_at = INSTANT_NEVER,
                           .sent_segment = SEGMENT_NONE,
+                          .pin = PIN_NONE,
                           .flight_ring = ring_of(FEED_FLIGHT_MAX),
                           .flight = flight,
                           .greet = greet};

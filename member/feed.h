@@ -73,6 +73,7 @@ struct feed {
     batch_t sent, acked;
     epoch_t acked_epoch;
     lsn_t acked_lsn;
+    uint32_t pin; /* its row in member->pins; PIN_NONE */
     bool votes; /* set by a primary: its acks count towards the level */
     segment_t sent_segment; /* the last whose header was sent; SEGMENT_NONE */
     uint64_t flight_bytes;
@@ -106,6 +107,9 @@ void feeds_on_keys(struct member *member, const struct event *event, struct effe
 
 /* The history that they were given has changed (a replica's cut): all must greet again. */
 void feeds_hang_up_all(struct member *member, enum status why, struct effects *fx);
+
+/* The first segment of the index is another one now: who needs more is lost. */
+void feeds_forget_first(struct member *member, struct effects *fx);
 
 /* Sends what is possible up to member->ship_limit, announces commits, hangs up on the silent. */
 void feeds_pump(struct member *member, struct instant now, struct effects *fx);

@@ -170,6 +170,8 @@ void feed_on_greet(struct member *member, struct feed *feed, const struct event 
                     "start the replica again with an empty folder.",
                     (unsigned long long)greet->position.batch,
                     (unsigned long long)greet->position.epoch);
+    } else if (!is_ahead && feed_is_behind(member, greet->position.batch)) {
+        feed_lose(member, feed, greet->position.batch, fx);
     } else {
         snprintf(feed->cluster, sizeof feed->cluster, "%s", greet->cluster);
         snprintf(feed->key_arn, sizeof feed->key_arn, "%s", greet->key_arn);

@@ -33,6 +33,10 @@ void feed_on_proof(struct member *member, struct feed *feed, const struct event 
                    struct effects *fx);
 void feed_keys_pump(struct member *member, struct feed *feed, struct effects *fx);
 
+/* feed_lost.c */
+void feed_lose(struct member *member, struct feed *feed, batch_t batch, struct effects *fx);
+bool feed_is_behind(const struct member *member, batch_t batch);
+
 /* feed_resume.c */
 void feed_on_resume(struct member *member, struct feed *feed, const struct event *event,
                     struct effects *fx);

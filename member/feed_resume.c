@@ -40,13 +40,14 @@ static struct resume_place check_resume(const struct member *member, const struc
         const bool from_start = batch == 0 && index->count > 0 && index->rows[0].segment == 0;
 
         return batch != 0 ? (struct resume_place){E_PROTOCOL, "Batches without a segment."}
-               : from_start || index->count == 0
-                   ? (struct resume_place){OK, ""}
-                   : (struct resume_place){E_LOST,
-                                           "The beginning of the WAL is not here any more."};
+               : from_start || index->count == 0 ? (struct resume_place){OK, ""}
+                                                 : (struct resume_place){E_LOST, ""};
     }
     if (index->count > 0 && resume->segment < index->rows[0].segment) {
-        return (struct resume_place){E_LOST, "That segment is not here any more."};
+        const bool follows = resume->segment + 1 == index->rows[0].segment
+                             && batch + 1 == index->rows[0].first_batch;
+
+        return follows ? (struct resume_place){OK, ""} : (struct resume_place){E_LOST, ""};
     }
     if (row == NULL) {
         return (struct resume_place){E_NOT_READY, "This member does not have that segment yet: "
@@ -86,6 +87,10 @@ void feed_on_resume(struct member *member, struct feed *feed, const struct event
     }
     const struct resume_place place = check_resume(member, &resume);
 
+    if (place.why == E_LOST) {
+        feed_lose(member, feed, resume.position.batch, fx);
+        return;
+    }
     if (place.why != OK) {
         feed_refuse(member, feed, fx, place.why, "%s", place.text);
         return;
@@ -93,6 +98,7 @@ void feed_on_resume(struct member *member, struct feed *feed, const struct event
     feed->sent = feed->acked = resume.position.batch;
     feed->sent_segment = resume.segment;
     feed->acked_lsn = lsn_of(&member->wal, resume.position.batch);
+    pins_hold(member, feed, resume.segment, resume.position.batch, fx);
     feed_move(feed, FEED_STREAMING, event->now);
     trace_event(&member->settings.trace, "feed_streams member=%s from_batch=%llu limit=%llu",
                 feed->peer.member, (unsigned long long)feed->sent,
@@ -133,5 +139,6 @@ void feed_on_ack(struct member *member, struct feed *feed, const struct event *e
         feed->acked = ack.batch;
         feed->acked_epoch = ack.epoch;
         land_flight(feed, ack.batch);
+        pins_on_ack(member, feed);
     }
 }

@@ -71,6 +71,7 @@ void member_init(struct member *member, struct arena *arena, const struct member
     saves_init(&member->saves, arena);
     marks_init(&member->marks);
     digester_init(&member->digester);
+    retention_init(&member->retention);
     opening_init(member, arena);
     feeds_init(&member->feeds, arena, settings->feeds_max);
     clients_init(&member->clients, arena, settings->clients_max, BATCH_BYTES_MAX);
@@ -185,6 +186,7 @@ static void on_write_failed(struct member *member, const struct write_asked *ask
         [WRITE_SEGMENT] = "the header of segment",
         [WRITE_SYNC] = "a sync of segment",
         [WRITE_ASIDE] = "the quarantine of segment",
+        [WRITE_DELETE] = "the deletion of segment",
         [WRITE_DESCRIPTOR] = "descriptor",
         [WRITE_KEYRING] = "keyring",
         [WRITE_CONTROL] = "control, generation",
@@ -244,6 +246,13 @@ struct write_asked member_on_written(struct member *member, const struct event *
             opening_on_written(member, &asked, fx);
         }
         break;
+    case WRITE_DELETE:
+        if (opening_state(member) != OPENING_DONE) {
+            opening_on_written(member, &asked, fx);
+        } else {
+            retention_on_deleted(member, asked.value);
+        }
+        break;
     case WRITE_DESCRIPTOR:
     case WRITE_KEYRING:
     case WRITE_CONTROL:
@@ -283,6 +292,11 @@ struct read_slot *member_on_read(struct member *member, const struct event *even
     return NULL;
 }
 
+void member_on_space(struct member *member, const struct event *event)
+{
+    retention_on_space(member, &event->space);
+}
+
 bool member_on_keys(struct member *member, const struct event *event, struct effects *fx)
 {
     switch (ticket_asker(event->keys.ticket)) {
@@ -312,6 +326,7 @@ void member_pump(struct member *member, struct instant now, struct effects *fx)
     if (member->ready) {
         feeds_pump(member, now, fx);
         clients_pump(member, now, fx);
+        retention_pump(member, now, fx);
         digester_pump(member, now, fx);
         verifier_pump(member, now, fx);
         effects_wake_at(fx, feeds_deadline(member));
@@ -358,6 +373,36 @@ static void fill_positions(const struct member *member, struct member_status *st
     status->upstream_lsn = member->upstream_lsn;
 }
 
+static void fill_pins(const struct member *member, struct instant now, struct member_status *status)
+{
+    status->pin_count = member->pins.count;
+    for (uint32_t i = 0; i < status->pin_count; i++) {
+        pin_status_of(member, &member->pins.list[i], now, &status->pins[i]);
+    }
+}
+
+/* What the node has to say comes first. */
+static void fill_space(const struct member *member, struct member_status *status)
+{
+    const struct index *index = &member->wal.index;
+    const struct retention *retention = &member->retention;
+    const unsigned permille = retention_permille(retention);
+
+    status->first_segment = index->count == 0 ? 0 : index->rows[0].segment;
+    status->kept_bytes = index->count == 0 ? 0 : index_bytes_from(index, &index->rows[0]);
+    status->deleted_segments = retention->deleted;
+    status->space_total = retention->space.total_bytes;
+    status->space_free = retention->space.free_bytes;
+    status->is_full = retention_is_full(member);
+    if (member->notice[0] != '\0') {
+        snprintf(status->notice, sizeof status->notice, "%s", member->notice);
+    } else if (retention->level > SPACE_FINE || status->is_full) {
+        snprintf(status->notice, sizeof status->notice, "the file system is %u.%u %% full%s",
+                 permille / 10, permille % 10,
+                 status->is_full ? ": nothing new is taken in until some space is free" : "");
+    }
+}
+
 static void fill_feeds(const struct member *member, struct instant now,
                        struct member_status *status)
 {
@@ -388,7 +433,7 @@ void member_fill_status(const struct member *member, struct instant now,
     snprintf(status->member, sizeof status->member, "%s", self->member);
     snprintf(status->cluster, sizeof status->cluster, "%s", member->keyring->cluster);
     snprintf(status->state, sizeof status->state, "%s",
-             member->disk_full ? "disk-full" : member->state);
+             retention_is_full(member) ? "disk-full" : member->state);
     snprintf(status->key_arn, sizeof status->key_arn, "%s", member->keyring->key_arn);
     if (member->keyring->count > 0) {
         status->dek = member->keyring->envelopes[member->keyring->count - 1].dek;
@@ -406,5 +451,7 @@ void member_fill_status(const struct member *member, struct instant now,
     status->lost_lsn = member->lost_lsn;
     status->damaged_segments = member->digester.alarms;
     status->client_count = member->clients.count;
+    fill_space(member, status);
+    fill_pins(member, now, status);
     fill_feeds(member, now, status);
 }

@@ -15,7 +15,9 @@
 #include "member/feed.h"
 #include "member/marks.h"
 #include "member/opening.h"
+#include "member/pins.h"
 #include "member/reads.h"
+#include "member/retention.h"
 #include "member/saves.h"
 #include "member/settings.h"
 #include "member/unwrap.h"
@@ -42,6 +44,8 @@ struct member {
     struct saves saves;
     struct marks marks;
     struct digester digester;
+    struct pins pins;
+    struct retention retention;
     struct unwrap unwrap;
     struct opening *opening;
     struct feeds feeds;
@@ -61,6 +65,7 @@ struct member {
 
     /* what only the node knows, kept current by it for STATUS */
     const char *state; /* "serving" */
+    char notice[NOTICE_TEXT_MAX]; /* what a person should know and do; "" */
     struct level level; /* the cluster's; a replica leaves it LEVEL_LOCAL */
     lsn_t upstream_lsn;
     uint64_t lag_us;
@@ -103,6 +108,8 @@ struct write_asked member_on_written(struct member *member, const struct event *
 /* The slot, where the answer is the node's own (READ_NODE); else NULL. */
 struct read_slot *member_on_read(struct member *member, const struct event *event,
                                  struct effects *fx);
+
+void member_on_space(struct member *member, const struct event *event);
 
 /* Unwrap and feed askers; false for the node's own. */
 bool member_on_keys(struct member *member, const struct event *event, struct effects *fx);

@@ -49,9 +49,12 @@ void opening_reign(const struct member *member, segment_t *segment, struct diges
     *epoch = 0;
     while (at > 0 && (*segment == SEGMENT_NONE || opening->rows[at - 1].epoch == *epoch)) {
         at--;
-        *segment = at;
+        *segment = opening_segment(opening, at);
         *epoch = opening->rows[at].epoch;
         *chain = opening->rows[at].prev_chain;
+    }
+    if (at == 0 && opening->count > 0 && *epoch == member->control.before_epoch) {
+        *segment = SEGMENT_NONE;
     }
 }
 
@@ -207,18 +210,52 @@ static bool open_control(struct member *member, struct bytes file, struct effect
     return true;
 }
 
-/* Dense from 0: so the numbers themselves need not be kept. */
+/* How many files there are of segments that retention has let go. The mark in the control file
+ * comes before the deletion, so that a crash between the two leaves one; it goes when the folder is
+ * mended. */
+static size_t count_stale(struct opening *opening, const struct store_inventory *inventory)
+{
+    size_t stale = 0;
+
+    while (stale < inventory->segment_count && inventory->segments[stale] < opening->first) {
+        stale++;
+    }
+    opening->stale = opening->first;
+    for (size_t i = stale; i > 0 && inventory->segments[i - 1] + 1 == opening->stale; i--) {
+        opening->stale--;
+    }
+    return stale;
+}
+
+/* Dense from the first that is kept: so the numbers themselves need not be. */
 static bool check_numbers(struct member *member, const struct store_inventory *inventory,
                           struct effects *fx)
 {
-    for (size_t i = 0; i < inventory->segment_count; i++) {
-        if (inventory->segments[i] != i) {
+    struct opening *opening = member->opening;
+
+    opening->first = member->control.first_segment;
+    index_begin_after(&member->wal.index, member->control.before_epoch);
+    const size_t stale = count_stale(opening, inventory);
+
+    for (size_t i = stale; i < inventory->segment_count; i++) {
+        const segment_t wanted = opening->first + (i - stale);
+
+        if (inventory->segments[i] != wanted) {
             opening_refuse(member, fx, E_MISSING,
                            "Segment %llu is missing from the data folder (the next one there is "
                            "%llu): restore that file, or seed this member anew.",
-                           (unsigned long long)i, (unsigned long long)inventory->segments[i]);
+                           (unsigned long long)wanted, (unsigned long long)inventory->segments[i]);
             return false;
         }
+    }
+    opening->count = opening->found = (uint32_t)(inventory->segment_count - stale);
+    if (opening->count == 0 && opening->first > 0) {
+        opening_refuse(member, fx, E_MISSING,
+                       "Segment %llu is missing from the data folder, and all after it: retention "
+                       "has deleted only those before it. Restore the files, or seed this member "
+                       "anew.",
+                       (unsigned long long)opening->first);
+        return false;
     }
     if (inventory->segment_count + 2 > member->settings.segments_max) {
         opening_refuse(member, fx, E_TOO_LARGE,
@@ -266,7 +303,6 @@ void opening_begin(struct member *member, const struct store_inventory *inventor
         || !check_numbers(member, inventory, fx)) {
         return;
     }
-    opening->count = opening->found = (uint32_t)inventory->segment_count;
     begin_keys(member, now, fx);
 }
 

@@ -56,7 +56,8 @@ NODISCARD enum status opening_open_header(const struct member *member,
                                           struct segment_key *key);
 
 /* Once DONE: the first segment of the newest reign that was found, what it follows, and its epoch;
- * SEGMENT_NONE and 0 where no segment was. */
+ * SEGMENT_NONE and 0 where no segment was. SEGMENT_NONE and the epoch where retention has let go of
+ * that reign's first segment. */
 void opening_reign(const struct member *member, segment_t *segment, struct digest *chain,
                    epoch_t *epoch);
 

@@ -32,7 +32,7 @@ enum status opening_open_header(const struct member *member, struct segment_head
                                              &dek->secret, key);
 }
 
-static void refuse_header(struct member *member, uint32_t segment, enum status why,
+static void refuse_header(struct member *member, segment_t segment, enum status why,
                           const struct segment_header *header, struct effects *fx)
 {
     const char *todo = "restore that file, or seed this member anew";
@@ -45,9 +45,9 @@ static void refuse_header(struct member *member, uint32_t segment, enum status w
     } else if (why == E_WRONG_KEY) {
         opening_refuse(
             member, fx, why,
-            "Segment %u is sealed under data key %s, which is not the one that the keyring "
+            "Segment %llu is sealed under data key %s, which is not the one that the keyring "
             "holds: restore the keyring that belongs to it.",
-            segment, hex_encode(bytes_of(header->dek.bytes, 16), dek));
+            (unsigned long long)segment, hex_encode(bytes_of(header->dek.bytes, 16), dek));
         return;
     }
     /* A checksum says whose fault it was when it crossed a link; here it is the disk's. */
@@ -56,18 +56,28 @@ static void refuse_header(struct member *member, uint32_t segment, enum status w
                            && why != E_VERSION
                        ? E_DAMAGED
                        : why,
-                   "The header of segment %u cannot be used (%s): %s; %s.", segment,
-                   status_name(why), status_text(why), todo);
+                   "The header of segment %llu cannot be used (%s): %s; %s.",
+                   (unsigned long long)segment, status_name(why), status_text(why), todo);
 }
 
-static bool follows(const struct opening_row *before, const struct segment_header *header)
+/* Segment 0 follows the descriptor. */
+static bool begins(const struct member *member, const struct segment_header *header)
+{
+    return header->prev_last_batch == 0 && header->prev_end_lsn == 0
+           && digest_equal(&header->prev_chain, &member->descriptor_digest);
+}
+
+/* Of what retention has let go the epoch is known, and nothing else. */
+static bool follows(const struct member *member, const struct opening_row *before,
+                    const struct segment_header *header)
 {
     if (header->first_batch != header->prev_last_batch + 1
         || header->first_lsn != header->prev_end_lsn + 1) {
         return false;
     }
     if (before == NULL) {
-        return header->prev_last_batch == 0 && header->prev_end_lsn == 0;
+        return header->segment == 0 ? begins(member, header)
+                                    : header->epoch >= member->control.before_epoch;
     }
     return header->epoch >= before->epoch && header->first_batch >= before->first_batch
            && header->first_lsn >= before->first_lsn;
@@ -86,8 +96,9 @@ static struct opening_row row_of(const struct segment_header *header)
 static bool take_header(struct member *member, struct bytes raw, struct effects *fx)
 {
     struct opening *opening = member->opening;
-    const uint32_t segment = opening->checked;
-    const struct opening_row *before = segment > 0 ? &opening->rows[segment - 1] : NULL;
+    const uint32_t place = opening->checked;
+    const segment_t segment = opening_segment(opening, place);
+    const struct opening_row *before = place > 0 ? &opening->rows[place - 1] : NULL;
     struct segment_header *header = &opening->header;
     const enum status status = opening_open_header(member, header, raw, &opening->key);
 
@@ -96,17 +107,16 @@ static bool take_header(struct member *member, struct bytes raw, struct effects 
         refuse_header(member, segment, status, header, fx);
         return false;
     }
-    if (header->segment != segment || !follows(before, header)
-        || (before == NULL && !digest_equal(&header->prev_chain, &member->descriptor_digest))) {
+    if (header->segment != segment || !follows(member, before, header)) {
         opening_refuse(
             member, fx, E_DAMAGED,
-            "Segment %u does not follow the one before it (its header says: segment %llu, "
+            "Segment %llu does not follow the one before it (its header says: segment %llu, "
             "epoch %llu, batch %llu): restore the files under their own names.",
-            segment, (unsigned long long)header->segment, (unsigned long long)header->epoch,
-            (unsigned long long)header->first_batch);
+            (unsigned long long)segment, (unsigned long long)header->segment,
+            (unsigned long long)header->epoch, (unsigned long long)header->first_batch);
         return false;
     }
-    opening->rows[segment] = row_of(header);
+    opening->rows[place] = row_of(header);
     index_add(&member->wal.index, header);
     opening->checked++;
     return true;
@@ -125,12 +135,20 @@ static struct read_slot *answer_of(const struct reads *reads, segment_t segment)
     return NULL;
 }
 
+static struct read_slot *next_answer(const struct member *member)
+{
+    const struct opening *opening = member->opening;
+
+    return answer_of(&member->reads, opening_segment(opening, opening->checked));
+}
+
 static void ask_headers(struct member *member, struct effects *fx)
 {
     struct opening *opening = member->opening;
 
     while (opening->asked < opening->count && effects_have_room(fx)) {
-        const struct store_read what = {.segment = opening->asked, .size = SEGMENT_HEADER_BYTES};
+        const struct store_read what = {.segment = opening_segment(opening, opening->asked),
+                                        .size = SEGMENT_HEADER_BYTES};
 
         if (reads_ask(&member->reads, fx, READ_OPENING, 0, what) == NULL) {
             break;
@@ -145,7 +163,7 @@ static void ask_headers(struct member *member, struct effects *fx)
 void opening_headers_pump(struct member *member, struct effects *fx)
 {
     struct opening *opening = member->opening;
-    struct read_slot *slot = answer_of(&member->reads, opening->checked);
+    struct read_slot *slot = next_answer(member);
 
     while (slot != NULL) {
         const bool taken = take_header(member, slot->bytes, fx);
@@ -154,7 +172,7 @@ void opening_headers_pump(struct member *member, struct effects *fx)
         if (!taken) {
             return;
         }
-        slot = answer_of(&member->reads, opening->checked);
+        slot = next_answer(member);
     }
     ask_headers(member, fx);
     if (opening->checked == opening->count) {

@@ -1,8 +1,8 @@
 /* Nothing was written so far. Now, in this order: whole segments that do not belong go aside,
  * newest first; what lies behind the place to go on from is copied aside; the newest segment,
  * which an earlier process may have written without a sync, is made durable. Only then its
- * batches count as held, and the WAL goes on. Each of these may be repeated by a later start and
- * leaves the same.
+ * batches count as held, and the WAL goes on. A deletion that retention had begun is ended. Each of
+ * these may be repeated by a later start and leaves the same.
  *
  * A segment before the newest needs no sync: the newest one's header was written after it. */
 #include "base/check.h"
@@ -26,21 +26,44 @@ static bool move_segments(struct member *member, struct effects *fx)
     struct opening *opening = member->opening;
 
     while (opening->found - opening->aside > opening->count) {
-        const uint32_t segment = opening->found - opening->aside - 1;
+        const uint32_t place = opening->found - opening->aside - 1;
 
         if (writes_room(&member->writes) == 0 || !effects_have_room(fx)) {
             return false;
         }
         opening->aside++;
-        trace_event(&member->settings.trace, "aside segment=%u epoch=%llu", segment,
-                    (unsigned long long)opening->rows[segment].epoch);
+        trace_event(&member->settings.trace, "aside segment=%llu epoch=%llu",
+                    (unsigned long long)opening_segment(opening, place),
+                    (unsigned long long)opening->rows[place].epoch);
         ask(member, WRITE_ASIDE,
             &(struct store_write){.op = STORE_QUARANTINE_SEGMENT,
-                                  .segment = segment,
-                                  .epoch = opening->rows[segment].epoch},
+                                  .segment = opening_segment(opening, place),
+                                  .epoch = opening->rows[place].epoch},
             fx);
     }
     return true;
+}
+
+/* What retention was about to delete when the process ended. False while the queue has no room. */
+static bool delete_stale(struct member *member, struct effects *fx)
+{
+    struct opening *opening = member->opening;
+
+    for (; opening->stale < opening->first; opening->stale++) {
+        if (writes_room(&member->writes) == 0 || !effects_have_room(fx)) {
+            return false;
+        }
+        trace_event(&member->settings.trace, "deleted segment=%llu again",
+                    (unsigned long long)opening->stale);
+        ask(member, WRITE_DELETE,
+            &(struct store_write){.op = STORE_DELETE, .segment = opening->stale}, fx);
+    }
+    return true;
+}
+
+static segment_t newest(const struct opening *opening)
+{
+    return opening_segment(opening, opening->count - 1);
 }
 
 static void copy_tail(struct member *member, struct effects *fx)
@@ -52,12 +75,12 @@ static void copy_tail(struct member *member, struct effects *fx)
     if (!opening->verdict.copy_tail || opening->tail_end <= begin) {
         return;
     }
-    trace_event(&member->settings.trace, "aside segment=%u offset=%llu bytes=%llu",
-                opening->count - 1, (unsigned long long)begin,
+    trace_event(&member->settings.trace, "aside segment=%llu offset=%llu bytes=%llu",
+                (unsigned long long)newest(opening), (unsigned long long)begin,
                 (unsigned long long)(opening->tail_end - begin));
     ask(member, WRITE_ASIDE,
         &(struct store_write){.op = STORE_QUARANTINE_PART,
-                              .segment = opening->count - 1,
+                              .segment = newest(opening),
                               .offset = begin,
                               .size = opening->tail_end - begin,
                               .epoch = opening->place_header.epoch},
@@ -69,7 +92,7 @@ static void sync_newest(struct member *member, struct effects *fx)
     struct opening *opening = member->opening;
 
     opening->sync_asked = true;
-    ask(member, WRITE_SYNC, &(struct store_write){.op = STORE_SYNC, .segment = opening->count - 1},
+    ask(member, WRITE_SYNC, &(struct store_write){.op = STORE_SYNC, .segment = newest(opening)},
         fx);
 }
 
@@ -143,11 +166,12 @@ void opening_mend_pump(struct member *member, struct effects *fx)
 {
     struct opening *opening = member->opening;
 
-    if (!move_segments(member, fx) || opening->mending > 0
+    if (!move_segments(member, fx) || !delete_stale(member, fx) || opening->mending > 0
         || (opening->count > 0 && mend_newest(member, fx))) {
         return;
     }
     resume(member);
+    pins_restore(member);
     clear_suspicion(member, fx);
     opening->state = OPENING_DONE;
 }

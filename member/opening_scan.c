@@ -32,6 +32,11 @@ static batch_t smaller(batch_t a, batch_t b)
     return a < b ? a : b;
 }
 
+static segment_t segment_at(const struct opening *opening)
+{
+    return opening_segment(opening, opening->at);
+}
+
 static bool is_last(const struct opening *opening)
 {
     return opening->at + 1 == opening->count;
@@ -108,11 +113,15 @@ static void note_batch(struct member *member, const struct scan_batch *found)
 
 /* The last segment before the newest that is long enough to have its checkpoint; `count` where none
  * is: then no record was ever sealed, since a checkpoint comes first. */
-static uint32_t segment_with_checkpoint(const struct opening *opening)
+static uint32_t segment_with_checkpoint(const struct member *member)
 {
+    const struct opening *opening = member->opening;
+
     for (uint32_t i = opening->count - 1; i > 0; i--) {
         const struct opening_row *row = &opening->rows[i - 1];
-        const bool begins_epoch = i == 1 || row->epoch != opening->rows[i - 2].epoch;
+        const segment_t segment = opening_segment(opening, i - 1);
+        const bool begins_epoch =
+            index_find(&member->wal.index, segment)->beginning == BEGINNING_EPOCH;
         const batch_t batches = opening->rows[i].first_batch - row->first_batch;
 
         if (batches >= (begins_epoch ? 2u : 1u)) {
@@ -182,18 +191,19 @@ static void refuse(struct member *member, const struct recover_evidence *evidenc
         opening_refuse(
             member, fx, verdict->why,
             "The last stop was an I/O failure (E_SUSPECT). Everything that was acknowledged, up to "
-            "batch %llu, reads well past the page cache (segment %u is good to batch %llu), but a "
+            "batch %llu, reads well past the page cache (segment %llu is good to batch %llu), but "
+            "a "
             "disk that failed once may fail again. Look at it; then start with --accept-suspect, "
             "or copy the folder to a good disk first.",
-            (unsigned long long)evidence->durable, opening->at,
+            (unsigned long long)evidence->durable, (unsigned long long)segment_at(opening),
             (unsigned long long)evidence->last_valid);
         return;
     }
     opening_refuse(member, fx, verdict->why,
-                   "Segment %u (%s): batch %llu at offset %llu is not there or damaged (%s), but "
+                   "Segment %llu (%s): batch %llu at offset %llu is not there or damaged (%s), but "
                    "batch %llu was durable and LSN %llu committed. Nothing was changed; repair the "
                    "file from another copy of this WAL.",
-                   opening->at, recover_case_name(verdict->found),
+                   (unsigned long long)segment_at(opening), recover_case_name(verdict->found),
                    (unsigned long long)evidence->last_valid + 1,
                    (unsigned long long)opening->scan.surplus.offset,
                    status_text(opening->scan.bad == OK ? E_MISSING : opening->scan.bad),
@@ -206,9 +216,9 @@ static void trace_verdict(const struct member *member, const struct recover_evid
     const struct scan *scan = &member->opening->scan;
 
     trace_event(&member->settings.trace,
-                "recover segment=%u case=%s action=%s keep=%llu last_valid=%llu bad=%s tail=%d "
+                "recover segment=%llu case=%s action=%s keep=%llu last_valid=%llu bad=%s tail=%d "
                 "durable=%llu commit=%llu epoch_end=%llu later=%llu",
-                member->opening->at, recover_case_name(verdict->found),
+                (unsigned long long)segment_at(member->opening), recover_case_name(verdict->found),
                 recover_action_name(verdict->action), (unsigned long long)verdict->keep,
                 (unsigned long long)evidence->last_valid, status_name(scan->bad), (int)scan->tail,
                 (unsigned long long)evidence->durable, (unsigned long long)evidence->commit_lsn,
@@ -220,7 +230,7 @@ static void set_aside(struct member *member)
 {
     struct opening *opening = member->opening;
 
-    index_drop_from(&member->wal.index, opening->at);
+    index_drop_from(&member->wal.index, segment_at(opening));
     producers_clear(&member->wal.producers);
     opening->has_checkpoint = false;
     opening->count = opening->at;
@@ -256,7 +266,7 @@ static void go_on_from_newest(struct member *member, const struct recover_verdic
 
     keep_place(member, verdict);
     if (member->is_writer && !opening->has_checkpoint && !again) {
-        const uint32_t from = segment_with_checkpoint(opening);
+        const uint32_t from = segment_with_checkpoint(member);
 
         producers_clear(&member->wal.producers);
         if (from < opening->count) {
@@ -279,7 +289,14 @@ static void judge_segment(struct member *member, struct effects *fx)
         refuse(member, &evidence, &verdict, fx);
         break;
     case RECOVER_SET_ASIDE:
-        set_aside(member);
+        if (member->opening->at == 0 && member->opening->first > 0) {
+            opening_refuse(member, fx, E_CUT_COMMITTED,
+                           "Segment %llu, the first that retention has kept, would go aside with "
+                           "all that is here: seed this member anew.",
+                           (unsigned long long)member->opening->first);
+        } else {
+            set_aside(member);
+        }
         break;
     case RECOVER_KEEP:
         begin_segment(member, member->opening->at + 1);
@@ -303,7 +320,7 @@ static bool ask(struct member *member, struct effects *fx)
     opening->read_size = need > usual ? need : usual;
     opening->read =
         reads_ask(&member->reads, fx, READ_OPENING, 0,
-                  (struct store_read){.segment = opening->at,
+                  (struct store_read){.segment = segment_at(opening),
                                       .offset = opening->begun ? opening->scan.offset : 0,
                                       .size = opening->read_size,
                                       .fresh = true});
@@ -321,16 +338,16 @@ static enum status begin_scan(struct member *member, struct bytes raw)
 
     TRY(opening_open_header(member, &opening->header, raw, &opening->key));
     memcpy(opening->raw, raw.data, sizeof opening->raw);
-    scan_begin(
-        &opening->scan,
-        &(struct scan_start){.header = &opening->header,
-                             .raw_header = bytes_of(opening->raw, sizeof opening->raw),
-                             .key = &opening->key,
-                             .plain = member->is_writer ? member->clients.plain : NULL,
-                             .batch_bytes_max = BATCH_BYTES_MAX,
-                             .last_batch = end,
-                             .beginning = index_find(&member->wal.index, opening->at)->beginning,
-                             .look_ahead = is_last(opening)});
+    scan_begin(&opening->scan,
+               &(struct scan_start){
+                   .header = &opening->header,
+                   .raw_header = bytes_of(opening->raw, sizeof opening->raw),
+                   .key = &opening->key,
+                   .plain = member->is_writer ? member->clients.plain : NULL,
+                   .batch_bytes_max = BATCH_BYTES_MAX,
+                   .last_batch = end,
+                   .beginning = index_find(&member->wal.index, segment_at(opening))->beginning,
+                   .look_ahead = is_last(opening)});
     opening->begun = true;
     return OK;
 }
@@ -361,9 +378,9 @@ static void take_read(struct member *member, struct effects *fx)
         if (status != OK) {
             opening_refuse(
                 member, fx, E_IO,
-                "The header of segment %u reads differently past the page cache (%s): look "
+                "The header of segment %llu reads differently past the page cache (%s): look "
                 "at the disk before you start again.",
-                opening->at, status_name(status));
+                (unsigned long long)segment_at(opening), status_name(status));
             return;
         }
         window = bytes_part(window, SEGMENT_HEADER_BYTES, SIZE_MAX);

@@ -20,7 +20,9 @@ struct opening {
     enum opening_state state;
     struct instant now; /* of the step under way */
 
-    uint32_t count; /* segments, numbered 0 to count - 1; only the newest are ever set aside */
+    segment_t first; /* the first that retention keeps; the places below count from it */
+    segment_t stale; /* from here to `first` files lie that retention was about to delete */
+    uint32_t count; /* segments, from `first` on; only the newest are ever set aside */
     uint32_t asked, checked; /* their headers */
     struct opening_row *rows;
 
@@ -49,6 +51,11 @@ struct opening {
     bool part_asked, sync_asked;
     uint32_t mending; /* writes that are under way */
 };
+
+static inline segment_t opening_segment(const struct opening *opening, uint32_t place)
+{
+    return opening->first + place;
+}
 
 /* HALT with a sentence, and no more of this. */
 __attribute__((format(printf, 4, 5))) void opening_refuse(struct member *member, struct effects *fx,

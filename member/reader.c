@@ -55,7 +55,7 @@ static enum status check_read(const struct member *member, const struct client *
         return E_PROTOCOL; /* one READ a link */
     }
     if (read->from_lsn > 1 && read->from_lsn < first_lsn(member)) {
-        return E_LOST;
+        return E_NOT_KEPT;
     }
     return read->from_lsn > member->visible_lsn + 1 && !read->follow ? E_BEYOND : OK;
 }
@@ -101,6 +101,20 @@ void reader_on_read_message(struct member *member, struct client *client, const 
         return;
     }
     begin(member, &client->reading, &read);
+}
+
+void reader_forget_first(struct member *member, struct client *client, struct effects *fx)
+{
+    const struct reading *reading = &client->reading;
+    const struct index_row *first = &member->wal.index.rows[0];
+    const bool is_before = reading->batch == 0 ? reading->next < first->first_lsn
+                                               : reading->batch < first->first_batch;
+
+    if (is_before || (reading->read != NULL && reading->read->segment < first->segment)) {
+        reader_refuse(member, client, fx, E_NOT_KEPT, "LSN %llu: %s. The first here is LSN %llu.",
+                      (unsigned long long)reading->next, status_text(E_NOT_KEPT),
+                      (unsigned long long)first->first_lsn);
+    }
 }
 
 void reader_on_consumed(struct member *member, struct client *client, const struct event *event,

@@ -48,6 +48,7 @@ void saves_pump(struct member *member, struct effects *fx)
     }
     if (begin(member, &saves->control)) {
         member->control.generation++;
+        pins_store(member);
         write_file(member, WRITE_CONTROL, member->control.generation, STORE_CONTROL,
                    control_encode(&member->control, saves->control.buffer), fx);
     }
@@ -101,6 +102,7 @@ void saves_on_written(struct member *member, enum write_kind kind, struct effect
     case WRITE_SEGMENT:
     case WRITE_SYNC:
     case WRITE_ASIDE:
+    case WRITE_DELETE:
         UNREACHABLE();
     }
     saves_pump(member, fx);

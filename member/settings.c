@@ -33,6 +33,11 @@ void member_settings_default(struct member_settings *settings)
     settings->feeds_max = 64;
     settings->clients_max = 256;
     settings->feed_window_bytes = 48 << 20;
+    settings->retain_bytes = 0; /* nothing is deleted unless somebody says so */
+    settings->retain_age = (struct span){0};
+    settings->pin_bytes = (uint64_t)64 << 30; /* a thousand segments */
+    settings->pin_age = SPAN_S(72 * 3600); /* a weekend */
+    settings->retain_gap = SPAN_S(1);
     settings->reads_max = 16;
     settings->read_bytes = (1 << 20) + (64 << 10); /* a batch that grew past its usual end */
 
@@ -148,6 +153,7 @@ static enum status check_patience(const struct member_settings *settings, char *
         {"heartbeat_gap", settings->heartbeat_gap}, {"announce_gap", settings->announce_gap},
         {"retry_gap", settings->retry_gap},         {"mark_rest", settings->mark_rest},
         {"mark_gap", settings->mark_gap},           {"digest_gap", settings->digest_gap},
+        {"retain_gap", settings->retain_gap},       {"pin_age", settings->pin_age},
     };
 
     for (size_t i = 0; i < COUNT_OF(spans); i++) {

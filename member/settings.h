@@ -31,6 +31,11 @@ struct member_settings {
     uint32_t producers_max; /* at most PRODUCERS_MAX */
     uint32_t feeds_max; /* downstream replicas */
     uint32_t clients_max; /* client, reader and operator links */
+    uint64_t retain_bytes; /* of files behind the oldest segment, then it may go; 0: never */
+    struct span retain_age; /* since a segment was closed, then it may go; 0: never */
+    uint64_t pin_bytes; /* so much is kept for one downstream replica, and no more */
+    struct span pin_age; /* for so long */
+    struct span retain_gap; /* between two looks at what may go */
     uint64_t feed_window_bytes; /* unacknowledged bytes in flight to one replica */
     uint32_t reads_max; /* disk reads under way at once; each has a buffer */
     uint32_t read_bytes; /* the usual size of one */

@@ -70,6 +70,13 @@ void verifier_on_link_down(struct member *member, link_t link);
 
 /* Where batches are has changed (a replica's cut): whoever asked must ask again. */
 void verifier_forget_places(struct member *member);
+
+/* Whether that segment, or one before it, is still to be read. */
+static inline bool verifier_needs(const struct verifier *verifier, segment_t segment)
+{
+    return verifier->link != 0 && verifier->segment <= segment;
+}
+
 void verifier_pump(struct member *member, struct instant now, struct effects *fx);
 
 #endif

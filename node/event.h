@@ -32,6 +32,7 @@ enum event_kind {
     EVENT_KEYS,
     EVENT_CLAIMED,
     EVENT_SAVED,
+    EVENT_SPACE, /* of a member: how full its file system is now */
     EVENT_KINDS
 };
 
@@ -106,6 +107,7 @@ struct event {
         struct event_keys keys;
         struct event_claimed claimed;
         struct event_saved saved;
+        struct store_space space;
     };
 };
 

@@ -8,7 +8,7 @@ static const char *const event_names[EVENT_KINDS] = {
     [EVENT_START] = "start",     [EVENT_TIMER] = "timer",         [EVENT_STOP] = "stop",
     [EVENT_LINK_UP] = "link_up", [EVENT_LINK_DOWN] = "link_down", [EVENT_MESSAGE] = "message",
     [EVENT_WRITTEN] = "written", [EVENT_READ] = "read",           [EVENT_KEYS] = "keys",
-    [EVENT_CLAIMED] = "claimed", [EVENT_SAVED] = "saved",
+    [EVENT_CLAIMED] = "claimed", [EVENT_SAVED] = "saved",         [EVENT_SPACE] = "space",
 };
 
 static const char *const effect_names[EFFECT_KINDS] = {
@@ -25,6 +25,7 @@ static const char *const op_names[STORE_OPS] = {
     [STORE_SYNC] = "sync",
     [STORE_QUARANTINE_PART] = "quarantine_part",
     [STORE_QUARANTINE_SEGMENT] = "quarantine_segment",
+    [STORE_DELETE] = "delete",
 };
 
 static const char *const file_names[STORE_FILES] = {

@@ -12,6 +12,7 @@
  *   CLAIM                      CLAIMED                           primary, replica
  *   SAVE                       SAVED                             keys, region
  *   HALT, and wake_at          START TIMER STOP come unasked     all
+ *                              SPACE comes unasked               primary, replica
  *
  * Memory. What an event points to is borrowed until `step` returns. What a SEND points to must
  * stay until the next step: the world has consumed it by then. What a WRITE points to must stay

@@ -25,6 +25,7 @@ enum store_op {
     STORE_SYNC, /* segment: make what an earlier process wrote durable, folder too */
     STORE_QUARANTINE_PART, /* segment, offset, size, epoch: copy those bytes aside */
     STORE_QUARANTINE_SEGMENT, /* segment, epoch: move the file aside, out of the WAL */
+    STORE_DELETE, /* segment: gone for good, folder synced; done already where it is not there */
     STORE_OPS
 };
 
@@ -47,6 +48,14 @@ struct store_read {
     uint8_t *into;
     uint64_t size;
     bool fresh;
+};
+
+/* How full the file system of the data folder is, as `df` counts. Told when it changes
+ * (EVENT_SPACE), which a member may not rely on: until the first time nothing is known, and nothing
+ * is full. */
+struct store_space {
+    uint64_t total_bytes; /* used and free; what only the system may use counts as neither */
+    uint64_t free_bytes;
 };
 
 /* What the world found in the data folder when it started the node. Borrowed during START. */

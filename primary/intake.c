@@ -167,14 +167,15 @@ static enum status check(struct primary *primary, const struct client *client,
 
 /* A message that contradicts itself ends the link; anything else is between us and the caller. So
  * does a refusal that may not be one the next time (too early, a level that new members could
- * meet, a disk that is full): were the appends behind it on this link taken, and this answer lost
- * with the link, it could never be said again, since its sequences would look as if they had
- * landed. */
+ * meet, a disk or a WAL that retention makes room in): were the appends behind it on this link
+ * taken, and this answer lost with the link, it could never be said again, since its sequences
+ * would look as if they had landed. */
 static void refuse(struct primary *primary, struct client *client, const struct append *append,
                    enum status why, const char *text, struct effects *fx)
 {
     const bool contradicts = why == E_MALFORMED || why == E_PROTOCOL || why == E_TRUNCATED;
-    const bool may_change = why == E_LEVEL || why == E_DISK_FULL || why == E_NOT_WRITER
+    const bool may_change = why == E_LEVEL || why == E_DISK_FULL || why == E_WAL_FULL
+                            || why == E_NOT_WRITER
                             || (why == E_NOT_READY && primary->phase != PHASE_DRAINING);
     const link_t link = client->link;
 
@@ -253,7 +254,7 @@ static enum status make_room(struct primary *primary, const struct intake_messag
     if (pending_is_full(&primary->intake.pending)) {
         return E_FULL;
     }
-    if (primary->member.disk_full) {
+    if (retention_is_full(&primary->member)) {
         return E_DISK_FULL;
     }
     return wal_make_room(&primary->member.wal, message->lengths.size + message->bodies.size,

@@ -238,6 +238,9 @@ static void step(struct node *node, const struct event *event, struct effects *f
         reign_on_claimed(primary, event, fx);
         intake_acked(primary);
         break;
+    case EVENT_SPACE:
+        member_on_space(member, event);
+        break;
     case EVENT_SAVED:
     case EVENT_KINDS:
         UNREACHABLE();

@@ -52,6 +52,9 @@ static bool agrees(const struct primary *primary)
     if (record->epoch < epoch) {
         return true; /* the coordinator lost its state: this folder knows better */
     }
+    if (record->epoch == epoch && segment == SEGMENT_NONE && epoch > 0) {
+        return record->segment < primary->member.wal.index.rows[0].segment; /* retention */
+    }
     if (record->epoch == epoch) {
         return record->segment == segment && digest_equal(&record->chain, &chain);
     }

@@ -11,6 +11,7 @@
 #include "base/ids.h"
 #include "base/level.h"
 #include "base/status.h"
+#include "proto/member_status.h"
 #include "proto/scratch.h"
 
 enum {
@@ -18,8 +19,6 @@ enum {
     APPEND_RECORDS_MAX = APPEND_BYTES_MAX / 5, /* a length and at least one byte each */
     ROLE_NUMBER_MAX = 7, /* the last of enum role (node/identity.h, which proto does not see) */
     REFUSED_TEXT_MAX = 512,
-    STATE_TEXT_MAX = 64,
-    STATUS_FEEDS_MAX = 64,
     VERIFY_DIGESTS_MAX = 64, /* as many as one segment header can list */
 };
 
@@ -85,53 +84,6 @@ struct consumed {
 struct read_end {
     uint64_t request;
     lsn_t next_lsn;
-};
-
-/* One downstream of a member, or its upstream. */
-struct feed_status {
-    char member[MEMBER_TEXT_MAX];
-    char region[REGION_TEXT_MAX];
-    char state[STATE_TEXT_MAX];
-    batch_t sent_batch;
-    batch_t acked_batch;
-    lsn_t acked_lsn;
-    uint64_t lag_bytes;
-    uint64_t lag_us; /* age of the oldest batch that is not acked */
-    bool votes; /* its acks count towards the level */
-};
-
-struct member_status {
-    struct id lineage;
-    uint32_t suite;
-    uint32_t role;
-    char deployment[MEMBER_TEXT_MAX];
-    char region[REGION_TEXT_MAX];
-    char member[MEMBER_TEXT_MAX];
-    char cluster[CLUSTER_TEXT_MAX];
-    char state[STATE_TEXT_MAX];
-    char key_arn[KEY_ARN_TEXT_MAX];
-    struct id dek;
-    struct level level;
-    epoch_t epoch;
-    segment_t segment;
-    uint32_t segment_count, segments_max; /* appends are refused shortly before the two meet */
-    lsn_t first_lsn, appended_lsn, durable_lsn, committed_lsn, visible_lsn;
-    batch_t sealed_batch, durable_batch;
-    lsn_t upstream_lsn; /* a replica: the newest LSN that its upstream has told of */
-    uint64_t appended_records; /* since the process started */
-    uint64_t appended_bytes;
-    uint64_t shipped_bytes;
-    uint64_t received_bytes;
-    uint64_t persisted_bytes;
-    uint64_t digested_segments; /* read back whole, and digested or compared */
-    uint64_t
-        damaged_segments; /* of those, found not to be as they were sealed or digested: alarm */
-    lsn_t lost_lsn; /* a primary: a peer knows it as committed, this disk did not have it: alarm */
-    uint64_t up_us; /* since the process started */
-    uint64_t lag_us; /* a replica: the age of what it does not have yet, as far as it knows */
-    uint32_t client_count;
-    uint32_t feed_count;
-    struct feed_status feeds[STATUS_FEEDS_MAX];
 };
 
 /* The member reads its own copy again, past the page cache, and says what it found: never the bytes

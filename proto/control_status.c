@@ -11,6 +11,8 @@ struct status_packed {
     Pb__MemberStatus message;
     Pb__FeedStatus feeds[STATUS_FEEDS_MAX];
     Pb__FeedStatus *pointers[STATUS_FEEDS_MAX];
+    Pb__PinStatus pins[STATUS_PINS_MAX];
+    Pb__PinStatus *pin_pointers[STATUS_PINS_MAX];
 };
 
 static void feed_prepare(const struct feed_status *from, Pb__FeedStatus *feed)
@@ -27,6 +29,19 @@ static void feed_prepare(const struct feed_status *from, Pb__FeedStatus *feed)
     feed->votes = from->votes;
 }
 
+static void pin_prepare(const struct pin_status *from, Pb__PinStatus *pin)
+{
+    pb__pin_status__init(pin);
+    pin->member = convert_text(from->member);
+    pin->region = convert_text(from->region);
+    pin->state = convert_text(from->state);
+    pin->connected = from->connected;
+    pin->segment = from->segment;
+    pin->batch = from->batch;
+    pin->bytes = from->bytes;
+    pin->age_us = from->age_us;
+}
+
 static void status_prepare_names(const struct member_status *from, Pb__MemberStatus *message)
 {
     message->lineage = convert_fixed(from->lineage.bytes, sizeof from->lineage.bytes);
@@ -37,6 +52,7 @@ static void status_prepare_names(const struct member_status *from, Pb__MemberSta
     message->cluster = convert_text(from->cluster);
     message->state = convert_text(from->state);
     message->key_arn = convert_text(from->key_arn);
+    message->notice = convert_text(from->notice);
 }
 
 static void status_prepare_numbers(const struct member_status *from, Pb__MemberStatus *message)
@@ -66,6 +82,12 @@ static void status_prepare_numbers(const struct member_status *from, Pb__MemberS
     message->digested_segments = from->digested_segments;
     message->lost_lsn = from->lost_lsn;
     message->damaged_segments = from->damaged_segments;
+    message->first_segment = from->first_segment;
+    message->kept_bytes = from->kept_bytes;
+    message->deleted_segments = from->deleted_segments;
+    message->space_total = from->space_total;
+    message->space_free = from->space_free;
+    message->is_full = from->is_full;
     message->up_us = from->up_us;
     message->lag_us = from->lag_us;
 }
@@ -81,6 +103,13 @@ static const ProtobufCMessage *status_prepare(const struct member_status *status
         feed_prepare(&status->feeds[i], &packed->feeds[i]);
         packed->pointers[i] = &packed->feeds[i];
     }
+    CHECK(status->pin_count <= STATUS_PINS_MAX);
+    for (uint32_t i = 0; i < status->pin_count; i++) {
+        pin_prepare(&status->pins[i], &packed->pins[i]);
+        packed->pin_pointers[i] = &packed->pins[i];
+    }
+    packed->message.n_pins = status->pin_count;
+    packed->message.pins = packed->pin_pointers;
     packed->message.n_feeds = status->feed_count;
     packed->message.feeds = packed->pointers;
     return &packed->message.base;
@@ -116,6 +145,21 @@ static enum status feed_decode(struct feed_status *feed, const Pb__FeedStatus *f
     return convert_to_text(feed->state, sizeof feed->state, from->state);
 }
 
+static enum status pin_decode(struct pin_status *pin, const Pb__PinStatus *from)
+{
+    if (!convert_is_known(&from->base)) {
+        return E_MALFORMED;
+    }
+    pin->connected = from->connected;
+    pin->segment = from->segment;
+    pin->batch = from->batch;
+    pin->bytes = from->bytes;
+    pin->age_us = from->age_us;
+    TRY(convert_to_text(pin->member, sizeof pin->member, from->member));
+    TRY(convert_to_text(pin->region, sizeof pin->region, from->region));
+    return convert_to_text(pin->state, sizeof pin->state, from->state);
+}
+
 static enum status status_decode_names(struct member_status *status,
                                        const Pb__MemberStatus *message)
 {
@@ -127,6 +171,7 @@ static enum status status_decode_names(struct member_status *status,
     TRY(convert_to_text(status->cluster, sizeof status->cluster, message->cluster));
     TRY(convert_to_text(status->state, sizeof status->state, message->state));
     TRY(convert_to_text(status->key_arn, sizeof status->key_arn, message->key_arn));
+    TRY(convert_to_text(status->notice, sizeof status->notice, message->notice));
     return OK;
 }
 
@@ -155,6 +200,12 @@ static void status_decode_numbers(struct member_status *status, const Pb__Member
     status->digested_segments = message->digested_segments;
     status->lost_lsn = message->lost_lsn;
     status->damaged_segments = message->damaged_segments;
+    status->first_segment = message->first_segment;
+    status->kept_bytes = message->kept_bytes;
+    status->deleted_segments = message->deleted_segments;
+    status->space_total = message->space_total;
+    status->space_free = message->space_free;
+    status->is_full = message->is_full;
     status->up_us = message->up_us;
     status->lag_us = message->lag_us;
 }
@@ -166,7 +217,7 @@ enum status member_status_decode(struct member_status *status, struct bytes head
         convert_unpack(&pb__member_status__descriptor, head, scratch);
 
     if (message == NULL || message->suite > SUITE_NUMBER_MAX || message->role > ROLE_NUMBER_MAX
-        || message->n_feeds > STATUS_FEEDS_MAX) {
+        || message->n_feeds > STATUS_FEEDS_MAX || message->n_pins > STATUS_PINS_MAX) {
         return E_MALFORMED;
     }
     status_decode_numbers(status, message);
@@ -176,5 +227,9 @@ enum status member_status_decode(struct member_status *status, struct bytes head
         TRY(feed_decode(&status->feeds[i], message->feeds[i]));
     }
     status->feed_count = (uint32_t)message->n_feeds;
+    for (size_t i = 0; i < message->n_pins; i++) {
+        TRY(pin_decode(&status->pins[i], message->pins[i]));
+    }
+    status->pin_count = (uint32_t)message->n_pins;
     return OK;
 }

@@ -80,7 +80,7 @@ static void leave(struct replica *replica, struct instant now)
     const unsigned doublings = receiver->tries < DOUBLINGS_MAX ? receiver->tries : DOUBLINGS_MAX;
 
     receiver->link = 0;
-    receiver->deferred = false;
+    receiver->deferred = receiver->waits_for_space = false;
     receiver_cut_forget(replica);
     if (receiver->state == RECEIVER_UNWRAPPING) {
         unwrap_forget(&replica->member);
@@ -174,11 +174,38 @@ void receiver_on_link_down(struct replica *replica, const struct event *event)
     }
 }
 
-/* What no retry can heal ends a replica that is joining: the person sees the sentence at once. */
-static bool is_final(const struct receiver *receiver, enum status why)
+bool receiver_is_lost(const struct replica *replica)
 {
-    return !receiver->joined
-           && (why == E_RULE || (status_blame(why) == BLAME_KEYS && why != E_KEY_UNREACHABLE));
+    return replica->receiver.lost_count >= replica->settings.upstream_count;
+}
+
+/* One upstream may still have what another does not: only all of them together make it lost. It
+ * goes on asking them, and serving its readers, until a person decides. */
+static void note_lost(struct replica *replica, const struct bye *bye)
+{
+    struct receiver *receiver = &replica->receiver;
+    struct member *member = &replica->member;
+    const bool was_lost = receiver_is_lost(replica);
+
+    receiver->lost_count = bye->why == E_LOST ? receiver->lost_count + 1 : 0;
+    member->notice[0] = '\0';
+    if (!receiver_is_lost(replica)) {
+        return;
+    }
+    snprintf(member->notice, sizeof member->notice, "%s says: %s", receiver->peer.member,
+             bye->text);
+    if (!was_lost) {
+        trace_event(&member->settings.trace, "ALARM lost batch=%llu text=\"%s\"",
+                    (unsigned long long)member->wal.durable, member->notice);
+    }
+}
+
+/* What no retry can heal ends a replica that is joining: the person sees the sentence at once. */
+static bool is_final(const struct replica *replica, enum status why)
+{
+    return !replica->receiver.joined
+           && (why == E_RULE || (why == E_LOST && receiver_is_lost(replica))
+               || (status_blame(why) == BLAME_KEYS && why != E_KEY_UNREACHABLE));
 }
 
 static void on_bye(struct replica *replica, const struct event *event, struct effects *fx)
@@ -192,7 +219,8 @@ static void on_bye(struct replica *replica, const struct event *event, struct ef
     trace_event(&member->settings.trace, "upstream_bye why=%s text=\"%s\"", status_name(bye.why),
                 bye.text);
     effects_hang_up(fx, replica->receiver.link, OK);
-    if (is_final(&replica->receiver, bye.why)) {
+    note_lost(replica, &bye);
+    if (is_final(replica, bye.why)) {
         member_halt(member, fx, bye.why, "The upstream %s in %s refuses: %s",
                     replica->receiver.peer.member, replica->receiver.peer.region, bye.text);
     }
@@ -226,11 +254,21 @@ void receiver_on_message(struct replica *replica, const struct event *event, str
     }
 }
 
+void receiver_on_space(struct replica *replica, struct effects *fx)
+{
+    struct receiver *receiver = &replica->receiver;
+
+    if (receiver->waits_for_space && !replica->member.disk_full) {
+        receiver->waits_for_space = receiver->deferred = false;
+        effects_resume(fx, receiver->link);
+    }
+}
+
 void receiver_on_written(struct replica *replica, struct instant now, struct effects *fx)
 {
     struct receiver *receiver = &replica->receiver;
 
-    if (receiver->deferred) {
+    if (receiver->deferred && !receiver->waits_for_space) {
         receiver->deferred = false;
         receiver->heard_at = now; /* it was we who did not listen */
         effects_resume(fx, receiver->link);
@@ -359,6 +397,9 @@ const char *receiver_state_name(const struct replica *replica)
     }
     if (!replica->opened) {
         return "opening";
+    }
+    if (receiver_is_lost(replica)) {
+        return "lost";
     }
     switch (receiver->state) {
     case RECEIVER_IDLE:

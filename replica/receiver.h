@@ -87,6 +87,8 @@ struct receiver {
     struct epoch_loss losses[GREET_LOSSES_MAX]; /* that were declared, likewise */
     struct cut cut;
 
+    uint32_t lost_count; /* upstreams in a row that say E_LOST: all of them, and we are lost */
+    bool waits_for_space; /* a message waits until a segment can be made */
     bool deferred; /* a message waits for a WRITTEN */
     uint64_t epoch_token; /* the change of control that must be durable before the next ACK */
     batch_t acked;
@@ -116,6 +118,10 @@ void receiver_on_written(struct replica *replica, struct instant now, struct eff
 void receiver_pump(struct replica *replica, struct instant now, struct effects *fx);
 void receiver_stop(struct replica *replica, struct instant now, struct effects *fx);
 const char *receiver_state_name(const struct replica *replica);
+
+/* None of the upstreams has what comes next. */
+bool receiver_is_lost(const struct replica *replica);
+void receiver_on_space(struct replica *replica, struct effects *fx);
 
 /* BYE with the reason and a sentence; the next upstream is tried after a gap. */
 __attribute__((format(printf, 5, 6))) void receiver_refuse(struct replica *replica,

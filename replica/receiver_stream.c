@@ -41,7 +41,7 @@ static void take_losses(struct replica *replica, struct effects *fx)
 void receiver_resume(struct replica *replica, struct instant now, struct effects *fx)
 {
     struct receiver *receiver = &replica->receiver;
-    const struct member *member = &replica->member;
+    struct member *member = &replica->member;
     const struct resume resume = {.position = member_position(member),
                                   .segment = member->wal.segment};
 
@@ -50,6 +50,8 @@ void receiver_resume(struct replica *replica, struct instant now, struct effects
     receiver->heard_at = now;
     receiver->tries = 0;
     take_losses(replica, fx);
+    receiver->lost_count = 0;
+    member->notice[0] = '\0';
     receiver->acked = member->wal.durable;
     receiver->must_ack = true; /* in this reign, even where nothing new comes */
     effects_send(fx, receiver->link, MESSAGE_RESUME,
@@ -203,9 +205,31 @@ static enum status take_segment(struct replica *replica, const struct message *m
     return wal_adopt_segment(&member->wal, &header, message->tail, &dek->secret, fx);
 }
 
+/* No segment file could be made: the header waits where it is until there is room, and what was
+ * asked for before is acked meanwhile. On its way to the disk it would keep a deletion from it. */
+static bool waits_for_space(struct replica *replica, struct effects *fx)
+{
+    struct receiver *receiver = &replica->receiver;
+
+    if (!replica->member.disk_full) {
+        return false;
+    }
+    if (!receiver->waits_for_space) {
+        trace_event(&replica->member.settings.trace,
+                    "disk.waiting text=\"the disk is full: free some space, and it goes on\"");
+    }
+    receiver->deferred = receiver->waits_for_space = true;
+    effects_defer(fx, receiver->link);
+    return true;
+}
+
 void receiver_on_segment(struct replica *replica, const struct event *event, struct effects *fx)
 {
     const struct message *message = &event->message.message;
+
+    if (waits_for_space(replica, fx)) {
+        return;
+    }
     const enum status status = take_segment(replica, message, fx);
 
     if (status == E_FULL) {

@@ -78,8 +78,10 @@ static void stop_pump(struct replica *replica, struct effects *fx)
     if (may_mark(replica) && marks_are_behind(member)) {
         marks_save(member, fx);
     } else {
-        member_halt(member, fx, OK, "Stopped: batch %llu is durable.",
-                    (unsigned long long)member->wal.durable);
+        member_halt(member, fx, OK, "Stopped: batch %llu is durable.%s%s",
+                    (unsigned long long)member->wal.durable,
+                    receiver_is_lost(replica) ? " This replica is lost: " : "",
+                    receiver_is_lost(replica) ? member->notice : "");
     }
 }
 
@@ -215,6 +217,10 @@ static void handle(struct replica *replica, const struct event *event, struct ef
         break;
     case EVENT_TIMER:
         break; /* the pumps look at the time */
+    case EVENT_SPACE:
+        member_on_space(&replica->member, event);
+        receiver_on_space(replica, fx);
+        break;
     case EVENT_CLAIMED:
         candidate_on_claimed(replica, event, fx);
         break;

@@ -113,7 +113,8 @@ enum status sim_files_write(struct sim_store *store, const struct store_write *w
     struct sim_file *file =
         write->op == STORE_REPLACE ? NULL : sim_store_file(store, write->segment);
 
-    if (write->op != STORE_REPLACE && write->op != STORE_CREATE && file == NULL) {
+    if (write->op != STORE_REPLACE && write->op != STORE_CREATE && write->op != STORE_DELETE
+        && file == NULL) {
         return E_MISSING;
     }
     switch (write->op) {
@@ -127,6 +128,11 @@ enum status sim_files_write(struct sim_store *store, const struct store_write *w
         return OK;
     case STORE_QUARANTINE_SEGMENT:
         file->shown = SIM_ASIDE;
+        return OK;
+    case STORE_DELETE:
+        if (file != NULL) {
+            file->shown = SIM_NOWHERE;
+        }
         return OK;
     case STORE_SYNC:
     case STORE_QUARANTINE_PART:

@@ -9,10 +9,18 @@ size_t index_bytes(uint32_t capacity)
     return arena_need(sizeof(struct index_row) * capacity, _Alignof(struct index_row));
 }
 
-void index_init(struct index *index, struct arena *arena, uint32_t capacity)
+void index_init(struct index *index, struct arena *arena, uint32_t capacity, uint64_t file_bytes)
 {
-    *index = (struct index){.rows = ARENA_ARRAY(arena, struct index_row, capacity),
-                            .capacity = capacity};
+    struct index_row *memory = ARENA_ARRAY(arena, struct index_row, capacity);
+
+    *index = (struct index){
+        .rows = memory, .memory = memory, .capacity = capacity, .file_bytes = file_bytes};
+}
+
+void index_begin_after(struct index *index, epoch_t epoch)
+{
+    CHECK(index->count == 0);
+    index->before_epoch = epoch;
 }
 
 const struct index_row *index_last(const struct index *index)
@@ -31,24 +39,49 @@ static void note_digests(struct index *index, const struct segment_header *heade
     }
 }
 
+static uint64_t newest_file_bytes(const struct index *index)
+{
+    return index->newest_bytes > index->file_bytes ? index->newest_bytes : index->file_bytes;
+}
+
+uint64_t index_bytes_from(const struct index *index, const struct index_row *row)
+{
+    return index_last(index)->begin_bytes + newest_file_bytes(index) - row->begin_bytes;
+}
+
+/* What was dropped at the beginning leaves room there: now and then all rows move back to it. */
+static void make_room(struct index *index)
+{
+    if (index->rows + index->count == index->memory + index->capacity) {
+        memmove(index->memory, index->rows, index->count * sizeof *index->rows);
+        index->rows = index->memory;
+    }
+}
+
 void index_add(struct index *index, const struct segment_header *header)
 {
-    const struct index_row *last = index_last(index);
-
     CHECK(!index_is_full(index));
+    make_room(index);
+
+    const struct index_row *last = index_last(index);
+    const epoch_t before = last == NULL ? index->before_epoch : last->epoch;
+    const uint64_t begin = last == NULL ? 0 : last->begin_bytes + newest_file_bytes(index);
+
     CHECK(last == NULL || header->segment == last->segment + 1);
 
     struct index_row *row = &index->rows[index->count++];
-    *row = (struct index_row){.segment = header->segment,
-                              .first_batch = header->first_batch,
-                              .first_lsn = header->first_lsn,
-                              .epoch = header->epoch,
-                              .dek = header->dek,
-                              .beginning = last != NULL && last->epoch == header->epoch
-                                               ? BEGINNING_LATER
-                                               : BEGINNING_EPOCH,
-                              .digest_count = (uint8_t)header->digest_count,
-                              .listed_in = SEGMENT_NONE};
+    *row =
+        (struct index_row){.segment = header->segment,
+                           .first_batch = header->first_batch,
+                           .first_lsn = header->first_lsn,
+                           .epoch = header->epoch,
+                           .dek = header->dek,
+                           .beginning = before == header->epoch ? BEGINNING_LATER : BEGINNING_EPOCH,
+                           .digest_count = (uint8_t)header->digest_count,
+                           .listed_in = SEGMENT_NONE,
+                           .closed_at = INSTANT_NEVER,
+                           .begin_bytes = begin};
+    index->newest_bytes = 0;
     memcpy(row->crc_seed, header->commitment.bytes, sizeof row->crc_seed);
     note_digests(index, header);
 }
@@ -63,7 +96,16 @@ void index_drop_from(struct index *index, segment_t segment)
 
         row->listed_in = row->listed_in >= segment ? SEGMENT_NONE : row->listed_in;
     }
+    index->newest_bytes = 0;
     index->drops++;
+}
+
+void index_drop_first(struct index *index)
+{
+    CHECK(index->count > 1);
+    index->before_epoch = index->rows[0].epoch;
+    index->rows++;
+    index->count--;
 }
 
 const struct index_row *index_find(const struct index *index, segment_t segment)

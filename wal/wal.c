@@ -37,7 +37,7 @@ void wal_init(struct wal *wal, struct arena *arena, const struct wal_settings *s
 {
     *wal = (struct wal){
         .settings = *settings, .entropy = *entropy, .writes = writes, .segment = SEGMENT_NONE};
-    index_init(&wal->index, arena, settings->segments_max);
+    index_init(&wal->index, arena, settings->segments_max, settings->segment_bytes);
     window_init(&wal->window, arena, settings->window_bytes, settings->window_batches);
     producers_init(&wal->producers, arena, settings->producers_max, entropy);
     wal->open.runs = writer_take(arena, (size_t)WAL_RUNS_MAX * RUN_BYTES);
@@ -86,6 +86,7 @@ void wal_resume(struct wal *wal, const struct wal_place *place)
     wal->sealed = wal->durable = place->batch;
     wal->sealed_lsn = wal->durable_lsn = wal->appended_lsn = place->end_lsn;
     window_clear(&wal->window, place->batch);
+    index_grew(&wal->index, place->offset);
     if (place->key != NULL) {
         batch_sealer_begin(&wal->sealer, place->header, place->raw_header, place->key);
     }

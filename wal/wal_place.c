@@ -75,6 +75,7 @@ void wal_place_batch(struct wal *wal, const struct batch_header *header, const s
     wal->has_data = wal->has_data || header->type == BATCH_DATA;
     wal->closed = header->type == BATCH_FINAL;
     wal->offset += header->batch_bytes;
+    index_grew(&wal->index, wal->offset);
     wal->batch_count++;
     writes_ask(wal->writes, fx, WRITE_BATCH, header->batch,
                &(struct store_write){.op = STORE_APPEND,

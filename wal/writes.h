@@ -14,6 +14,7 @@ enum write_kind {
     WRITE_SEGMENT, /* value: the segment whose header it is */
     WRITE_SYNC, /* value: the segment */
     WRITE_ASIDE, /* value: the segment that goes, in part or whole, to quarantine */
+    WRITE_DELETE, /* value: the segment that retention lets go */
     WRITE_DESCRIPTOR, /* value: 0 */
     WRITE_KEYRING, /* value: 0 */
     WRITE_CONTROL, /* value: the generation */

@@ -241,6 +241,11 @@ static void apply_write(struct fake_world *world, const struct store_write *writ
         file_drop(segment);
         world->quarantined++;
         return;
+    case STORE_DELETE:
+        if (segment->exists) {
+            file_drop(segment);
+        }
+        return;
     case STORE_OPS:
         break;
     }

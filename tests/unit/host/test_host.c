@@ -150,6 +150,7 @@ static void echo_step(struct node *node, const struct event *event, struct effec
     case EVENT_KEYS:
     case EVENT_CLAIMED:
     case EVENT_SAVED:
+    case EVENT_SPACE:
     case EVENT_KINDS:
         break;
     }
@@ -211,6 +212,7 @@ static void caller_step(struct node *node, const struct event *event, struct eff
     case EVENT_KEYS:
     case EVENT_CLAIMED:
     case EVENT_SAVED:
+    case EVENT_SPACE:
     case EVENT_KINDS:
         break;
     }

@@ -206,6 +206,15 @@ static void fill_feed(struct feed_status *feed)
     feed->votes = true;
 }
 
+static void fill_pin(struct pin_status *pin)
+{
+    text_fill(pin->member, sizeof pin->member, true, 0);
+    text_fill(pin->region, sizeof pin->region, true, 0);
+    text_fill(pin->state, sizeof pin->state, true, 0);
+    pin->connected = true;
+    pin->segment = pin->batch = pin->bytes = pin->age_us = UINT64_MAX;
+}
+
 static void fill_status_numbers(struct member_status *status)
 {
     const uint64_t most = UINT64_MAX;
@@ -218,6 +227,9 @@ static void fill_status_numbers(struct member_status *status)
     status->received_bytes = status->persisted_bytes = status->up_us = status->lag_us = most;
     status->digested_segments = status->damaged_segments = status->lost_lsn = most;
     status->client_count = UINT32_MAX;
+    status->first_segment = status->kept_bytes = status->deleted_segments = most;
+    status->space_total = status->space_free = most;
+    status->is_full = true;
 }
 
 static void fill_member_status(union sample_message *message, bool full)
@@ -238,6 +250,11 @@ static void fill_member_status(union sample_message *message, bool full)
         return;
     }
     fill_status_numbers(status);
+    text_fill(status->notice, sizeof status->notice, true, 0);
+    status->pin_count = STATUS_PINS_MAX;
+    for (uint32_t i = 0; i < status->pin_count; i++) {
+        fill_pin(&status->pins[i]);
+    }
     status->feed_count = STATUS_FEEDS_MAX;
     for (uint32_t i = 0; i < STATUS_FEEDS_MAX; i++) {
         fill_feed(&status->feeds[i]);

@@ -1,0 +1,205 @@
+/* At rest, it looks at the oldest segment now and then; where that may go, the index forgets it,
+ * and whoever was about to read it hears so; the mark becomes durable; the file is deleted; and it
+ * looks again.
+ *
+ * How it goes wrong: a deletion that fails is a disk that fails (member.c). Whoever holds the
+ * oldest segment holds all: the trace and STATUS name the pin. */
+#include "member/retention.h"
+
+#include "base/check.h"
+#include "member/member.h"
+
+void retention_init(struct retention *retention)
+{
+    *retention = (struct retention){.newest = SEGMENT_NONE};
+}
+
+/* ---- space ---- */
+
+unsigned retention_permille(const struct retention *retention)
+{
+    const struct store_space *space = &retention->space;
+
+    if (space->total_bytes == 0 || space->free_bytes > space->total_bytes) {
+        return 0;
+    }
+    return (unsigned)((double)(space->total_bytes - space->free_bytes) * 1000
+                      / (double)space->total_bytes);
+}
+
+bool retention_is_full(const struct member *member)
+{
+    return member->disk_full || member->retention.level == SPACE_FULL;
+}
+
+const char *space_level_name(enum space_level level)
+{
+    static const char *const names[SPACE_LEVELS] = {
+        [SPACE_FINE] = "fine",
+        [SPACE_WARN] = "warn",
+        [SPACE_TIGHT] = "tight",
+        [SPACE_FULL] = "full",
+    };
+
+    return names[level];
+}
+
+static enum space_level level_of(const struct retention *retention)
+{
+    const unsigned permille = retention_permille(retention);
+
+    if (permille >= SPACE_FULL_PERMILLE) {
+        return SPACE_FULL;
+    }
+    if (permille >= SPACE_TIGHT_PERMILLE) {
+        return SPACE_TIGHT;
+    }
+    return permille >= SPACE_WARN_PERMILLE ? SPACE_WARN : SPACE_FINE;
+}
+
+void retention_on_space(struct member *member, const struct store_space *space)
+{
+    struct retention *retention = &member->retention;
+    const enum space_level before = retention->level;
+
+    retention->space = *space;
+    retention->level = level_of(retention);
+    if (retention->level != before) {
+        trace_event(&member->settings.trace, "space level=%s used_permille=%u free=%llu",
+                    space_level_name(retention->level), retention_permille(retention),
+                    (unsigned long long)space->free_bytes);
+    }
+}
+
+/* ---- which segment ---- */
+
+/* Its age counts from here; what was found at the start is as young as the process. */
+static void note_closed(struct member *member, struct instant now)
+{
+    struct index *index = &member->wal.index;
+    struct retention *retention = &member->retention;
+    const segment_t newest = index_last(index)->segment;
+    const bool grown = retention->newest != SEGMENT_NONE && retention->newest < newest;
+    uint32_t place = grown && retention->newest >= index->rows[0].segment
+                         ? (uint32_t)(retention->newest - index->rows[0].segment)
+                         : 0;
+
+    for (; place < index->count; place++) {
+        index->rows[place].closed_at = place + 1 < index->count ? now : INSTANT_NEVER;
+    }
+    retention->newest = newest;
+}
+
+static bool is_wanted_gone(const struct member *member, struct instant now)
+{
+    const struct index *index = &member->wal.index;
+    const struct member_settings *settings = &member->settings;
+    const uint64_t rest = index_bytes_from(index, &index->rows[1]);
+
+    return (settings->retain_bytes > 0 && rest >= settings->retain_bytes)
+           || (settings->retain_age.ns > 0
+               && instant_since(index->rows[0].closed_at, now).ns > settings->retain_age.ns);
+}
+
+/* Everything up to the next segment's checkpoint, and a record behind it that is committed. */
+static bool is_behind_all_need(const struct member *member)
+{
+    const struct wal *wal = &member->wal;
+    const struct index_row *next = &wal->index.rows[1];
+    const batch_t checkpoint = next->first_batch + (next->beginning == BEGINNING_EPOCH ? 1 : 0);
+    const lsn_t held =
+        member->commit_lsn < wal->durable_lsn ? member->commit_lsn : wal->durable_lsn;
+
+    return checkpoint <= wal->durable && next->first_lsn <= held;
+}
+
+static bool may_go(struct member *member, struct instant now)
+{
+    const struct index *index = &member->wal.index;
+    struct retention *retention = &member->retention;
+    const segment_t segment = index->rows[0].segment;
+
+    if (!is_wanted_gone(member, now) || !is_behind_all_need(member)
+        || pins_oldest(member, now) <= segment || verifier_needs(&member->verifier, segment)) {
+        return false;
+    }
+    retention->waits_for_digest = !digester_is_done(member, segment);
+    return !retention->waits_for_digest;
+}
+
+/* ---- going ---- */
+
+static void begin(struct member *member, struct effects *fx)
+{
+    struct retention *retention = &member->retention;
+    struct index *index = &member->wal.index;
+
+    retention->segment = index->rows[0].segment;
+    retention->step = RETENTION_MARK;
+    index_drop_first(index);
+    digester_forget_first(member);
+    feeds_forget_first(member, fx);
+    clients_forget_first(member, fx);
+    member->control.first_segment = index->rows[0].segment;
+    member->control.before_epoch = index->before_epoch;
+    marks_save(member, fx);
+    retention->token = member->saves.control.wanted;
+}
+
+static void look(struct member *member, struct instant now, struct effects *fx)
+{
+    struct retention *retention = &member->retention;
+
+    retention->look_at = instant_add(now, member->settings.retain_gap);
+    retention->waits_for_digest = false;
+    pins_review(member, now, retention->level >= SPACE_TIGHT);
+    if (member->wal.index.count > 1 && may_go(member, now)) {
+        begin(member, fx);
+    }
+}
+
+static bool is_limited(const struct member_settings *settings)
+{
+    return settings->retain_bytes > 0 || settings->retain_age.ns > 0;
+}
+
+void retention_pump(struct member *member, struct instant now, struct effects *fx)
+{
+    struct retention *retention = &member->retention;
+    const struct index_row *last = index_last(&member->wal.index);
+
+    if (last == NULL) {
+        return;
+    }
+    if (last->segment != retention->newest) {
+        note_closed(member, now);
+    }
+    if (!is_limited(&member->settings) || member->stopping) {
+        return;
+    }
+    if (retention->step == RETENTION_REST && instant_reached(retention->look_at, now)) {
+        look(member, now, fx);
+    }
+    if (retention->step == RETENTION_MARK && member->saves.control.durable >= retention->token
+        && writes_room(&member->writes) > 0) {
+        retention->step = RETENTION_DELETE;
+        writes_ask(&member->writes, fx, WRITE_DELETE, retention->segment,
+                   &(struct store_write){.op = STORE_DELETE, .segment = retention->segment});
+    }
+    if (retention->step == RETENTION_REST) {
+        effects_wake_at(fx, retention->look_at);
+    }
+}
+
+void retention_on_deleted(struct member *member, segment_t segment)
+{
+    struct retention *retention = &member->retention;
+
+    CHECK(retention->step == RETENTION_DELETE && retention->segment == segment);
+    retention->step = RETENTION_REST;
+    retention->look_at = (struct instant){0}; /* the next may go at once */
+    retention->deleted++;
+    trace_event(&member->settings.trace, "deleted segment=%llu first=%llu lsn=%llu",
+                (unsigned long long)segment, (unsigned long long)member->wal.index.rows[0].segment,
+                (unsigned long long)member->wal.index.rows[0].first_lsn);
+}
