@@ -1,5 +1,6 @@
 /* Where the world tells the oracle what happens, and the list of what it holds the world to. */
 #include "sim/oracle.h"
+#include "sim/oracle_bounds.h"
 
 #include "base/check.h"
 #include "cluster/control.h"
@@ -21,7 +22,7 @@ static const struct oracle_invariant invariants[] = {
     {9, "an append retried with the same producer and sequence appears once"},
     {10, "what was refused for good never appears"},
     {11, "a record that no client submitted never appears"},
-    {12, "recovery keeps all that was durable, however often it is itself interrupted"},
+    {12, "recovery keeps all that was durable, and comes to the same end if it is interrupted"},
     {13, "an epoch has one writer incarnation"},
     {14, "the highest epoch seen by a member never decreases, crashes included"},
     {17, "only acks of the writer's own epoch count, and only once it has heard them"},
@@ -30,7 +31,7 @@ static const struct oracle_invariant invariants[] = {
          "stops"},
     {20, "no (key, nonce) seals twice: a batch number is sealed once in a segment"},
     {21, "a segment has one maker; salts and incarnations never repeat"},
-    {22, "segments stay under their cap"},
+    {22, "a segment ends before its size, unless one batch alone is larger"},
     {23, "no record and no key lies in clear on a disk of an encrypted cluster"},
     {24, "what a writer stored opens with keys derived from its header"},
     {25, "whoever stores or ships a batch stores or ships the very bytes that were sealed"},
@@ -113,6 +114,11 @@ static void on_effect(void *context, struct sim_member *member, const struct eff
     }
 }
 
+static void on_gone(void *context, struct sim_member *member)
+{
+    oracle_check_memory(context, member);
+}
+
 static void on_durable(void *context, struct sim_member *member, const struct store_write *write)
 {
     struct oracle *oracle = context;
@@ -143,7 +149,8 @@ struct oracle *oracle_create(struct sim *sim, uint64_t content_seed)
                                     .on_start = on_start,
                                     .on_event = on_event,
                                     .on_effect = on_effect,
-                                    .on_durable = on_durable};
+                                    .on_durable = on_durable,
+                                    .on_gone = on_gone};
     return oracle;
 }
 

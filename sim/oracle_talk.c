@@ -5,6 +5,7 @@
 #include "proto/message.h"
 #include "proto/ship.h"
 #include "sim/oracle.h"
+#include "sim/oracle_bounds.h"
 #include "sim/workload.h"
 
 static bool in_same_region(const struct sim *sim, unsigned a, unsigned b)
@@ -293,6 +294,7 @@ void oracle_on_send(struct oracle *oracle, struct sim_member *member,
         return;
     case MESSAGE_SEGMENT:
     case MESSAGE_BATCH:
+        oracle_check_flight(oracle, member, send);
         check_shipped(oracle, member, send);
         return;
     case MESSAGE_ACK:

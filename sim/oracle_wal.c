@@ -7,6 +7,7 @@
 #include "seal/digest.h"
 #include "seal/segment_key.h"
 #include "sim/oracle.h"
+#include "sim/oracle_bounds.h"
 
 #include <stdlib.h>
 
@@ -443,6 +444,7 @@ static void on_writer_append(struct oracle *oracle, struct sim_member *member,
         put_data(oracle, added, (uint32_t)get(added->data + B_PLAIN, 4));
     }
     check_stamps(oracle, member, added);
+    oracle_check_segment(oracle, member, added);
 }
 
 /* A replica stores what the writer sealed, byte for byte. */

@@ -50,8 +50,13 @@ struct sim *sim_create(uint64_t seed)
 
 static void destroy_node(struct sim_member *member)
 {
+    const struct sim_watch *watch = &member->sim->watch;
+
     if (member->node != NULL) {
         member->kind->destroy(member->node);
+        if (watch->on_gone != NULL) {
+            watch->on_gone(watch->context, member);
+        }
         munmap(member->block, member->block_bytes);
         member->node = NULL;
     }

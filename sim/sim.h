@@ -87,6 +87,7 @@ struct sim_watch {
     void (*on_effect)(void *context, struct sim_member *member, const struct effect *effect);
     void (*on_durable)(void *context, struct sim_member *member, const struct store_write *write);
     void (*on_stopped)(void *context, struct sim_member *member);
+    void (*on_gone)(void *context, struct sim_member *member); /* its memory is still there */
     void (*on_stepped)(void *context, struct sim_member *member);
 };
 

@@ -2,11 +2,12 @@
  * here; who halts is started again after a while, unless it was right to refuse for good. A halt
  * that no injected fault explains is a failure at once. */
 #include "base/check.h"
-#include "sim/swarm.h"
+#include "sim/again.h"
 
 #include <stdlib.h>
 
 enum {
+    AGAIN_ONE_IN = 8, /* starts that are also made twice in worlds of their own */
     STARTS_MAX = 60,
     CRIPPLED_S = 15, /* where some disk failed there is no end to wait for, only a while to watch */
 };
@@ -99,6 +100,9 @@ static void run_start(struct sim *sim, const struct todo *todo)
     if (world->contradict[member->number]) {
         start_defiantly(world, member);
         return;
+    }
+    if (world->oracle->durable[member->number] > 0 && prng_chance(&world->dice, 1, AGAIN_ONE_IN)) {
+        again_check(world, member);
     }
     sim_start(sim, member);
     if (world->recrash[member->number] > 0) {

@@ -1,0 +1,150 @@
+/* What is compared is what the next writer builds upon: for a replica the last batch of its WAL,
+ * for a primary what the first header of its new reign says it follows; or the reason of a refusal.
+ * A world of its own has the same keys and the same coordinator's record: nothing else differs. */
+#include "sim/again.h"
+
+#include "base/check.h"
+
+#include <stdlib.h>
+
+enum {
+    FOLLOWS_AT = 168, /* prev_chain, prev_last_batch, prev_end_lsn: docs/FORMAT.md */
+    FOLLOWS_BYTES = 48,
+    PREV_LAST_AT = 200,
+    STEPS_MAX = 60, /* an opening and a claim take about that many */
+    LONGEST_S = 12,
+};
+
+struct outcome {
+    enum sim_state state;
+    enum status why;
+    struct oracle_disk disk;
+    uint8_t follows[FOLLOWS_BYTES];
+    batch_t kept;
+};
+
+static uint8_t *copy_of(const uint8_t *from, size_t size)
+{
+    uint8_t *copy = malloc(size + 1);
+
+    CHECK(copy != NULL);
+    if (size > 0) {
+        memcpy(copy, from, size);
+    }
+    return copy;
+}
+
+static void copy_disk(struct sim_store *into, const struct sim_store *from)
+{
+    struct sim_op *ops = into->ops;
+    const struct prng dice = into->dice;
+
+    *into = *from;
+    into->dice = dice;
+    into->ops = ops;
+    into->member = 0;
+    into->head = into->tail = into->group = 0;
+    into->slow_until_ns = 0;
+    into->files = calloc(from->file_count + 1, sizeof(struct sim_file *));
+    CHECK(into->files != NULL);
+    into->file_room = from->file_count + 1;
+    for (unsigned i = 0; i < from->file_count; i++) {
+        const struct sim_file *file = from->files[i];
+
+        into->files[i] = (struct sim_file *)copy_of((const uint8_t *)file, sizeof *file);
+        into->files[i]->cache = copy_of(file->cache, file->room);
+        into->files[i]->disk = copy_of(file->disk, file->room);
+        into->files[i]->sectors = copy_of(file->sectors, file->room / SIM_SECTOR_BYTES);
+    }
+    for (unsigned i = 0; i < STORE_FILES; i++) {
+        const struct sim_small *small = &from->smalls[i];
+
+        into->smalls[i].cache = copy_of(small->cache, small->cache_size);
+        into->smalls[i].disk = copy_of(small->disk, small->disk_size);
+    }
+}
+
+static void copy_services(struct sim *into, const struct sim *from)
+{
+    struct sim_keys *keys = &into->keys;
+
+    memcpy(keys->keys, from->keys.keys, sizeof keys->keys);
+    keys->key_count = from->keys.key_count;
+    memcpy(keys->deks, from->keys.deks, sizeof keys->deks);
+    keys->dek_count = from->keys.dek_count;
+    for (unsigned i = 0; i < keys->key_count; i++) {
+        keys->keys[i].refusal = OK;
+    }
+    into->claim.record = from->claim.record;
+}
+
+static struct outcome outcome_of(const struct oracle *oracle, const struct sim_member *member)
+{
+    struct outcome outcome = {.state = member->state,
+                              .why = member->state == SIM_HALTED ? member->halted_why : OK,
+                              .disk = oracle_read_disk(oracle, member)};
+    const struct sim_file *file = oracle_file_on_disk(member, outcome.disk.segments);
+
+    outcome.kept = outcome.disk.reached.batch;
+    if (member->kind == &sim_primary && member->state == SIM_UP && file != NULL) {
+        memcpy(outcome.follows, file->disk + FOLLOWS_AT, sizeof outcome.follows);
+        outcome.kept = 0;
+        for (unsigned i = 8; i-- > 0;) {
+            outcome.kept = outcome.kept << 8 | file->disk[PREV_LAST_AT + i];
+        }
+        outcome.disk = (struct oracle_disk){.segments = outcome.disk.segments};
+    }
+    return outcome;
+}
+
+/* `strike_at`: after so many steps the power goes, once; 0: never. */
+static struct outcome recover(struct world *world, const struct sim_member *original,
+                              unsigned strike_at)
+{
+    struct sim *sim = sim_create(world->sim->seed ^ strike_at);
+    struct sim_member *member =
+        sim_add_member(sim, original->name, original->region, original->self.role);
+
+    member->self = original->self;
+    member->kind = original->kind;
+    member->settings = original->settings;
+    copy_disk(&member->store, &original->store);
+    copy_services(sim, world->sim);
+    sim_start(sim, member);
+    for (unsigned i = 0; i < strike_at && member->state == SIM_UP && sim_next(sim); i++) {
+    }
+    if (strike_at > 0 && member->state == SIM_UP) {
+        sim_crash(sim, member, strike_at % 2 == 0 ? SIM_KILL : SIM_POWER);
+        sim_start(sim, member);
+    }
+    sim_run_until(sim, sim->now + SPAN_S(LONGEST_S).ns);
+    if (sim->failed) {
+        sim_fail(world->sim, sim->failed_invariant, "%s", sim->failure);
+    }
+    const struct outcome outcome = outcome_of(world->oracle, member);
+
+    sim_destroy(sim);
+    return outcome;
+}
+
+void again_check(struct world *world, const struct sim_member *member)
+{
+    const unsigned strike_at = (unsigned)prng_between(&world->dice, 1, STEPS_MAX);
+    const struct outcome once = recover(world, member, 0);
+    const struct outcome twice = recover(world, member, strike_at);
+    const batch_t durable = world->oracle->durable[member->number];
+
+    if (once.state != twice.state || once.why != twice.why || once.kept != twice.kept
+        || once.disk.segments != twice.disk.segments
+        || memcmp(once.follows, twice.follows, sizeof once.follows) != 0) {
+        sim_fail(world->sim, 12,
+                 "%s recovers once to batch %llu (%s), and to batch %llu (%s) if it is struck at "
+                 "step %u",
+                 member->name, (unsigned long long)once.kept, status_name(once.why),
+                 (unsigned long long)twice.kept, status_name(twice.why), strike_at);
+    }
+    if (once.state == SIM_UP && member->store.damage == 0 && once.kept < durable) {
+        sim_fail(world->sim, 12, "%s recovers to batch %llu; its disk had %llu", member->name,
+                 (unsigned long long)once.kept, (unsigned long long)durable);
+    }
+}
