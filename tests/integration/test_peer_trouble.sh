@@ -65,7 +65,8 @@ PATIENCE=3 misbehave handshake client 300 >/dev/null 2>&1 &
 sleep 0.5
 beside "200 idle connections and 300 half handshakes"
 after=$(memory)
-[ "$after" -lt 256 ] && [ $((after - before)) -lt 64 ] && ok "memory stays bounded ($before MiB, then $after MiB)" \
+# A sanitizer keeps shadows of memory, and freed memory for a while: its factor is room enough.
+[ "$after" -lt $((256 * slower)) ] && [ $((after - before)) -lt $((64 * slower)) ] && ok "memory stays bounded ($before MiB, then $after MiB)" \
     || bad "memory stays bounded" "$before MiB, then $after MiB"
 is_running r1 && is_running p1 && ok "both members run on" || bad "both members run on"
 is "the replica's stream was never cut" "$(grep -c 'feed_streams member=r1' "$work/log/p1")" 1
