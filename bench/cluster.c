@@ -238,7 +238,7 @@ bool cluster_wait_for_replica(const struct cluster *cluster, lsn_t lsn, int time
     static const struct session_events events = {on_welcomed, on_message};
     const struct session_settings settings = {
         .addresses = {cluster->replica_address},
-        .files = {cluster->ca, cluster->certificate, cluster->key},
+        .files = {cluster->ca, cluster->certificate, cluster->key, NULL},
         .give_up = SPAN_MS(timeout_ms)};
     struct asking *asking = calloc(1, sizeof *asking);
     char why[SEALIFT_TEXT_MAX];

@@ -69,7 +69,7 @@ static bool ask(struct promotion *promotion, char *why)
     const struct connect *connect = &promotion->connect;
     const struct session_settings settings = {
         .addresses = {promotion->address},
-        .files = {connect->ca, connect->certificate, connect->key},
+        .files = {connect->ca, connect->certificate, connect->key, connect->crl},
         .give_up = SPAN_S(10)};
     const struct instant end = instant_add(session_now(), SPAN_S(ANSWER_S));
 
