@@ -4,7 +4,10 @@
  * under a temporary name, synced, then renamed; a whole segment is renamed to EPOCH-SEGMENT.seg. A
  * crash in between leaves the operation to be asked for again: a part that is there already with
  * the same bytes is not kept twice, and a segment that has moved already is a success. Where other
- * bytes lie under the name (another tear at the same place), the newcomer gets a number. */
+ * bytes lie under the name (another tear at the same place), the newcomer gets a number.
+ *
+ * A damaged segment that is being repaired stays where it is until the repaired one takes its
+ * place, so it gets a second name in quarantine first. */
 #include "host/file.h"
 #include "host/store_posix.h"
 
@@ -14,6 +17,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum {
@@ -174,6 +178,47 @@ enum status store_aside_segment(struct store_posix *store, const struct store_wr
     store_segment_name(write->segment, segment);
     snprintf(base, sizeof base, "%" PRIu64 "-%" PRIu64, write->epoch, write->segment);
     TRY(move_segment(store, segment, base));
+    TRY(file_sync_folder(store->quarantine));
+    return file_sync_folder(store->wal);
+}
+
+/* A second name; the same file again where an earlier try gave it that name. */
+static enum status link_segment(struct store_posix *store, const char *segment, const char *base)
+{
+    char name[NAME_MAX];
+    struct stat from, there;
+
+    if (fstatat(store->wal, segment, &from, AT_SYMLINK_NOFOLLOW) != 0) {
+        return errno == ENOENT ? OK : file_status_of_errno(errno);
+    }
+    for (unsigned i = 1; i <= ASIDE_NAMES_MAX; i++) {
+        numbered(name, base, ".seg", i);
+        if (linkat(store->wal, segment, store->quarantine, name, 0) == 0) {
+            return OK;
+        }
+        if (errno == EPERM || errno == EOPNOTSUPP || errno == ENOSYS || errno == EMLINK) {
+            return move_segment(store, segment, base);
+        }
+        if (errno != EEXIST) {
+            return file_status_of_errno(errno);
+        }
+        if (fstatat(store->quarantine, name, &there, AT_SYMLINK_NOFOLLOW) == 0
+            && there.st_ino == from.st_ino) {
+            return OK;
+        }
+    }
+    errno = EEXIST;
+    return E_EXISTS;
+}
+
+enum status store_aside_damaged(struct store_posix *store, const struct store_write *write)
+{
+    char segment[SEGMENT_NAME_MAX];
+    char base[NAME_MAX / 2];
+
+    store_segment_name(write->segment, segment);
+    snprintf(base, sizeof base, "%" PRIu64 "-%" PRIu64, write->epoch, write->segment);
+    TRY(link_segment(store, segment, base));
     TRY(file_sync_folder(store->quarantine));
     return file_sync_folder(store->wal);
 }

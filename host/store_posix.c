@@ -330,6 +330,7 @@ enum status store_open(struct store_posix *store, const struct store_settings *s
 {
     memset(store, 0, sizeof *store);
     store->folder = store->wal = store->quarantine = store->lock = store->writer = -1;
+    store->repair = -1;
     store->spares.folder = -1;
     store->trace = settings->trace;
     store->leave_nothing = settings->leave_nothing;
@@ -359,6 +360,7 @@ void store_close(struct store_posix *store)
         store_remove_unused(store);
     }
     close_if_open(store->writer);
+    close_if_open(store->repair);
     close_if_open(store->wal);
     close_if_open(store->quarantine);
     close_if_open(store->lock);

@@ -2,7 +2,7 @@
  *
  *   descriptor keyring control   small files, replaced whole
  *   wal/00000000000000000000.seg segments, by decimal number
- *   spare/                       the next segments (spares.h)
+ *   spare/                       the next segments (spares.h), and what a repair is writing
  *   quarantine/                  what was set aside: EPOCH-SEGMENT-OFFSET.part, EPOCH-SEGMENT.seg
  *   lock                         flock'ed while in use; holds the pid
  *
@@ -44,6 +44,8 @@ struct store_posix {
     int writer; /* the segment that was written to last; -1 = none */
     segment_t writer_segment;
     bool dirty; /* written and not yet synced */
+    int repair; /* the new file of a segment that is being repaired; -1 = none */
+    segment_t repair_segment;
     uint8_t *bounce;
     bool leave_nothing;
     bool made_folder, made_lock, made_parts;
@@ -80,7 +82,7 @@ NODISCARD enum status store_get(struct store_posix *store, const struct store_re
                                 uint64_t *got);
 
 /* For the parts of this module: store_posix.c, store_write.c, store_read.c, store_aside.c,
- * store_unused.c. */
+ * store_repair.c, store_unused.c. */
 enum { SEGMENT_NAME_MAX = 32 };
 
 void store_segment_name(segment_t segment, char name[SEGMENT_NAME_MAX]);
@@ -94,6 +96,13 @@ NODISCARD enum status store_forget_writer(struct store_posix *store);
 NODISCARD enum status store_aside_part(struct store_posix *store, const struct store_write *write);
 NODISCARD enum status store_aside_segment(struct store_posix *store,
                                           const struct store_write *write);
+
+/* The damaged file keeps its name and gets a second one in quarantine; where the file system knows
+ * no second names, it moves there. OK also where there is none. */
+NODISCARD enum status store_aside_damaged(struct store_posix *store,
+                                          const struct store_write *write);
+NODISCARD enum status store_repair_part(struct store_posix *store, const struct store_write *write);
+NODISCARD enum status store_repair_done(struct store_posix *store, const struct store_write *write);
 
 /* Reads into memory of any alignment; past the page cache where `fresh`. */
 NODISCARD enum status store_read_file(int folder, const char *name, const struct store_read *read,

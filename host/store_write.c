@@ -202,6 +202,10 @@ static enum status perform(struct store_posix *store, const struct store_write *
         return store_aside_segment(store, write);
     case STORE_DELETE:
         return delete_segment(store, name);
+    case STORE_REPAIR_PART:
+        return store_repair_part(store, write);
+    case STORE_REPAIR_DONE:
+        return store_repair_done(store, write);
     case STORE_OPS:
         break;
     }

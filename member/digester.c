@@ -30,9 +30,8 @@ static void put_down(struct digester *digester)
     digester->state = DIGESTER_IDLE;
 }
 
-static void alarm(struct member *member, segment_t segment, enum status why, const char *what)
+static void alarm(const struct member *member, segment_t segment, enum status why, const char *what)
 {
-    member->digester.alarms++;
     trace_event(&member->settings.trace, "ALARM segment=%llu why=%s what=\"%s\"",
                 (unsigned long long)segment, status_name(why), what);
 }
@@ -234,6 +233,7 @@ static void take_digest(struct member *member)
     }
     digester->compared++;
     if (!digest_equal(&found.sha256, &digester->listing.digests[digester->list_place - 1].sha256)) {
+        digester->alarms++;
         alarm(member, digester->segment, E_CHECKSUM,
               "every seal is good, but a header lists another digest");
     }
@@ -313,6 +313,7 @@ void digester_on_read(struct member *member, struct read_slot *slot)
 
     if (status != OK && status != E_FULL) {
         put_down(digester);
+        digester->alarms += !repair_want(member, segment, status);
         alarm(member, segment, status, "what is on the disk is not what was sealed");
     }
 }

@@ -6,8 +6,9 @@
  * also compares, once a life, what the headers list with its own bytes; a writer only what earlier
  * lives left. Nothing is kept across a crash: what is not in a header is digested again.
  *
- * Where a segment does not verify, or a listed digest is not that of bytes that do verify, that is
- * an alarm: a trace and a count in STATUS. Nothing is repaired and nothing stops: the seals decide.
+ * Where a segment does not verify, that is an alarm, and it is repaired (repair.h). Where a listed
+ * digest is not that of bytes that do verify, it is an alarm and nothing is repaired: the seals
+ * decide. Nothing stops.
  *
  * Format: docs/FORMAT.md section 5, "Digests". */
 #ifndef SEALIFT_MEMBER_DIGESTER_H
@@ -52,7 +53,8 @@ struct digester {
     struct scan scan;
     struct digest_stream stream;
 
-    uint64_t digested, compared, alarms; /* segments, since the process started */
+    uint64_t digested, compared; /* segments, since the process started */
+    uint64_t alarms; /* that the repair does not count */
 };
 
 void digester_init(struct digester *digester);

@@ -76,6 +76,7 @@ static void feed_end(struct member *member, struct feed *feed)
 {
     reads_forget(&member->reads, READ_FEED, feed->link);
     pins_on_link_down(member, feed);
+    repair_on_link_gone(member, feed->link);
     feed->read = NULL;
     feed->link = 0;
     feed_move(feed, FEED_FREE, feed->started_at);
@@ -215,6 +216,31 @@ static void on_bye(struct member *member, struct feed *feed, struct bytes head, 
     feed_end(member, feed);
 }
 
+static bool is_about_repair(const struct message *message)
+{
+    return message->type == MESSAGE_REPAIR_ASK || message->type == MESSAGE_REPAIR_IS;
+}
+
+/* Both are proved. */
+static bool may_repair(const struct feed *feed)
+{
+    return feed->state == FEED_WAITING || feed->state == FEED_STREAMING;
+}
+
+static void on_repair(struct member *member, struct feed *feed, const struct event *event,
+                      struct effects *fx)
+{
+    const enum status status = repair_on_message(member, event, fx);
+
+    if (feed->state == FEED_WAITING) {
+        feed->started_at = event->now; /* a replica that is being repaired says RESUME later */
+    }
+    if (status != OK) {
+        feed_refuse(member, feed, fx, status, "The %s is refused: %s.",
+                    message_type_name(event->message.message.type), status_text(status));
+    }
+}
+
 void feeds_on_message(struct member *member, struct feed *feed, const struct event *event,
                       struct effects *fx)
 {
@@ -236,6 +262,8 @@ void feeds_on_message(struct member *member, struct feed *feed, const struct eve
         feed_on_fence(member, feed, event, fx);
     } else if (message->type == MESSAGE_ACK && feed->state == FEED_STREAMING) {
         feed_on_ack(member, feed, event, fx);
+    } else if (is_about_repair(message) && may_repair(feed)) {
+        on_repair(member, feed, event, fx);
     } else {
         feed_refuse(member, feed, fx, E_PROTOCOL, "A %s has no place here.",
                     message_type_name(message->type));

@@ -41,6 +41,7 @@ void feed_read_header(struct member *member, struct feed *feed, segment_t segmen
 static void refuse_damaged(struct member *member, struct feed *feed, const struct read_slot *slot,
                            enum status why, struct effects *fx)
 {
+    (void)repair_want(member, slot->segment, why);
     feed_refuse(member, feed, fx, why, "Segment %llu at or after %llu cannot be read here: %s.",
                 (unsigned long long)slot->segment, (unsigned long long)slot->offset,
                 status_text(why));

@@ -51,7 +51,7 @@ size_t member_bytes(const struct member_settings *settings)
            + reads_bytes(settings->reads_max, settings->read_bytes, BATCH_BYTES_MAX) + saves_bytes()
            + opening_bytes(settings->segments_max) + feeds_bytes(settings->feeds_max)
            + clients_bytes(settings->clients_max, BATCH_BYTES_MAX)
-           + arena_need(PROTO_SCRATCH_BYTES, ARENA_ALIGN_MAX);
+           + repair_bytes(settings->feeds_max) + arena_need(PROTO_SCRATCH_BYTES, ARENA_ALIGN_MAX);
 }
 
 void member_init(struct member *member, struct arena *arena, const struct member_settings *settings,
@@ -76,6 +76,8 @@ void member_init(struct member *member, struct arena *arena, const struct member
     feeds_init(&member->feeds, arena, settings->feeds_max);
     clients_init(&member->clients, arena, settings->clients_max, BATCH_BYTES_MAX);
     verifier_init(&member->verifier);
+    repair_init(member, arena);
+    scrub_init(&member->scrub);
     proto_scratch_init(&member->scratch, arena);
 }
 
@@ -83,6 +85,8 @@ void member_drop(struct member *member)
 {
     clients_drop(&member->clients);
     verifier_drop(&member->verifier);
+    repair_drop(member);
+    scrub_drop(&member->scrub);
     opening_drop(member);
     digester_drop(&member->digester);
     wal_drop(&member->wal);
@@ -187,6 +191,8 @@ static void on_write_failed(struct member *member, const struct write_asked *ask
         [WRITE_SYNC] = "a sync of segment",
         [WRITE_ASIDE] = "the quarantine of segment",
         [WRITE_DELETE] = "the deletion of segment",
+        [WRITE_REPAIR_PART] = "the repair of segment",
+        [WRITE_REPAIR_DONE] = "the repair of segment",
         [WRITE_DESCRIPTOR] = "descriptor",
         [WRITE_KEYRING] = "keyring",
         [WRITE_CONTROL] = "control, generation",
@@ -253,6 +259,10 @@ struct write_asked member_on_written(struct member *member, const struct event *
             retention_on_deleted(member, asked.value);
         }
         break;
+    case WRITE_REPAIR_PART:
+    case WRITE_REPAIR_DONE:
+        repair_on_written(member, &asked);
+        break;
     case WRITE_DESCRIPTOR:
     case WRITE_KEYRING:
     case WRITE_CONTROL:
@@ -285,6 +295,15 @@ struct read_slot *member_on_read(struct member *member, const struct event *even
         break;
     case READ_VERIFIER:
         verifier_on_read(member, slot, event->now, fx);
+        break;
+    case READ_REPAIR:
+        repair_on_read(member, slot);
+        break;
+    case READ_ANSWER:
+        repair_on_answer_read(member, slot, fx);
+        break;
+    case READ_SCRUB:
+        scrub_on_read(member, slot, event->now);
         break;
     case READ_NODE:
         return slot;
@@ -329,6 +348,8 @@ void member_pump(struct member *member, struct instant now, struct effects *fx)
         retention_pump(member, now, fx);
         digester_pump(member, now, fx);
         verifier_pump(member, now, fx);
+        scrub_pump(member, now, fx);
+        repair_pump(member, now, fx);
         effects_wake_at(fx, feeds_deadline(member));
     }
     effects_wake_at(fx, unwrap_deadline(member));
@@ -449,7 +470,13 @@ void member_fill_status(const struct member *member, struct instant now,
     status->lag_us = member->lag_us;
     status->digested_segments = member->digester.digested + member->digester.compared;
     status->lost_lsn = member->lost_lsn;
-    status->damaged_segments = member->digester.alarms;
+    status->damaged_segments = member->repair.found + member->digester.alarms;
+    status->repaired_segments = member->repair.repaired;
+    status->outstanding_segments = repair_outstanding(member);
+    repair_text(member, status->repair, sizeof status->repair);
+    status->scrubs = member->scrub.passes;
+    status->scrubbed_us =
+        member->scrub.passes == 0 ? 0 : instant_since(member->scrub.ended_at, now).ns / 1000;
     status->client_count = member->clients.count;
     fill_space(member, status);
     fill_pins(member, now, status);

@@ -17,8 +17,10 @@
 #include "member/opening.h"
 #include "member/pins.h"
 #include "member/reads.h"
+#include "member/repair.h"
 #include "member/retention.h"
 #include "member/saves.h"
+#include "member/scrub.h"
 #include "member/settings.h"
 #include "member/unwrap.h"
 #include "member/verifier.h"
@@ -51,6 +53,9 @@ struct member {
     struct feeds feeds;
     struct clients clients;
     struct verifier verifier;
+    struct repair repair;
+    struct repair_desks desks;
+    struct scrub scrub;
     struct proto_scratch scratch;
     struct greet *greet; /* the largest message: one at hand, in the arena */
 

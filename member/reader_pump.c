@@ -14,6 +14,11 @@
 static void refuse_damaged(struct member *member, struct client *client, enum status why,
                            struct effects *fx)
 {
+    const struct index_row *row = index_of_lsn(&member->wal.index, client->reading.next);
+
+    if (row != NULL) {
+        (void)repair_want(member, row->segment, why);
+    }
     trace_event(&member->settings.trace, "read_damaged lsn=%llu why=%s",
                 (unsigned long long)client->reading.next, status_name(why));
     reader_refuse(member, client, fx, why, "LSN %llu cannot be read here: %s.",

@@ -15,6 +15,9 @@ enum read_owner {
     READ_READER,
     READ_DIGESTER,
     READ_VERIFIER,
+    READ_SCRUB,
+    READ_REPAIR, /* of the copy that is being repaired */
+    READ_ANSWER, /* for a member that repairs its own; value: its link */
     READ_NODE, /* the node's own */
 };
 

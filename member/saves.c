@@ -103,6 +103,8 @@ void saves_on_written(struct member *member, enum write_kind kind, struct effect
     case WRITE_SYNC:
     case WRITE_ASIDE:
     case WRITE_DELETE:
+    case WRITE_REPAIR_PART:
+    case WRITE_REPAIR_DONE:
         UNREACHABLE();
     }
     saves_pump(member, fx);

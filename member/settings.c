@@ -50,6 +50,8 @@ void member_settings_default(struct member_settings *settings)
     settings->mark_rest = SPAN_MS(200);
     settings->mark_gap = SPAN_S(1); /* 128 KiB: less wear than the batches that moved it */
     settings->digest_gap = SPAN_MS(5); /* 50 MB/s at rest, 3 to 12 beside writes */
+    settings->scrub_rate = 4 << 20; /* a terabyte in three days */
+    settings->scrub_gap = SPAN_S(3600);
     settings->retry_gap = SPAN_MS(250);
 }
 

@@ -50,6 +50,8 @@ struct member_settings {
     struct span mark_gap; /* at most one such mark in this */
     struct span digest_gap; /* between two reads of the digester; DIGESTER_BUSY times as long
                              * while the disk has something to write */
+    uint64_t scrub_rate; /* bytes a second that the scrub reads; 0: there is none */
+    struct span scrub_gap; /* between two passes of it */
     struct span retry_gap; /* before asking or dialing again; doubles up to 16 times this */
 
     struct entropy entropy;

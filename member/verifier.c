@@ -62,6 +62,7 @@ static void say_damage(struct member *member, enum verified_what what, enum stat
     const struct verifier *verifier = &member->verifier;
     struct verified found = {.why = why, .what = what, .segment = verifier->segment};
 
+    (void)repair_want(member, verifier->segment, why);
     if (what == VERIFIED_BATCH) {
         found.offset = verifier->scan.place.offset;
         found.batch = verifier->scan.place.batch + 1;

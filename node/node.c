@@ -26,6 +26,8 @@ static const char *const op_names[STORE_OPS] = {
     [STORE_QUARANTINE_PART] = "quarantine_part",
     [STORE_QUARANTINE_SEGMENT] = "quarantine_segment",
     [STORE_DELETE] = "delete",
+    [STORE_REPAIR_PART] = "repair_part",
+    [STORE_REPAIR_DONE] = "repair_done",
 };
 
 static const char *const file_names[STORE_FILES] = {

@@ -26,8 +26,17 @@ enum store_op {
     STORE_QUARANTINE_PART, /* segment, offset, size, epoch: copy those bytes aside */
     STORE_QUARANTINE_SEGMENT, /* segment, epoch: move the file aside, out of the WAL */
     STORE_DELETE, /* segment: gone for good, folder synced; done already where it is not there */
+    STORE_REPAIR_PART, /* segment, offset, data: into a new file for it, begun anew at offset 0 */
+    STORE_REPAIR_DONE, /* segment, epoch: that file becomes the segment, the old one goes aside */
     STORE_OPS
 };
+
+/* A repair never touches the only copy. Its parts go, in order, into a file of their own, one at a
+ * time; alone among the operations a PART is not durable when it is answered, and counts for
+ * nothing. DONE makes them durable, keeps the damaged file (if there is one) in quarantine, and
+ * puts the new one into its place: whoever reads finds the one or the other. A crash in between
+ * leaves the damaged file, the new one, or (where no exchange of names is to be had) none: to be
+ * repaired again. */
 
 /* One operation. `data` stays where it is until the matching WRITTEN. */
 struct store_write {

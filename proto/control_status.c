@@ -53,6 +53,7 @@ static void status_prepare_names(const struct member_status *from, Pb__MemberSta
     message->state = convert_text(from->state);
     message->key_arn = convert_text(from->key_arn);
     message->notice = convert_text(from->notice);
+    message->repair = convert_text(from->repair);
 }
 
 static void status_prepare_numbers(const struct member_status *from, Pb__MemberStatus *message)
@@ -88,6 +89,10 @@ static void status_prepare_numbers(const struct member_status *from, Pb__MemberS
     message->space_total = from->space_total;
     message->space_free = from->space_free;
     message->is_full = from->is_full;
+    message->repaired_segments = from->repaired_segments;
+    message->outstanding_segments = from->outstanding_segments;
+    message->scrubs = from->scrubs;
+    message->scrubbed_us = from->scrubbed_us;
     message->up_us = from->up_us;
     message->lag_us = from->lag_us;
 }
@@ -172,6 +177,7 @@ static enum status status_decode_names(struct member_status *status,
     TRY(convert_to_text(status->state, sizeof status->state, message->state));
     TRY(convert_to_text(status->key_arn, sizeof status->key_arn, message->key_arn));
     TRY(convert_to_text(status->notice, sizeof status->notice, message->notice));
+    TRY(convert_to_text(status->repair, sizeof status->repair, message->repair));
     return OK;
 }
 
@@ -206,6 +212,10 @@ static void status_decode_numbers(struct member_status *status, const Pb__Member
     status->space_total = message->space_total;
     status->space_free = message->space_free;
     status->is_full = message->is_full;
+    status->repaired_segments = message->repaired_segments;
+    status->outstanding_segments = message->outstanding_segments;
+    status->scrubs = message->scrubs;
+    status->scrubbed_us = message->scrubbed_us;
     status->up_us = message->up_us;
     status->lag_us = message->lag_us;
 }

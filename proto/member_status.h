@@ -14,6 +14,7 @@ enum {
     STATUS_FEEDS_MAX = 64,
     STATUS_PINS_MAX = 64,
     NOTICE_TEXT_MAX = 512,
+    STATUS_REPAIR_MAX = 512,
 };
 
 /* One downstream of a member, or its upstream. */
@@ -65,8 +66,10 @@ struct member_status {
     uint64_t received_bytes;
     uint64_t persisted_bytes;
     uint64_t digested_segments; /* read back whole, and digested or compared */
-    uint64_t
-        damaged_segments; /* of those, found not to be as they were sealed or digested: alarm */
+    uint64_t damaged_segments; /* found not to be as they were sealed or digested: alarm */
+    uint64_t repaired_segments, outstanding_segments; /* of those, made whole; and not yet */
+    char repair[STATUS_REPAIR_MAX]; /* what nobody gave so far, and who was asked; "": nothing */
+    uint64_t scrubs, scrubbed_us; /* passes that were completed; time since the last */
     lsn_t lost_lsn; /* a primary: a peer knows it as committed, this disk did not have it: alarm */
     uint64_t up_us; /* since the process started */
     uint64_t lag_us; /* a replica: the age of what it does not have yet, as far as it knows */

@@ -23,6 +23,8 @@ enum message_type {
     MESSAGE_BYE = 10,
     MESSAGE_FENCE = 11,
     MESSAGE_FENCED = 12,
+    MESSAGE_REPAIR_ASK = 13, /* either way: a member whose copy is damaged asks the other */
+    MESSAGE_REPAIR_IS = 14, /* tail: a segment header, or whole sealed batches */
 
     /* client links: clients, readers, operators and a member (control.h) */
     MESSAGE_HELLO = 32,

@@ -5,7 +5,8 @@
  * views borrow from the scratch until the next decode). Order of a link's life: GREET both ways,
  * KEYS and KEYS_STORED (encrypted clusters), PROOF both ways (likewise), RESUME, then SEGMENT and
  * BATCH down, ACK up, COMMIT down, BYE at any time. A candidate says FENCE where a replica says
- * RESUME, and hears FENCED. */
+ * RESUME, and hears FENCED. Once both are proved, either may say REPAIR_ASK, and hears
+ * REPAIR_IS. */
 #ifndef SEALIFT_PROTO_SHIP_H
 #define SEALIFT_PROTO_SHIP_H
 
@@ -23,6 +24,7 @@ enum {
     SUITE_NUMBER_MAX = 1, /* the last of enum suite (seal/aead.h), likewise */
     BYE_TEXT_MAX = 256,
     GREET_LOSSES_MAX = 16, /* the newest declared losses; members that missed older ones re-seed */
+    REPAIR_BYTES_MAX = 1 << 20, /* of batches in one answer, unless the first alone is larger */
 };
 
 /* One row of the epoch table: this epoch's first batch, and the LSN before its first record. */
@@ -127,6 +129,31 @@ struct fenced {
     lsn_t commit_lsn; /* known as committed, held or not */
 };
 
+/* A part of the sender's copy is damaged or gone: please. One at a time on a link. */
+struct repair_ask {
+    struct id lineage;
+    segment_t segment;
+    epoch_t epoch; /* that the segment is of; 0: not known, with its header */
+    batch_t start_batch; /* where that epoch begins, by the asker's epoch table; 0: not known */
+    batch_t first_batch; /* wanted from there on; 0: the segment's header */
+    batch_t last_batch; /* as far as this; not for a header */
+    struct tag tag_before; /* of the batch before the first; zeros: not known */
+};
+
+enum repair_answer {
+    REPAIR_HAVE, /* the tail is the header, or batches from first_batch on, one or more */
+    REPAIR_NEVER_HAD, /* it is no part of what the answerer has ever held */
+    REPAIR_UNREADABLE, /* it is not readable there (now): damaged too, let go of, or busy */
+    REPAIR_ANSWERS
+};
+
+struct repair_is { /* tail: see above */
+    segment_t segment;
+    batch_t first_batch; /* as asked */
+    enum repair_answer answer;
+    batch_t end_batch; /* the first that is no longer in this segment; 0: not known, or open */
+};
+
 struct bye {
     enum status why;
     char text[BYE_TEXT_MAX];
@@ -149,6 +176,8 @@ SHIP_CODEC(ack, ack);
 SHIP_CODEC(commit, commit);
 SHIP_CODEC(fence, fence);
 SHIP_CODEC(fenced, fenced);
+SHIP_CODEC(repair_ask, repair_ask);
+SHIP_CODEC(repair_is, repair_is);
 SHIP_CODEC(bye, bye);
 
 #endif

@@ -79,6 +79,7 @@ static void leave(struct replica *replica, struct instant now)
     struct receiver *receiver = &replica->receiver;
     const unsigned doublings = receiver->tries < DOUBLINGS_MAX ? receiver->tries : DOUBLINGS_MAX;
 
+    repair_on_link_gone(&replica->member, receiver->link);
     receiver->link = 0;
     receiver->deferred = receiver->waits_for_space = false;
     receiver_cut_forget(replica);
@@ -227,6 +228,35 @@ static void on_bye(struct replica *replica, const struct event *event, struct ef
     leave(replica, event->now);
 }
 
+void receiver_may_repair(struct replica *replica)
+{
+    struct repair *repair = &replica->member.repair;
+
+    repair->upstream = replica->receiver.link;
+    snprintf(repair->upstream_name, sizeof repair->upstream_name, "%s",
+             replica->receiver.peer.member);
+}
+
+/* Both are proved, or there is nothing to prove. */
+static bool may_repair(const struct replica *replica)
+{
+    const struct receiver *receiver = &replica->receiver;
+
+    return receiver->state == RECEIVER_CUTTING || receiver->state == RECEIVER_STREAMING
+           || (receiver->state == RECEIVER_STORING
+               && replica->member.descriptor.suite == SUITE_NONE);
+}
+
+static void on_repair(struct replica *replica, const struct event *event, struct effects *fx)
+{
+    const enum status status = repair_on_message(&replica->member, event, fx);
+
+    if (status != OK) {
+        receiver_refuse(replica, event->now, fx, status, "The %s is refused: %s.",
+                        message_type_name(event->message.message.type), status_text(status));
+    }
+}
+
 void receiver_on_message(struct replica *replica, const struct event *event, struct effects *fx)
 {
     struct receiver *receiver = &replica->receiver;
@@ -248,6 +278,8 @@ void receiver_on_message(struct replica *replica, const struct event *event, str
         receiver_on_batch(replica, event, fx);
     } else if (type == MESSAGE_COMMIT && streams) {
         receiver_on_commit(replica, event, fx);
+    } else if ((type == MESSAGE_REPAIR_ASK || type == MESSAGE_REPAIR_IS) && may_repair(replica)) {
+        on_repair(replica, event, fx);
     } else {
         receiver_refuse(replica, event->now, fx, E_PROTOCOL, "A %s has no place here.",
                         message_type_name(type));

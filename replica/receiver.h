@@ -129,6 +129,9 @@ __attribute__((format(printf, 5, 6))) void receiver_refuse(struct replica *repli
                                                            enum status why, const char *format,
                                                            ...);
 
+/* Both are proved: what is damaged here may be asked of this upstream. */
+void receiver_may_repair(struct replica *replica);
+
 /* receiver_greet.c */
 void receiver_send_greet(struct replica *replica, struct effects *fx);
 void receiver_on_greet(struct replica *replica, const struct event *event, struct effects *fx);

@@ -47,6 +47,7 @@ void receiver_resume(struct replica *replica, struct instant now, struct effects
 
     CHECK(member->wal.sealed == member->wal.durable);
     receiver_move(receiver, RECEIVER_STREAMING, now);
+    receiver_may_repair(replica);
     receiver->heard_at = now;
     receiver->tries = 0;
     take_losses(replica, fx);

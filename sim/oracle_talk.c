@@ -313,6 +313,8 @@ void oracle_on_send(struct oracle *oracle, struct sim_member *member,
     case MESSAGE_KEYS_STORED:
     case MESSAGE_PROOF:
     case MESSAGE_RESUME:
+    case MESSAGE_REPAIR_ASK:
+    case MESSAGE_REPAIR_IS:
     case MESSAGE_BYE:
     case MESSAGE_HELLO:
     case MESSAGE_WELCOME:

@@ -253,6 +253,7 @@ void sim_store_crash(struct sim_store *store, enum sim_crash crash)
     }
     store->head = store->tail = store->group = 0;
     store->broken = false;
+    store->repair = NULL; /* a start removes it */
     store->fail_next = store->fail_read = OK;
     store->misdirects = false;
     if (crash == SIM_POWER) {

@@ -70,6 +70,8 @@ struct sim_store {
     unsigned spoilt; /* how often something changed by itself, harmful or not */
     unsigned read_failures;
     unsigned losses; /* how often all of it was lost */
+    struct sim_file *repair; /* being written anew; it is nowhere yet */
+    unsigned repaired; /* segments that were replaced by a repair */
     unsigned io_failures; /* how many writes were made to fail */
     uint64_t longest_queue;
     uint64_t torn_sectors; /* lost to power cuts */

@@ -108,13 +108,77 @@ static void replace(struct sim_small *small, struct bytes data)
     small->cache_size = data.size;
 }
 
+static void sync_file(struct sim_file *file)
+{
+    for (uint64_t sector = 0; sector < file->room / SIM_SECTOR_BYTES; sector++) {
+        if (file->sectors[sector] == SECTOR_DIRTY) {
+            memcpy(file->disk + sector * SIM_SECTOR_BYTES, file->cache + sector * SIM_SECTOR_BYTES,
+                   SIM_SECTOR_BYTES);
+            file->sectors[sector] = SECTOR_CLEAN;
+        }
+    }
+}
+
+static void repair_part(struct sim_store *store, const struct store_write *write)
+{
+    struct sim_file *file = store->repair;
+
+    if (write->offset == 0) {
+        if (file == NULL) {
+            file = store->repair = add_file(store, write->segment);
+        }
+        file->segment = write->segment;
+        file->size = file->written = 0;
+    }
+    CHECK(file != NULL && file->segment == write->segment && write->offset == file->size);
+    put(file, write->offset, write->data.data, write->data.size);
+}
+
+/* Contents and names become durable before anybody hears of it; the exchange of names is one. */
+static void repair_done(struct sim_store *store, const struct store_write *write)
+{
+    struct sim_file *file = store->repair;
+    struct sim_file *damaged = sim_store_file(store, write->segment);
+
+    CHECK(file != NULL && file->segment == write->segment);
+    sync_file(file);
+    if (damaged != NULL) {
+        damaged->shown = damaged->on_disk = SIM_ASIDE;
+    }
+    file->shown = file->on_disk = SIM_IN_WAL;
+    store->repair = NULL;
+    store->repaired++;
+}
+
+/* Before the exchange, after it, or (where a file system knows none) without either file. */
+static void repair_done_partly(struct sim_store *store, const struct store_write *write)
+{
+    struct sim_file *damaged = sim_store_file(store, write->segment);
+
+    switch (prng_below(&store->dice, 4)) {
+    case 0:
+        repair_done(store, write);
+        break;
+    case 1:
+        if (damaged != NULL) {
+            damaged->shown = damaged->on_disk = SIM_ASIDE;
+        }
+        break;
+    default: /* number: dice */
+        break;
+    }
+}
+
 enum status sim_files_write(struct sim_store *store, const struct store_write *write)
 {
     struct sim_file *file =
         write->op == STORE_REPLACE ? NULL : sim_store_file(store, write->segment);
 
-    if (write->op != STORE_REPLACE && write->op != STORE_CREATE && write->op != STORE_DELETE
-        && file == NULL) {
+    const bool needs_file = write->op != STORE_REPLACE && write->op != STORE_CREATE
+                            && write->op != STORE_DELETE && write->op != STORE_REPAIR_PART
+                            && write->op != STORE_REPAIR_DONE;
+
+    if (needs_file && file == NULL) {
         return E_MISSING;
     }
     switch (write->op) {
@@ -137,6 +201,12 @@ enum status sim_files_write(struct sim_store *store, const struct store_write *w
     case STORE_SYNC:
     case STORE_QUARANTINE_PART:
         return OK;
+    case STORE_REPAIR_PART:
+        repair_part(store, write);
+        return OK;
+    case STORE_REPAIR_DONE:
+        repair_done(store, write);
+        return OK;
     case STORE_OPS:
         break;
     }
@@ -156,21 +226,12 @@ void sim_files_write_partly(struct sim_store *store, const struct store_write *w
 
             put(file, write->offset, write->data.data, some);
         }
+    } else if (write->op == STORE_REPAIR_DONE) {
+        repair_done_partly(store, write);
     } else if (prng_chance(&store->dice, 1, 2)) {
         const enum status ignored = sim_files_write(store, write);
 
         (void)ignored; /* nobody waits for the answer any more */
-    }
-}
-
-static void sync_file(struct sim_file *file)
-{
-    for (uint64_t sector = 0; sector < file->room / SIM_SECTOR_BYTES; sector++) {
-        if (file->sectors[sector] == SECTOR_DIRTY) {
-            memcpy(file->disk + sector * SIM_SECTOR_BYTES, file->cache + sector * SIM_SECTOR_BYTES,
-                   SIM_SECTOR_BYTES);
-            file->sectors[sector] = SECTOR_CLEAN;
-        }
     }
 }
 
@@ -203,7 +264,7 @@ void sim_files_sync(struct sim_store *store, const struct store_write *write)
             sync_file(file);
         }
     }
-    if (write->op != STORE_APPEND) {
+    if (write->op != STORE_APPEND && write->op != STORE_REPAIR_PART) {
         sync_folder(store);
     }
 }

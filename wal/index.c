@@ -108,6 +108,14 @@ void index_drop_first(struct index *index)
     index->count--;
 }
 
+bool index_row_fits(const struct index_row *row, const struct segment_header *header)
+{
+    return row->segment == header->segment && row->first_batch == header->first_batch
+           && row->first_lsn == header->first_lsn && row->epoch == header->epoch
+           && bytes_equal(bytes_of(row->crc_seed, sizeof row->crc_seed),
+                          bytes_of(header->commitment.bytes, sizeof row->crc_seed));
+}
+
 const struct index_row *index_find(const struct index *index, segment_t segment)
 {
     if (index->count == 0 || segment < index->rows[0].segment) {

@@ -67,6 +67,8 @@ static inline void index_grew(struct index *index, uint64_t bytes)
 
 /* What the files from the row's on take on the disk. */
 uint64_t index_bytes_from(const struct index *index, const struct index_row *row);
+/* Whether this header is the one that the row was made of. */
+bool index_row_fits(const struct index_row *row, const struct segment_header *header);
 
 /* NULL where there is none. */
 const struct index_row *index_find(const struct index *index, segment_t segment);

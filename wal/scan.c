@@ -15,6 +15,16 @@ void scan_init(struct scan *scan)
     batch_sealer_init(&scan->sealer);
 }
 
+void scan_again(struct scan *scan)
+{
+    CHECK(!scan->look_ahead && !scan->place.closed);
+    scan->done = scan->looking = scan->missealed = false;
+    scan->bad = OK;
+    scan->tail = SCAN_TAIL_END;
+    scan->tail_end = scan->offset;
+    scan->need = BATCH_BLOCK_BYTES;
+}
+
 void scan_forget(struct scan *scan)
 {
     batch_sealer_forget(&scan->sealer);

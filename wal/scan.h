@@ -90,6 +90,10 @@ struct scan {
 /* Owns a libcrypto context from init to drop; begin may be called again and again. */
 void scan_init(struct scan *scan);
 void scan_begin(struct scan *scan, const struct scan_start *start);
+
+/* After SCAN_DONE before the end: as if the bytes at scan->offset had not been seen, since others
+ * for the same place are at hand. Not where it looks ahead. */
+void scan_again(struct scan *scan);
 void scan_forget(struct scan *scan); /* wipes the segment key; until then it is kept */
 void scan_drop(struct scan *scan);
 

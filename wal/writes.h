@@ -15,6 +15,8 @@ enum write_kind {
     WRITE_SYNC, /* value: the segment */
     WRITE_ASIDE, /* value: the segment that goes, in part or whole, to quarantine */
     WRITE_DELETE, /* value: the segment that retention lets go */
+    WRITE_REPAIR_PART, /* value: the segment that is being repaired */
+    WRITE_REPAIR_DONE, /* likewise */
     WRITE_DESCRIPTOR, /* value: 0 */
     WRITE_KEYRING, /* value: 0 */
     WRITE_CONTROL, /* value: the generation */

@@ -335,7 +335,7 @@ void pair_advance(struct pair *pair, struct span span)
         for (unsigned i = 0; i < pair->count; i++) {
             const struct fake_world *world = &pair->members[i].world;
 
-            if (pair->members[i].up && !world->halted) {
+            if (pair->members[i].up && !world->halted && world->events < world->events_max) {
                 next = instant_min(next, world->wake_at);
             }
         }
@@ -507,7 +507,8 @@ uint64_t pair_read(struct pair *pair, unsigned number, lsn_t from, size_t size)
 
         fake_send(world, link, MESSAGE_CONSUMED, consumed_encode(&consumed, head), bytes_none());
     }
-    CHECK(fake_take(world, link, MESSAGE_READ_END) != NULL);
+    CHECK(fake_take(world, link, MESSAGE_READ_END) != NULL
+          || fake_take(world, link, MESSAGE_REFUSED) != NULL);
     fake_link_down(world, link);
     return count;
 }

@@ -72,8 +72,8 @@ void pair_status(const struct pair *pair, unsigned member, struct member_status 
 /* Whether the valid bytes of all segments are the same on both disks. */
 bool pair_disks_are_equal(const struct pair *pair, unsigned a, unsigned b);
 
-/* Reads from the first LSN to the end, as a client of that member; how many records came, all of
- * them as pair_append made them. */
+/* Reads from the first LSN to the end, or to where it is refused, as a client of that member; how
+ * many records came, all of them as pair_append made them. */
 uint64_t pair_read(struct pair *pair, unsigned member, lsn_t from, size_t size);
 
 #endif

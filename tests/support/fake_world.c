@@ -2,6 +2,8 @@
  * order; while they are held, answers of other kinds overtake them. */
 #include "tests/support/fake_world.h"
 
+#include "tests/support/fake_disk.h"
+
 #include "base/check.h"
 
 #include <stdio.h>
@@ -28,35 +30,6 @@ void fake_init(struct fake_world *world, uint64_t seed)
     effects_clear(world->fx);
 }
 
-static void file_set(struct fake_file *file, const void *data, size_t size)
-{
-    free(file->data);
-    file->data = malloc(size + 1);
-    CHECK(file->data != NULL);
-    memcpy(file->data, data, size);
-    file->size = size;
-    file->exists = true;
-}
-
-static void file_put(struct fake_file *file, uint64_t offset, struct bytes data)
-{
-    const size_t end = offset + data.size;
-
-    if (end > file->size) {
-        file->data = realloc(file->data, end);
-        CHECK(file->data != NULL);
-        memset(file->data + file->size, 0, end - file->size);
-        file->size = end;
-    }
-    memcpy(file->data + offset, data.data, data.size);
-}
-
-static void file_drop(struct fake_file *file)
-{
-    free(file->data);
-    *file = (struct fake_file){0};
-}
-
 static void messages_drop(struct fake_world *world)
 {
     for (size_t i = 0; i < world->message_count; i++) {
@@ -78,11 +51,12 @@ static void links_drop(struct fake_world *world)
 void fake_free(struct fake_world *world)
 {
     for (unsigned i = 0; i < STORE_FILES; i++) {
-        file_drop(&world->files[i]);
+        fake_file_drop(&world->files[i]);
     }
     for (unsigned i = 0; i < FAKE_SEGMENTS_MAX; i++) {
-        file_drop(&world->segments[i]);
+        fake_file_drop(&world->segments[i]);
     }
+    fake_file_drop(&world->repair);
     messages_drop(world);
     links_drop(world);
     free(world->messages);
@@ -212,53 +186,13 @@ void fake_step(struct fake_world *world, struct event *event)
 
 /* ---- the disk, the key service, the coordinator ---- */
 
-static void apply_write(struct fake_world *world, const struct store_write *write)
-{
-    struct fake_file *segment = &world->segments[write->segment];
-
-    switch (write->op) {
-    case STORE_REPLACE:
-        file_set(&world->files[write->file], write->data.data, write->data.size);
-        return;
-    case STORE_CREATE:
-        CHECK(write->segment < FAKE_SEGMENTS_MAX && !segment->exists);
-        file_set(segment, write->data.data, write->data.size);
-        return;
-    case STORE_APPEND:
-        CHECK(segment->exists && write->offset <= segment->size);
-        file_put(segment, write->offset, write->data);
-        return;
-    case STORE_SYNC:
-        CHECK(segment->exists);
-        world->synced++;
-        return;
-    case STORE_QUARANTINE_PART:
-        CHECK(segment->exists && write->offset + write->size <= segment->size);
-        world->quarantined++;
-        return;
-    case STORE_QUARANTINE_SEGMENT:
-        CHECK(segment->exists);
-        file_drop(segment);
-        world->quarantined++;
-        return;
-    case STORE_DELETE:
-        if (segment->exists) {
-            file_drop(segment);
-        }
-        return;
-    case STORE_OPS:
-        break;
-    }
-    UNREACHABLE();
-}
-
 static void tell_written(struct fake_world *world, const struct fake_answer *answer)
 {
     struct event event = {.kind = EVENT_WRITTEN,
                           .written = {.ticket = answer->ticket, .status = world->write_status}};
 
     if (world->write_status == OK) {
-        apply_write(world, &answer->write);
+        fake_apply_write(world, &answer->write);
     }
     fake_step(world, &event);
 }
@@ -490,7 +424,7 @@ void fake_settle(struct fake_world *world)
     CHECK(world->halted);
     while (next_answer(world, &answer)) {
         if (answer.kind == EFFECT_WRITE) {
-            apply_write(world, &answer.write);
+            fake_apply_write(world, &answer.write);
         }
     }
 }
@@ -505,8 +439,8 @@ static void tear(struct fake_world *world)
             || write->op != STORE_APPEND || !world->segments[write->segment].exists) {
             continue;
         }
-        file_put(&world->segments[write->segment], write->offset,
-                 bytes_of(write->data.data, write->data.size / 2));
+        fake_file_put(&world->segments[write->segment], write->offset,
+                      bytes_of(write->data.data, write->data.size / 2));
         return;
     }
 }
@@ -517,6 +451,7 @@ void fake_crash(struct fake_world *world, bool torn)
         tear(world);
     }
     world->answer_first = world->answer_count = 0;
+    fake_file_drop(&world->repair);
     world->node = NULL;
     world->halted = false;
     world->hold_writes = false;

@@ -64,6 +64,9 @@ struct fake_world {
 
     struct fake_file files[STORE_FILES];
     struct fake_file segments[FAKE_SEGMENTS_MAX];
+    struct fake_file repair; /* a segment that is being written anew */
+    segment_t repair_segment;
+    unsigned repaired; /* segments that were replaced so */
     unsigned quarantined; /* parts and segments that went aside */
     unsigned synced;
 

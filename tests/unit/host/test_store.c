@@ -465,3 +465,89 @@ TEST(a_full_disk_takes_the_spares_before_it_takes_a_commit)
 {
     in_a_child(on_a_filled_disk);
 }
+
+static enum status repair_part(struct store_posix *store, segment_t segment, uint64_t offset,
+                               struct bytes data)
+{
+    const struct store_write write = {
+        .op = STORE_REPAIR_PART, .segment = segment, .offset = offset, .data = data};
+
+    return store_put(store, &write);
+}
+
+static enum status repair_done(struct store_posix *store, segment_t segment)
+{
+    const struct store_write write = {.op = STORE_REPAIR_DONE, .segment = segment, .epoch = 5};
+
+    return store_put(store, &write);
+}
+
+TEST(a_repaired_segment_takes_the_place_of_the_damaged_one_which_is_kept)
+{
+    char path[FOLDER_MAX];
+    struct store_posix store;
+    uint64_t got;
+
+    NEED(folder_make(path) != NULL);
+    open_store(&store, path);
+    NEED(create(&store, 2) == OK);
+    NEED(append(&store, 2, 4096, bytes_of(blocks, 4096)) == OK && store_settle(&store) == OK);
+    NEED(repair_part(&store, 2, 0, bytes_of(blocks, 8192)) == OK);
+    NEED(repair_part(&store, 2, 8192, bytes_of(blocks + 8192, 4096)) == OK);
+    NEED(read_at(&store, 2, 4096, 4096, true, &got) == OK);
+    EXPECT(got == 4096 && memcmp(room, blocks, 4096) == 0); /* not yet */
+    NEED(repair_done(&store, 2) == OK);
+    NEED(read_at(&store, 2, 0, sizeof room, true, &got) == OK);
+    EXPECT(got == 3 * 4096 && memcmp(room, blocks, 3 * 4096) == 0);
+    EXPECT(exists(path, "quarantine/5-2.seg") && !exists(path, "spare/repair"));
+
+    /* where it was written to last, writing goes on in the new file */
+    NEED(append(&store, 2, 3 * 4096, bytes_of(blocks, 4096)) == OK && store_settle(&store) == OK);
+    NEED(read_at(&store, 2, 0, sizeof room, true, &got) == OK);
+    EXPECT(got == 4 * 4096);
+    store_close(&store);
+    folder_remove(path);
+}
+
+TEST(a_missing_segment_is_repaired_and_nothing_goes_aside)
+{
+    char path[FOLDER_MAX];
+    struct store_posix store;
+    uint64_t got;
+
+    NEED(folder_make(path) != NULL);
+    open_store(&store, path);
+    NEED(repair_part(&store, 7, 0, bytes_of(blocks, 4096)) == OK);
+    NEED(repair_done(&store, 7) == OK);
+    NEED(read_at(&store, 7, 0, sizeof room, true, &got) == OK);
+    EXPECT(got == 4096);
+    EXPECT(!exists(path, "quarantine/5-7.seg") && !exists(path, "spare/repair"));
+    store_close(&store);
+    folder_remove(path);
+}
+
+TEST(a_repair_that_did_not_end_is_nothing)
+{
+    char path[FOLDER_MAX];
+    struct store_posix store;
+    uint64_t got;
+
+    NEED(folder_make(path) != NULL);
+    open_store(&store, path);
+    NEED(create(&store, 2) == OK);
+    EXPECT_STATUS(repair_part(&store, 2, 4096, bytes_of(blocks, 4096)), E_IO); /* not begun */
+    NEED(repair_part(&store, 2, 0, bytes_of(blocks, 8192)) == OK);
+    EXPECT_STATUS(repair_done(&store, 3), E_IO); /* of another segment */
+    EXPECT(exists(path, "spare/repair"));
+    store_close(&store);
+    open_store(&store, path);
+    EXPECT(!exists(path, "spare/repair"));
+    EXPECT(store.inventory.segment_count == 1);
+    EXPECT_STATUS(repair_done(&store, 2), E_IO);
+    NEED(repair_part(&store, 2, 0, bytes_of(blocks + 4096, 4096)) == OK); /* a shorter one */
+    NEED(repair_done(&store, 2) == OK);
+    NEED(read_at(&store, 2, 0, sizeof room, true, &got) == OK);
+    EXPECT(got == 4096 && memcmp(room, blocks + 4096, 4096) == 0);
+    store_close(&store);
+    folder_remove(path);
+}

@@ -126,6 +126,27 @@ static void fill_commit(union sample_message *message, bool full)
     message->commit = (struct commit){most, most, most, most, most};
 }
 
+static void fill_repair_ask(union sample_message *message, bool full)
+{
+    const uint64_t most = full ? UINT64_MAX : 0;
+
+    message->repair_ask = (struct repair_ask){.lineage = id_of(full),
+                                              .segment = full ? SEGMENT_NONE - 1 : 0,
+                                              .epoch = most,
+                                              .start_batch = most,
+                                              .first_batch = most,
+                                              .last_batch = most};
+    memset(&message->repair_ask.tag_before, full ? 0xff : 0, sizeof(struct tag));
+}
+
+static void fill_repair_is(union sample_message *message, bool full)
+{
+    const uint64_t most = full ? UINT64_MAX : 0;
+
+    message->repair_is =
+        (struct repair_is){most, most, full ? REPAIR_UNREADABLE : REPAIR_HAVE, most};
+}
+
 static void fill_bye(union sample_message *message, bool full)
 {
     message->bye.why = full ? (enum status)(STATUSES - 1) : OK;
@@ -226,6 +247,8 @@ static void fill_status_numbers(struct member_status *status)
     status->appended_records = status->appended_bytes = status->shipped_bytes = most;
     status->received_bytes = status->persisted_bytes = status->up_us = status->lag_us = most;
     status->digested_segments = status->damaged_segments = status->lost_lsn = most;
+    status->repaired_segments = status->outstanding_segments = most;
+    status->scrubs = status->scrubbed_us = most;
     status->client_count = UINT32_MAX;
     status->first_segment = status->kept_bytes = status->deleted_segments = most;
     status->space_total = status->space_free = most;
@@ -243,6 +266,7 @@ static void fill_member_status(union sample_message *message, bool full)
     text_fill(status->deployment, sizeof status->deployment, full, 0);
     text_fill(status->region, sizeof status->region, full, 0);
     text_fill(status->member, sizeof status->member, full, 0);
+    text_fill(status->repair, sizeof status->repair, full, 0);
     text_fill(status->cluster, sizeof status->cluster, full, 0);
     text_fill(status->state, sizeof status->state, full, 0);
     text_fill(status->key_arn, sizeof status->key_arn, full, 0);
@@ -356,6 +380,8 @@ CODEC(segment_message)
 CODEC(batch_message)
 CODEC(ack)
 CODEC(commit)
+CODEC(repair_ask)
+CODEC(repair_is)
 CODEC(bye)
 CODEC(hello)
 CODEC(welcome)
@@ -390,6 +416,8 @@ const struct sample_kind sample_kinds[SAMPLES] = {
     KIND(batch_message, MESSAGE_BATCH),
     KIND(ack, MESSAGE_ACK),
     KIND(commit, MESSAGE_COMMIT),
+    KIND(repair_ask, MESSAGE_REPAIR_ASK),
+    KIND(repair_is, MESSAGE_REPAIR_IS),
     KIND(bye, MESSAGE_BYE),
     KIND(hello, MESSAGE_HELLO),
     KIND(welcome, MESSAGE_WELCOME),

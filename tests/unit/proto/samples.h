@@ -11,7 +11,7 @@
 #include "proto/promote.h"
 #include "proto/ship.h"
 
-enum { SAMPLES = 27, SAMPLE_BYTES_MAX = 1 << 19 };
+enum { SAMPLES = 29, SAMPLE_BYTES_MAX = 1 << 19 };
 
 union sample_message {
     struct greet greet;
@@ -23,6 +23,8 @@ union sample_message {
     struct batch_message batch_message;
     struct ack ack;
     struct commit commit;
+    struct repair_ask repair_ask;
+    struct repair_is repair_is;
     struct bye bye;
     struct hello hello;
     struct welcome welcome;

@@ -39,7 +39,7 @@ TEST(caps_types_and_tails_are_checked_on_the_prefix)
     EXPECT_STATUS(decode(MESSAGE_ACK, 0, 2, 0), OK);
 }
 
-TEST(only_the_types_with_a_name_exist_and_only_four_have_a_tail)
+TEST(only_the_types_with_a_name_exist_and_only_five_have_a_tail)
 {
     unsigned types = 0;
     unsigned tails = 0;
@@ -51,6 +51,6 @@ TEST(only_the_types_with_a_name_exist_and_only_four_have_a_tail)
         types += known;
         tails += decode(type, 0, 0, 1) == OK;
     }
-    EXPECT(types == 28 && tails == 4);
+    EXPECT(types == 30 && tails == 5);
     EXPECT(strcmp(message_type_name(MESSAGE_STATUS_IS), "status_is") == 0);
 }
