@@ -21,6 +21,8 @@ struct oracle_segment {
     struct id incarnation;
     uint8_t raw[ORACLE_HEADER_BYTES];
     struct digest hash;
+    struct digest valid; /* of the header and the batches up to valid_to, if that is not 0 */
+    batch_t valid_to;
     struct aead aead;
     struct nonce base_nonce;
     unsigned maker;

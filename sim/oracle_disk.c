@@ -5,7 +5,7 @@
 #include "seal/digest.h"
 #include "sim/oracle.h"
 
-enum { SECRET_PART = 16 };
+enum { SECRET_PART = 16, ZERO_BLOCK = 512 };
 
 const struct oracle_segment *oracle_segment_on_disk(const struct oracle *oracle,
                                                     const struct sim_file *file)
@@ -150,7 +150,14 @@ static bool contains(struct bytes haystack, const uint8_t *needle)
            && memmem(haystack.data, haystack.size, needle, SECRET_PART) != NULL;
 }
 
-bool oracle_finds_secret(const struct oracle *oracle, struct bytes haystack)
+static bool is_zero_block(struct bytes haystack, size_t at)
+{
+    static const uint8_t zeros[ZERO_BLOCK];
+
+    return at + ZERO_BLOCK <= haystack.size && memcmp(haystack.data + at, zeros, ZERO_BLOCK) == 0;
+}
+
+static bool part_has_secret(const struct oracle *oracle, struct bytes haystack)
 {
     const struct sim_keys *keys = &oracle->sim->keys;
 
@@ -164,6 +171,31 @@ bool oracle_finds_secret(const struct oracle *oracle, struct bytes haystack)
     }
     for (unsigned i = 0; i < keys->key_count; i++) {
         if (contains(haystack, keys->keys[i].secret.bytes)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Control files and headers are zeros for the most part, where no secret lies: what is searched is
+ * what lies between blocks of zeros, and a little on both sides. */
+bool oracle_finds_secret(const struct oracle *oracle, struct bytes haystack)
+{
+    size_t at = 0;
+
+    while (at < haystack.size) {
+        const size_t begin = at < SECRET_PART ? 0 : at - SECRET_PART;
+
+        if (is_zero_block(haystack, at)) {
+            at += ZERO_BLOCK;
+            continue;
+        }
+        while (at < haystack.size && !is_zero_block(haystack, at)) {
+            at += ZERO_BLOCK;
+        }
+        const size_t end = at + SECRET_PART < haystack.size ? at + SECRET_PART : haystack.size;
+
+        if (part_has_secret(oracle, bytes_of(haystack.data + begin, end - begin))) {
             return true;
         }
     }

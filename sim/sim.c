@@ -207,8 +207,8 @@ static void perform(struct sim *sim, struct sim_member *member, const struct eff
         sim_net_resume(sim, member->number, effect->link);
         return;
     case EFFECT_WRITE:
-        sim_mix(sim, crc32c((uint32_t)effect->write.write.op, effect->write.write.data));
-        sim_store_write(sim, &member->store, &effect->write);
+        sim_mix(sim, (uint64_t)effect->write.write.op << 32
+                         | sim_store_write(sim, &member->store, &effect->write));
         return;
     case EFFECT_READ:
         sim_store_read(sim, &member->store, &effect->read);

@@ -58,6 +58,7 @@ struct sim_keys {
     uint64_t uses, denials;
 };
 
+/* Of memory that is zero. */
 void sim_keys_init(struct sim_keys *keys, uint64_t seed);
 
 /* Makes a KMS key in that region. */

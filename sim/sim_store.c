@@ -226,11 +226,14 @@ static struct sim_op *next_op(struct sim *sim, struct sim_store *store)
     return op_at(store, store->tail++);
 }
 
-void sim_store_write(struct sim *sim, struct sim_store *store, const struct effect_write *write)
+uint32_t sim_store_write(struct sim *sim, struct sim_store *store, const struct effect_write *write)
 {
-    *next_op(sim, store) = (struct sim_op){
-        .ticket = write->ticket, .write = write->write, .crc = crc32c(0, write->write.data)};
+    const uint32_t crc = crc32c(0, write->write.data);
+
+    *next_op(sim, store) =
+        (struct sim_op){.ticket = write->ticket, .write = write->write, .crc = crc};
     begin_group(sim, store);
+    return crc;
 }
 
 void sim_store_read(struct sim *sim, struct sim_store *store, const struct effect_read *read)

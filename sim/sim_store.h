@@ -86,7 +86,9 @@ enum sim_crash {
 void sim_store_init(struct sim_store *store, unsigned member, uint64_t seed);
 void sim_store_drop(struct sim_store *store);
 
-void sim_store_write(struct sim *sim, struct sim_store *store, const struct effect_write *write);
+/* The checksum of what is written. */
+uint32_t sim_store_write(struct sim *sim, struct sim_store *store,
+                         const struct effect_write *write);
 void sim_store_read(struct sim *sim, struct sim_store *store, const struct effect_read *read);
 
 /* The node's memory may go afterwards. */

@@ -12,7 +12,12 @@
 
 #include <stdlib.h>
 
-enum { TAIL_ROOM = 1 << 20, HEAD_ROOM = 4096, RECORDS_PER_APPEND = 6 };
+enum {
+    TAIL_ROOM = 1 << 20,
+    HEAD_ROOM = 4096,
+    RECORDS_PER_APPEND = 6,
+    VERIFY_EVERY_S = 4, /* about so often each client has a member verify all that it holds */
+};
 
 static struct workload_client *client_of(struct puppet *puppet)
 {
@@ -387,7 +392,8 @@ static void act(struct workload_client *client)
     if (prng_chance(&client->dice, 1, 64)) {
         send_message(client, MESSAGE_STATUS, bytes_none(), bytes_none());
     }
-    if (workload->verifies && prng_chance(&client->curiosity, 1, 48)) {
+    if (workload->verifies
+        && prng_chance(&client->curiosity, workload->think_ns, SPAN_S(VERIFY_EVERY_S).ns)) {
         ask_to_verify(client);
     }
 }

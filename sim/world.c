@@ -327,9 +327,9 @@ static bool is_crippled(const struct world *world)
 
 static const char *unsettled(struct world *world)
 {
-    const char *missing = oracle_unsettled(world->oracle);
+    const char *missing = workload_unsettled(&world->workload);
 
-    return missing != NULL ? missing : workload_unsettled(&world->workload);
+    return missing != NULL ? missing : oracle_unsettled(world->oracle); /* who reads disks */
 }
 
 void world_settle(struct world *world, uint64_t bound_ns)
