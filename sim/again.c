@@ -45,6 +45,8 @@ static void copy_disk(struct sim_store *into, const struct sim_store *from)
     into->member = 0;
     into->head = into->tail = into->group = 0;
     into->slow_until_ns = 0;
+    into->fail_next = into->fail_read = OK; /* what still waits to strike is not for this world */
+    into->misdirects = false;
     into->files = calloc(from->file_count + 1, sizeof(struct sim_file *));
     CHECK(into->files != NULL);
     into->file_room = from->file_count + 1;

@@ -193,10 +193,4 @@ void oracle_on_send(struct oracle *oracle, struct sim_member *member,
 void oracle_note_committed(struct oracle *oracle);
 bool oracle_level_is_met(const struct oracle *oracle, lsn_t lsn, struct level level);
 
-/* ---- oracle_verify.c ---- */
-void oracle_on_verified_segment(struct oracle *oracle, const struct sim_member *member,
-                                const struct effect_send *send);
-void oracle_on_verified(struct oracle *oracle, const struct sim_member *member,
-                        const struct effect_send *send);
-
 #endif

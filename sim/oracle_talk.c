@@ -6,6 +6,7 @@
 #include "proto/ship.h"
 #include "sim/oracle.h"
 #include "sim/oracle_bounds.h"
+#include "sim/oracle_verify.h"
 #include "sim/workload.h"
 
 static bool in_same_region(const struct sim *sim, unsigned a, unsigned b)

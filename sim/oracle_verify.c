@@ -4,7 +4,7 @@
  * one.) */
 #include "proto/control.h"
 #include "seal/digest.h"
-#include "sim/oracle.h"
+#include "sim/oracle_verify.h"
 
 #include <stdio.h>
 

@@ -5,6 +5,7 @@ A NAME.mutant says in words what it breaks, within how many seeds it must be cau
 invariants, and one or more edits: lines that begin with "-" are replaced by the lines that begin
 with "+" (the first two characters of each are not part of it), in the file named before them. What
 is replaced must occur exactly once, so that an edit that no longer fits is an error, not a survivor.
+A seed that fails without the bug, too, has caught nothing.
 
     mutants.py                 builds each in turn, runs the seeds, shows a table
     mutants.py --only NAME     only that one (repeatable)
@@ -125,12 +126,22 @@ def build(folder):
     return None
 
 
+def simulator(folder):
+    return os.path.join(folder, "build", "bin", "sealift-sim")
+
+
+def fails_unspoilt(seed, folder):
+    done = subprocess.run([os.path.join(folder, "unspoilt"), "--seed", str(seed)],
+                          capture_output=True, timeout=LONGEST_S, check=False)
+    return done.returncode != 0
+
+
 def hunt(mutant, folder):
     """What the simulator says of it: (seed, how), or (None, why not)."""
     try:
-        done = subprocess.run([os.path.join(folder, "build", "bin", "sealift-sim"), "--seeds",
-                               f"1..{mutant.seeds}", "--first-failure"], capture_output=True,
-                              text=True, timeout=LONGEST_S, check=False)
+        done = subprocess.run([simulator(folder), "--seeds", f"1..{mutant.seeds}",
+                               "--first-failure"], capture_output=True, text=True,
+                              timeout=LONGEST_S, check=False)
     except subprocess.TimeoutExpired:
         return None, "never ends"
     failed = re.search(r"seed (\d+) FAILED invariant (\d+): (.*)", done.stdout)
@@ -151,6 +162,7 @@ def prepare(jobs):
         wrong = build(folder)
         if wrong:
             sys.exit(f"mutants: what is not spoilt does not build: {wrong}")
+        shutil.copy(simulator(folder), os.path.join(folder, "unspoilt"))
         folders.put(folder)
     return folders
 
@@ -163,6 +175,8 @@ def try_one(mutant, folders):
             whole[file] = source.read()
     wrong = mutant.apply(folder, True) or build(folder)
     seed, how = (None, wrong) if wrong else hunt(mutant, folder)
+    if seed is not None and fails_unspoilt(seed, folder):
+        seed, how = None, f"seed {seed} fails without the bug, too"
     for file, text in whole.items():
         with open(os.path.join(folder, file), "w", encoding="utf-8") as target:
             target.write(text)
