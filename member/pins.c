@@ -41,12 +41,28 @@ void pins_restore(struct member *member)
         pins->list[i] = (struct pin){.segment = from->segment, .batch = from->batch};
         memcpy(pins->list[i].member, from->member, sizeof from->member);
     }
+    if (member->wal.segment != SEGMENT_NONE) { /* some may have been ahead of this disk */
+        pins_on_cut(member, member->wal.segment, member->wal.durable);
+    }
+}
+
+void pins_on_cut(struct member *member, segment_t segment, batch_t batch)
+{
+    for (uint32_t i = 0; i < member->pins.count; i++) {
+        struct pin *pin = &member->pins.list[i];
+
+        if (pin->batch > batch) {
+            pin->batch = batch;
+            pin->segment = pin->segment < segment ? pin->segment : segment;
+        }
+    }
 }
 
 void pins_store(struct member *member)
 {
     struct control *control = &member->control;
 
+    member->pins.moved = false;
     control->pin_count = member->pins.count;
     for (uint32_t i = 0; i < control->pin_count; i++) {
         const struct pin *pin = &member->pins.list[i];
@@ -117,11 +133,13 @@ void pins_hold(struct member *member, struct feed *feed, segment_t segment, batc
     feed->pin = (uint32_t)(pin - member->pins.list);
     pin->link = feed->link;
     pin->dropped = false;
-    if (needed < pin->segment || batch < pin->batch) { /* new, or its disk was lost or cut */
-        saves_control(member, fx);
-    }
+    const bool is_less = needed < pin->segment || batch < pin->batch;
+
     pin->segment = needed;
     pin->batch = batch;
+    if (is_less) { /* new, or its disk was lost or cut */
+        saves_control(member, fx);
+    }
 }
 
 void pins_on_ack(struct member *member, const struct feed *feed)
@@ -135,6 +153,7 @@ void pins_on_ack(struct member *member, const struct feed *feed)
     pin->batch = feed->acked;
     while (next != NULL && next->first_batch <= feed->acked) {
         pin->segment++;
+        member->pins.moved = true;
         next = index_find(&member->wal.index, pin->segment + 1);
     }
 }

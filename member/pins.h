@@ -38,6 +38,7 @@ struct pin {
 };
 
 struct pins {
+    bool moved; /* since they were last saved */
     uint32_t count;
     struct pin list[CONTROL_PINS_MAX];
 };
@@ -45,6 +46,10 @@ struct pins {
 /* The folder is open: what the control file says of them; and what it shall say. */
 void pins_restore(struct member *member);
 void pins_store(struct member *member);
+
+/* Our own WAL ends with `batch`, in `segment`, and goes on otherwise than it did: whoever had acked
+ * more will come back to that place. */
+void pins_on_cut(struct member *member, segment_t segment, batch_t batch);
 
 /* RESUME: it needs everything after `batch`, which is in `segment`. */
 void pins_hold(struct member *member, struct feed *feed, segment_t segment, batch_t batch,

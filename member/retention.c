@@ -152,6 +152,9 @@ static void look(struct member *member, struct instant now, struct effects *fx)
 
     retention->look_at = instant_add(now, member->settings.retain_gap);
     retention->waits_for_digest = false;
+    if (member->pins.moved) { /* or a restart would take them for further behind than they are */
+        saves_control(member, fx);
+    }
     pins_review(member, now, retention->level >= SPACE_TIGHT);
     if (member->wal.index.count > 1 && may_go(member, now)) {
         begin(member, fx);

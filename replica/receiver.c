@@ -196,7 +196,7 @@ static void note_lost(struct replica *replica, const struct bye *bye)
     snprintf(member->notice, sizeof member->notice, "%s says: %s", receiver->peer.member,
              bye->text);
     if (!was_lost) {
-        trace_event(&member->settings.trace, "ALARM lost batch=%llu text=\"%s\"",
+        trace_event(&member->settings.trace, "lost batch=%llu text=\"%s\"",
                     (unsigned long long)member->wal.durable, member->notice);
     }
 }

@@ -330,6 +330,8 @@ static void finish(struct replica *replica, struct instant now, struct effects *
         halt_damaged(replica, status, fx);
         return;
     }
+    pins_on_cut(member, receiver->cut.segment == SEGMENT_NONE ? 0 : receiver->cut.segment,
+                receiver->cut.keep);
     receiver->cut.phase = CUT_NONE;
     member->ship_limit = member->wal.durable;
     member->ready = !member->stopping;

@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "cluster/control.h"
+#include "sim/sim_space.h"
 
 enum { STOP_S = 100 }; /* ten for the level to be met, the rest for the slowest of disks */
 
@@ -276,6 +277,21 @@ static void restore_coordinator(struct world *world)
             (unsigned long long)claim->record.version);
 }
 
+static void run_unfill(struct sim *sim, const struct todo *todo)
+{
+    sim_space_fill(sim, &sim->members[todo->a], 0);
+}
+
+/* Somebody else's files come, to any of the limits that matter, and go. */
+static void fill(struct world *world, struct sim_member *victim)
+{
+    if (victim->store.capacity_bytes > 0) {
+        sim_count(world->sim, FAULT_FILLING);
+        sim_space_fill(world->sim, victim, (unsigned)prng_between(&world->dice, 840, 1000));
+        sim_at(world->sim, until(world, 5), (struct todo){run_unfill, victim->number, 0, 0});
+    }
+}
+
 static void tamper(struct world *world, enum sim_fault fault)
 {
     world->sim->tamper.wanted = true;
@@ -328,6 +344,9 @@ static void strike_disk(struct world *world, struct sim_member *victim, enum sim
         return;
     case FAULT_FULL:
         victim->store.fail_next = E_DISK_FULL;
+        return;
+    case FAULT_FILLING:
+        fill(world, victim);
         return;
     case FAULT_READ:
         victim->store.fail_read = E_IO;
@@ -408,6 +427,7 @@ static void strike(struct world *world, enum sim_fault fault)
         return;
     case FAULT_IO:
     case FAULT_FULL:
+    case FAULT_FILLING:
     case FAULT_READ:
     case FAULT_MISDIRECTED:
     case FAULT_LOST_DISK:

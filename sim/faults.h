@@ -24,6 +24,7 @@
     X(FAULT_IO, "write-error") \
     X(FAULT_READ, "read-error") \
     X(FAULT_FULL, "disk-full") \
+    X(FAULT_FILLING, "disk-filling") \
     X(FAULT_SLOW_DISK, "slow-disk") \
     X(FAULT_ROT, "bit-flip") \
     X(FAULT_MISDIRECTED, "misdirected-write") \

@@ -1,6 +1,6 @@
 /* Where the world tells the oracle what happens, and the list of what it holds the world to. */
-#include "sim/oracle.h"
 #include "sim/oracle_bounds.h"
+#include "sim/oracle_retention.h"
 
 #include "base/check.h"
 #include "cluster/control.h"
@@ -43,7 +43,10 @@ static const struct oracle_invariant invariants[] = {
     {37, "who is refused gets no byte of the WAL, and a refused start changes none on the disk"},
     {38, "a digest in a header is that of an earlier segment's valid bytes, and is listed once"},
     {39, "a member that verifies its own copy finds damage where there is some, and only there"},
+    {40, "while the file system is full no append is taken, and with space again all goes on"},
     {42, "the same seed gives the same run"},
+    {43,
+     "only the oldest segment goes, marked first, wanted gone, behind the commit, held by no pin"},
     {0, NULL},
 };
 
@@ -274,6 +277,8 @@ void oracle_forget_disk(struct oracle *oracle, const struct sim_member *member)
         oracle->batches[i].holders &= ~(1u << member->number);
     }
     oracle->durable[member->number] = 0;
+    oracle->deleted[member->number] = 0;
+    oracle->pinned[member->number] = 0;
     oracle->highest_epoch[member->number] = 0;
 }
 
@@ -290,7 +295,8 @@ const char *oracle_unsettled(struct oracle *oracle)
     for (unsigned i = 0; i < sim->member_count; i++) {
         const struct sim_member *member = &sim->members[i];
 
-        if ((oracle->members >> i & 1) == 0 || is_excused(member)) {
+        if ((oracle->members >> i & 1) == 0 || is_excused(member)
+            || oracle_is_lost(oracle, member)) {
             continue;
         }
         if (member->state != SIM_UP) {

@@ -11,7 +11,10 @@
 #include "seal/nonce.h"
 #include "sim/sim.h"
 
-enum { ORACLE_HEADER_BYTES = 4096 };
+enum {
+    ORACLE_HEADER_BYTES = 4096,
+    ORACLE_SEGMENTS_MAX = 2048, /* whose times are kept */
+};
 
 /* A segment that some writer began. */
 struct oracle_segment {
@@ -62,7 +65,8 @@ struct oracle_append {
 
 struct oracle_disk { /* what the oracle's own reader finds on a member's disk */
     struct position reached; /* the last batch of the unbroken prefix */
-    segment_t segments; /* how many segment files take part in it */
+    segment_t first; /* the oldest segment file that takes part in it */
+    segment_t segments; /* the number after the newest that does */
     bool broken; /* something that is not sealed bytes lies before the end of the WAL */
 };
 
@@ -99,10 +103,13 @@ struct oracle {
     epoch_t highest_epoch[SIM_MEMBERS_MAX];
     uint64_t hash_at_start[SIM_MEMBERS_MAX]; /* of the disk */
     unsigned spoilt_at_start[SIM_MEMBERS_MAX];
+    segment_t deleted[SIM_MEMBERS_MAX]; /* segments below were allowed to go */
+    uint32_t pinned[SIM_MEMBERS_MAX]; /* whom its disk has named as pinned, one bit each */
+    uint64_t created_at[SIM_MEMBERS_MAX][ORACLE_SEGMENTS_MAX]; /* when each was begun there */
     bool must_refuse[SIM_MEMBERS_MAX]; /* in this life: a batch that it marked is not there */
     uint64_t refusals_demanded, marks_checked, digests_checked;
     uint64_t commits_checked, acks_checked, reads_checked, batches_checked;
-    uint64_t verified_segments, verified_damages;
+    uint64_t verified_segments, verified_damages, deletions_checked;
     struct proto_scratch scratch;
     uint8_t *scratch_memory;
     uint8_t *plain;

@@ -3,7 +3,7 @@
  * batches, byte for byte, until they end; the next header says where they had to end. */
 #include "base/check.h"
 #include "seal/digest.h"
-#include "sim/oracle.h"
+#include "sim/oracle_retention.h"
 
 enum { SECRET_PART = 16, ZERO_BLOCK = 512 };
 
@@ -48,7 +48,8 @@ static struct oracle_disk walk(const struct oracle *oracle, const struct sim_mem
 {
     struct oracle_disk found = {0};
 
-    for (segment_t number = 0;; number++) {
+    found.first = oracle_first_segment(oracle, member);
+    for (segment_t number = found.first;; number++) {
         const struct sim_file *file = oracle_file_on_disk(member, number);
         const struct oracle_segment *segment =
             file == NULL ? NULL : oracle_segment_on_disk(oracle, file);
@@ -57,11 +58,11 @@ static struct oracle_disk walk(const struct oracle *oracle, const struct sim_mem
             found.broken |= file != NULL;
             return found;
         }
-        if (segment->prev_last_batch > found.reached.batch) {
+        if (segment->prev_last_batch > found.reached.batch && number > found.first) {
             found.broken = true;
             return found;
         }
-        found.segments++;
+        found.segments = number + 1;
         found.reached.batch = segment->prev_last_batch;
         while (oracle_batch_on_disk(oracle, file, segment->epoch, found.reached.batch + 1)) {
             found.reached = (struct position){segment->epoch, found.reached.batch + 1};
@@ -130,7 +131,9 @@ bool oracle_same_wal(const struct oracle *oracle, const struct sim_member *a,
     if (of_a.reached.batch != of_b.reached.batch || of_a.segments != of_b.segments) {
         return false;
     }
-    for (segment_t number = 0; number < of_a.segments; number++) {
+    const segment_t first = of_a.first > of_b.first ? of_a.first : of_b.first;
+
+    for (segment_t number = first; number < of_a.segments; number++) {
         const struct sim_file *next = oracle_file_on_disk(a, number + 1);
         const struct oracle_segment *after =
             next == NULL ? NULL : oracle_segment_on_disk(oracle, next);

@@ -6,8 +6,8 @@
 #include "cluster/control.h"
 #include "seal/digest.h"
 #include "seal/segment_key.h"
-#include "sim/oracle.h"
 #include "sim/oracle_bounds.h"
+#include "sim/oracle_retention.h"
 
 #include <stdlib.h>
 
@@ -514,8 +514,14 @@ void oracle_on_write(struct oracle *oracle, struct sim_member *member,
     }
     oracle_check_refusal(oracle, member, write);
     oracle_check_mark(oracle, member, write);
+    if (write->op == STORE_DELETE) {
+        oracle_on_delete(oracle, member, write->segment);
+    }
     if (write->op != STORE_CREATE && write->op != STORE_APPEND) {
         return;
+    }
+    if (write->op == STORE_CREATE) {
+        oracle_note_created(oracle, member, write->segment);
     }
     check_forged(oracle, member);
     if (member->number != oracle->primary) {
@@ -552,6 +558,8 @@ void oracle_on_durable(struct oracle *oracle, struct sim_member *member,
 {
     if (write->op == STORE_APPEND) {
         on_batch_durable(oracle, member, write);
+    } else if (write->op == STORE_REPLACE && write->file == STORE_CONTROL) {
+        oracle_note_pins(oracle, member, write->data);
     } else if (write->op != STORE_REPLACE) {
         oracle_note_disk(oracle, member);
     }

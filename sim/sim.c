@@ -3,6 +3,7 @@
  * or crashes is destroyed at the end of its step, and its life number makes void whatever the world
  * still had in store for it. */
 #include "sim/sim.h"
+#include "sim/sim_space.h"
 
 #include "base/check.h"
 #include "seal/crc32c.h"
@@ -270,6 +271,7 @@ void sim_step(struct sim *sim, struct sim_member *member, struct event *event)
 
     CHECK(member->state == SIM_UP && member->paused_until_ns <= sim->now);
     event->now = (struct instant){member->clock_base_ns + sim->now};
+    event->disk_full = sim_space_is_short(&member->store);
     event->wall_ns =
         (uint64_t)((int64_t)(1764000000ull * 1000000000ull + sim->now) + member->wall_skew_ns);
     if (sim->watch.on_event != NULL) {
@@ -314,7 +316,10 @@ void sim_start(struct sim *sim, struct sim_member *member)
         sim->watch.on_start(sim->watch.context, member);
     }
     event.start = sim_store_inventory(&member->store);
+    member->store.space_told = (struct store_space){0};
+    member->store.shortage_told = false;
     sim_step(sim, member, &event);
+    sim_space_tell(sim, member);
     sim_store_inventory_drop(&event.start);
 }
 

@@ -1,5 +1,6 @@
 /* The real nodes, with entropy from the seed and traces into the transcript. */
 #include "base/trace.h"
+#include "sim/oracle_retention.h"
 #include "sim/swarm.h"
 
 static void draw(void *context, void *into, size_t size)
@@ -37,6 +38,11 @@ static void note(void *context, const char *line)
     count_recovery(member->sim, line);
     if (member->sim->world != NULL) {
         world_on_trace(member->sim->world, member, line);
+    }
+    if (strncmp(line, "lost ", 5) == 0 && member->sim->world != NULL
+        && !oracle_is_lost(member->sim->world->oracle, member)
+        && !oracle_is_nearly_lost(member->sim->world->oracle, member)) {
+        sim_fail(member->sim, 43, "%s is told that it is lost; it is not: %s", member->name, line);
     }
     const struct sim_store *store = &member->store;
 

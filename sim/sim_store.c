@@ -6,6 +6,7 @@
 #include "base/check.h"
 #include "seal/crc32c.h"
 #include "sim/sim.h"
+#include "sim/sim_space.h"
 #include "sim/sim_store_files.h"
 
 #include <stdlib.h>
@@ -209,6 +210,7 @@ static void run_group_done(struct sim *sim, const struct todo *todo)
         }
     }
     if (member->state == SIM_UP && member->life == todo->b) {
+        sim_space_tell(sim, member);
         begin_group(sim, store);
     }
 }

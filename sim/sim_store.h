@@ -60,6 +60,10 @@ struct sim_store {
     uint64_t slow_until_ns;
     bool recycles; /* spares hold old bytes instead of zeros */
     uint64_t spare_bytes; /* the size of a new segment file */
+    uint64_t capacity_bytes, foreign_bytes; /* of the file system (sim_space.h); 0: it has no end */
+    struct store_space space_told; /* last, in this life */
+    bool shortage_told;
+    uint64_t appended_when_full;
     enum status fail_next; /* the next group fails with this */
     uint64_t groups; /* of writes, so far */
     enum status fail_read; /* the next read fails with this */

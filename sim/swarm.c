@@ -1,5 +1,6 @@
 /* A seed draws a world, lets it suffer, lets it rest, and says what came of it. */
 #include "sim/swarm.h"
+#include "sim/oracle_retention.h"
 
 #include "base/check.h"
 #include "sim/chaos.h"
@@ -106,6 +107,48 @@ static void add_members(struct world *world, const struct shape *shape)
     }
 }
 
+/* Half of the worlds let old segments go: by bytes or age, with pins that hold long or hardly. */
+static void draw_retention(struct prng *dice, struct sim_member *member)
+{
+    struct member_settings *settings = member->kind == &sim_primary
+                                           ? &member->settings.primary.member
+                                           : &member->settings.replica.member;
+    const bool is_short = prng_chance(dice, 1, 5);
+
+    if (prng_chance(dice, 3, 4)) {
+        settings->retain_bytes = settings->segment_bytes * prng_between(dice, 1, 5);
+    }
+    if (prng_chance(dice, 1, 3)) {
+        settings->retain_age = SPAN_MS(prng_between(dice, 300, 6000));
+    }
+    settings->pin_bytes = settings->segment_bytes
+                          * (is_short ? prng_between(dice, 1, 6) : prng_between(dice, 12, 200));
+    settings->pin_age = is_short ? SPAN_MS(prng_between(dice, 500, 6000)) : SPAN_S(120);
+    settings->retain_gap = SPAN_MS(prng_between(dice, 20, 300));
+}
+
+/* Of its own dice: whether segments go changes nothing else that a seed draws. */
+static void draw_room(struct world *world, uint64_t seed)
+{
+    struct prng dice;
+
+    prng_seed(&dice, seed ^ 0x2e7a1);
+    const bool lets_go = prng_chance(&dice, 1, 2);
+
+    for (unsigned i = 0; i < world->sim->member_count; i++) {
+        struct sim_member *member = &world->sim->members[i];
+
+        if (lets_go) {
+            draw_retention(&dice, member);
+        }
+        if (prng_chance(&dice, 1, 2)) {
+            member->store.capacity_bytes =
+                world->sim->members[0].settings.primary.member.segment_bytes
+                * prng_between(&dice, 24, 96);
+        }
+    }
+}
+
 /* A replica that asks for the other at-rest setting, or whose certificate names another lineage. */
 static void add_impostor(struct world *world, const struct shape *shape)
 {
@@ -201,6 +244,11 @@ static void collect(struct world *world, struct swarm_result *result)
     result->acks_checked = world->oracle->acks_checked;
     result->verified_segments = world->oracle->verified_segments;
     result->verified_damages = world->oracle->verified_damages;
+    result->deletions = world->oracle->deletions_checked;
+    for (unsigned i = 0; i < sim->member_count; i++) {
+        result->lost += (world->oracle->members >> i & 1) != 0
+                        && oracle_is_lost(world->oracle, &sim->members[i]);
+    }
 }
 
 static void check_impostor(struct world *world)
@@ -229,6 +277,7 @@ struct swarm_result swarm_run(uint64_t seed, FILE *print)
     world->oracle->record_bytes_usual =
         (uint32_t)prng_between(&world->dice, 20, world->oracle->record_bytes_max);
     add_members(world, &shape);
+    draw_room(world, seed);
     if (prng_chance(&world->dice, 1, 8)) {
         add_impostor(world, &shape);
     }

@@ -3,6 +3,7 @@
  * flight is said again, in order; after an indefinite answer the client hangs up by itself and does
  * the same. */
 #include "sim/workload.h"
+#include "sim/oracle_retention.h"
 
 #include "base/check.h"
 #include "base/reader.h"
@@ -197,6 +198,17 @@ static bool take_records(struct workload_client *client, const struct records *r
     return reader_end(&bodies) == OK;
 }
 
+/* A WAL may begin later than it did: where retention was allowed to shorten it. */
+static void skip_what_is_not_kept(struct workload_client *client, lsn_t first_lsn)
+{
+    struct workload *workload = client->workload;
+    const struct sim_member *member = &workload->sim->members[client->target];
+
+    if (first_lsn > client->next_lsn && oracle_may_begin_at(workload->oracle, member, first_lsn)) {
+        client->next_lsn = first_lsn;
+    }
+}
+
 static void on_records(struct workload_client *client, const struct message *message)
 {
     struct sim *sim = client->workload->sim;
@@ -208,6 +220,9 @@ static void on_records(struct workload_client *client, const struct message *mes
     }
     if (records.request != client->read_request) {
         return;
+    }
+    if (client->next_lsn == 1) { /* "the first there is" */
+        skip_what_is_not_kept(client, records.first_lsn);
     }
     if (records.first_lsn != client->next_lsn || records.visible_lsn < client->visible_lsn
         || !take_records(client, &records, message->tail)) {
@@ -308,10 +323,14 @@ static void on_refused(struct workload_client *client, const struct message *mes
     }
 }
 
-static void on_welcome(struct workload_client *client)
+static void on_welcome(struct workload_client *client, const struct message *message)
 {
+    struct welcome welcome;
+
     client->ready = true;
-    if (client->kind == CLIENT_READER) {
+    if (client->kind == CLIENT_READER
+        && welcome_decode(&welcome, message->head, &client->workload->oracle->scratch) == OK) {
+        skip_what_is_not_kept(client, welcome.first_lsn);
         begin_read(client);
     }
     for (unsigned i = 0; i < client->flight_count; i++) {
@@ -348,7 +367,7 @@ static void on_message(struct sim *sim, struct puppet *puppet, const struct mess
     }
     switch (message->type) {
     case MESSAGE_WELCOME:
-        on_welcome(client);
+        on_welcome(client, message);
         return;
     case MESSAGE_APPENDED:
         on_appended(client, message);

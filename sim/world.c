@@ -3,12 +3,15 @@
  * that no injected fault explains is a failure at once. */
 #include "base/check.h"
 #include "sim/again.h"
+#include "sim/oracle_retention.h"
+#include "sim/sim_space.h"
 
 #include <stdlib.h>
 
 enum {
     AGAIN_ONE_IN = 8, /* starts that are also made twice in worlds of their own */
     STARTS_MAX = 60,
+    CALM_GROWTH = 16,
     CRIPPLED_S = 15, /* where some disk failed there is no end to wait for, only a while to watch */
 };
 
@@ -148,6 +151,10 @@ static bool is_justified(const struct world *world, const struct sim_member *mem
     }
     if (member->halted_why == E_COORDINATOR || member->halted_why == E_CLAIM_LOST) {
         return world->sim->faults[FAULT_CLAIM] + world->sim->faults[FAULT_CLAIM_LOSS] > 0;
+    }
+    if (member->halted_why == E_LOST) { /* it joins anew, and the beginning is not there any more */
+        return oracle_is_lost(world->oracle, member)
+               || oracle_is_nearly_lost(world->oracle, member);
     }
     if (member->halted_why == E_CUT_COMMITTED) { /* it is right: the writer's damaged disk is not */
         return hurt || world->sim->members[world->oracle->primary].store.damage > 0;
@@ -305,6 +312,8 @@ void world_calm(struct world *world)
         member->store.fail_next = member->store.fail_read = OK;
         member->store.misdirects = false;
         member->store.slow_until_ns = 0;
+        member->store.capacity_bytes *= CALM_GROWTH; /* an operator adds space, too */
+        sim_space_fill(sim, member, 0);
         member->starts = 0;
         if (member->state != SIM_UP) {
             world_start_later(world, member);
@@ -318,7 +327,8 @@ static bool is_crippled(const struct world *world)
     for (unsigned i = 0; i < world->sim->member_count; i++) {
         const struct sim_member *member = &world->sim->members[i];
 
-        if (member->store.damage + member->store.io_failures > 0) {
+        if (member->store.damage + member->store.io_failures > 0
+            || ((world->oracle->members >> i & 1) != 0 && oracle_is_lost(world->oracle, member))) {
             return true;
         }
     }

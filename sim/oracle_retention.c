@@ -1,0 +1,263 @@
+/* What may be deleted, and when? The oracle knows what was committed, what lies on every disk and
+ * what every replica holds, and judges each deletion when it is asked for: by the truth, and by
+ * bounds that are a little wider than those that members count by. Where it is allowed, the file
+ * need not be there any more; where a replica lacks what was allowed to go, it is lost by right. */
+#include "sim/oracle_retention.h"
+#include "base/check.h"
+#include "cluster/control.h"
+
+#include <stdlib.h>
+
+enum {
+    AT_FIRST_LSN = 104,
+    BOUND_SLACK = 4, /* segments: acks and pins on their way */
+};
+
+static uint64_t get(const uint8_t *from, unsigned bytes)
+{
+    uint64_t value = 0;
+
+    for (unsigned i = bytes; i-- > 0;) {
+        value = value << 8 | from[i];
+    }
+    return value;
+}
+
+static const struct member_settings *settings_of(const struct sim_member *member)
+{
+    return member->kind == &sim_primary ? &member->settings.primary.member
+                                        : &member->settings.replica.member;
+}
+
+segment_t oracle_first_segment(const struct oracle *oracle, const struct sim_member *member)
+{
+    segment_t number = 0;
+
+    while (number < oracle->deleted[member->number]
+           && oracle_file_on_disk(member, number) == NULL) {
+        number++;
+    }
+    return number;
+}
+
+/* ---- times ---- */
+
+void oracle_note_created(struct oracle *oracle, const struct sim_member *member, segment_t segment)
+{
+    if (segment < ORACLE_SEGMENTS_MAX) {
+        oracle->created_at[member->number][segment] = oracle->sim->now;
+    }
+}
+
+/* How long ago the segment was closed; what is not known is old. */
+static uint64_t age_of(const struct oracle *oracle, const struct sim_member *member,
+                       segment_t segment)
+{
+    return segment + 1 < ORACLE_SEGMENTS_MAX
+               ? oracle->sim->now - oracle->created_at[member->number][segment + 1]
+               : UINT64_MAX;
+}
+
+/* ---- sizes ---- */
+
+static uint64_t bytes_from(const struct sim_member *member, segment_t segment)
+{
+    uint64_t bytes = 0;
+
+    for (const struct sim_file *file = sim_store_file(&member->store, segment); file != NULL;
+         file = sim_store_file(&member->store, ++segment)) {
+        const uint64_t usual = settings_of(member)->segment_bytes;
+
+        bytes += file->written > usual ? file->written : usual;
+    }
+    return bytes;
+}
+
+/* ---- pins ---- */
+
+static const struct sim_member *upstream_of(const struct oracle *oracle,
+                                            const struct sim_member *member)
+{
+    return member->kind != &sim_replica
+               ? NULL
+               : sim_find_member(oracle->sim, member->settings.replica.upstreams[0]);
+}
+
+void oracle_note_pins(struct oracle *oracle, const struct sim_member *member, struct bytes file)
+{
+    static _Thread_local struct control control;
+
+    if (control_decode(&control, file, NULL) != OK) {
+        return;
+    }
+    for (uint32_t i = 0; i < control.pin_count; i++) {
+        const struct sim_member *replica = sim_find_member(oracle->sim, control.pins[i].member);
+
+        if (replica != NULL && control.pins[i].segment >= control.first_segment) {
+            oracle->pinned[member->number] |= 1u << replica->number;
+        }
+    }
+}
+
+/* The segment of the last batch that the replica holds and that is still part of the WAL. */
+static segment_t needed_by(const struct oracle *oracle, const struct sim_member *replica)
+{
+    const batch_t durable = oracle->durable[replica->number];
+    batch_t batch = durable < oracle->line_end ? durable : oracle->line_end;
+    const struct oracle_batch *last = oracle_at(oracle, batch);
+
+    while (last != NULL && (last->holders >> replica->number & 1) == 0) {
+        last = oracle_at(oracle, --batch);
+    }
+    return last == NULL ? 0 : oracle->segments[last->segment]->segment;
+}
+
+static bool is_within_bound(const struct oracle *oracle, const struct sim_member *upstream,
+                            segment_t needed)
+{
+    const struct member_settings *settings = settings_of(upstream);
+    const uint64_t slack = BOUND_SLACK * settings->segment_bytes;
+
+    return bytes_from(upstream, needed) + slack <= settings->pin_bytes
+           && age_of(oracle, upstream, needed) <= settings->pin_age.ns;
+}
+
+static void check_pins(struct oracle *oracle, const struct sim_member *member, segment_t segment)
+{
+    for (unsigned i = 0; i < oracle->sim->member_count; i++) {
+        const struct sim_member *replica = &oracle->sim->members[i];
+
+        if ((oracle->members >> i & 1) == 0 || upstream_of(oracle, replica) != member
+            || replica->store.losses + replica->store.damage > 0) {
+            continue;
+        }
+        const segment_t needed = needed_by(oracle, replica);
+
+        if (needed < oracle->deleted[member->number]) {
+            continue; /* lost already, and its row says so */
+        }
+        if (needed <= segment && (oracle->pinned[member->number] >> i & 1) != 0
+            && is_within_bound(oracle, member, needed)) {
+            sim_fail(oracle->sim, 43, "%s deletes segment %llu, and %s needs segment %llu",
+                     member->name, (unsigned long long)segment, replica->name,
+                     (unsigned long long)needed);
+        }
+    }
+}
+
+/* ---- deletions ---- */
+
+static bool is_wanted(const struct oracle *oracle, const struct sim_member *member,
+                      segment_t segment)
+{
+    const struct member_settings *settings = settings_of(member);
+
+    return (settings->retain_bytes > 0 && bytes_from(member, segment + 1) >= settings->retain_bytes)
+           || (settings->retain_age.ns > 0
+               && age_of(oracle, member, segment) > settings->retain_age.ns);
+}
+
+/* A record behind it is committed, and on this disk. */
+static bool is_behind_commit(struct oracle *oracle, const struct sim_member *member,
+                             segment_t segment)
+{
+    const struct sim_file *next = oracle_file_on_disk(member, segment + 1);
+    const struct oracle_segment *header =
+        next == NULL ? NULL : oracle_segment_on_disk(oracle, next);
+    const lsn_t lsn = header == NULL ? 0 : get(header->raw + AT_FIRST_LSN, 8);
+    const struct oracle_batch *batch = lsn == 0 ? NULL : oracle_of_lsn(oracle, lsn);
+
+    return batch != NULL && batch->batch <= oracle->durable[member->number]
+           && (lsn <= oracle->committed || oracle_level_is_met(oracle, lsn, oracle->level));
+}
+
+static bool is_marked(const struct sim_member *member, segment_t segment)
+{
+    static _Thread_local struct control control;
+    const struct sim_small *small = &member->store.smalls[STORE_CONTROL];
+
+    return control_decode(&control, bytes_of(small->disk, small->disk_size), NULL) == OK
+           && control.first_segment > segment;
+}
+
+static void check_deletion(struct oracle *oracle, const struct sim_member *member,
+                           segment_t segment)
+{
+    struct sim *sim = oracle->sim;
+    const unsigned long long number = segment;
+
+    if (segment != oracle->deleted[member->number]) {
+        sim_fail(sim, 43, "%s deletes segment %llu; the oldest is %llu", member->name, number,
+                 (unsigned long long)oracle->deleted[member->number]);
+    }
+    if (!is_wanted(oracle, member, segment)) {
+        sim_fail(sim, 43, "%s deletes segment %llu, which nobody wants gone", member->name, number);
+    }
+    if (!is_behind_commit(oracle, member, segment)) {
+        sim_fail(sim, 43, "%s deletes segment %llu; what follows is not committed yet",
+                 member->name, number);
+    }
+    check_pins(oracle, member, segment);
+}
+
+void oracle_on_delete(struct oracle *oracle, const struct sim_member *member, segment_t segment)
+{
+    const bool again = segment < oracle->deleted[member->number]; /* a crash came in between */
+
+    oracle->deletions_checked++;
+    if (member->store.damage == 0 && !is_marked(member, segment)) {
+        sim_fail(oracle->sim, 43, "%s deletes segment %llu before its control file says so",
+                 member->name, (unsigned long long)segment);
+    }
+    if (member->store.damage == 0 && !again) {
+        check_deletion(oracle, member, segment);
+    }
+    if (!again) {
+        oracle->deleted[member->number] = segment + 1;
+    }
+}
+
+bool oracle_is_lost(const struct oracle *oracle, const struct sim_member *member)
+{
+    const struct sim_member *upstream = upstream_of(oracle, member);
+
+    for (unsigned hops = 0; upstream != NULL && hops < SIM_MEMBERS_MAX; hops++) {
+        const segment_t first = oracle_first_segment(oracle, upstream);
+        const struct sim_file *file = oracle_file_on_disk(upstream, first);
+        const struct oracle_segment *header =
+            file == NULL ? NULL : oracle_segment_on_disk(oracle, file);
+
+        if (first > 0
+            && (header == NULL || oracle->durable[member->number] <= header->prev_last_batch)) {
+            return true;
+        }
+        member = upstream; /* whose upstream may have left it behind */
+        upstream = upstream_of(oracle, member);
+    }
+    return false;
+}
+
+bool oracle_is_nearly_lost(const struct oracle *oracle, const struct sim_member *member)
+{
+    static _Thread_local struct member_status status;
+    const struct sim_member *upstream = upstream_of(oracle, member);
+
+    if (upstream == NULL || upstream->state != SIM_UP) {
+        return true; /* nobody can be asked */
+    }
+    upstream->kind->status(upstream->node, (struct instant){0}, &status);
+    return status.first_segment > oracle->deleted[upstream->number];
+}
+
+bool oracle_may_begin_at(const struct oracle *oracle, const struct sim_member *member, lsn_t lsn)
+{
+    for (unsigned i = 0; i < oracle->segment_count; i++) {
+        const struct oracle_segment *segment = oracle->segments[i];
+
+        if (segment->segment <= oracle->deleted[member->number]
+            && get(segment->raw + AT_FIRST_LSN, 8) == lsn) {
+            return true;
+        }
+    }
+    return false;
+}
