@@ -143,6 +143,20 @@ static void choose(struct member *member)
     }
 }
 
+bool repair_lets_go(struct member *member, segment_t segment)
+{
+    const struct repair *repair = &member->repair;
+
+    if (repair->step == REPAIR_IDLE || repair->order.segment != segment) {
+        return true;
+    }
+    if (!repair->stuck || repair->writing || repair->step == REPAIR_DONE) {
+        return false;
+    }
+    put_down(member);
+    return true;
+}
+
 /* ---- the header after it, and its own ---- */
 
 static void take_next(struct member *member, const struct read_slot *slot)

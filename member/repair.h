@@ -129,6 +129,10 @@ void repair_order(struct member *member, const struct repair_order *order);
  * wants, which must be in the segment after it. */
 bool repair_is_done(const struct member *member, bool *ended);
 
+/* Retention would delete that segment. False while it is being repaired; where nobody gives what it
+ * lacks, it is put down. */
+bool repair_lets_go(struct member *member, segment_t segment);
+
 /* REPAIR_ASK and REPAIR_IS, on a link whose both ends are proved. What is not OK ends the link. */
 NODISCARD enum status repair_on_message(struct member *member, const struct event *event,
                                         struct effects *fx);

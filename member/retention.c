@@ -124,12 +124,12 @@ static bool may_go(struct member *member, struct instant now)
         return false;
     }
     retention->waits_for_digest = !digester_is_done(member, segment);
-    return !retention->waits_for_digest;
+    return !retention->waits_for_digest && repair_lets_go(member, segment);
 }
 
 /* ---- going ---- */
 
-static void begin(struct member *member, struct effects *fx)
+static void begin(struct member *member, struct instant now, struct effects *fx)
 {
     struct retention *retention = &member->retention;
     struct index *index = &member->wal.index;
@@ -138,6 +138,7 @@ static void begin(struct member *member, struct effects *fx)
     retention->step = RETENTION_MARK;
     index_drop_first(index);
     digester_forget_first(member);
+    scrub_forget_first(member, now);
     feeds_forget_first(member, fx);
     clients_forget_first(member, fx);
     member->control.first_segment = index->rows[0].segment;
@@ -157,7 +158,7 @@ static void look(struct member *member, struct instant now, struct effects *fx)
     }
     pins_review(member, now, retention->level >= SPACE_TIGHT);
     if (member->wal.index.count > 1 && may_go(member, now)) {
-        begin(member, fx);
+        begin(member, now, fx);
     }
 }
 

@@ -11,7 +11,7 @@
  *   - it is not the newest, and the one after it has its checkpoint on this disk;
  *   - a record of the one after it is committed and on this disk: no cut, no recovery reaches back;
  *   - its digest was computed, on a writer (unless the next header's list is full already);
- *   - nobody verifies it right now, and no pin (pins.h) holds it.
+ *   - nobody verifies or repairs it right now, and no pin (pins.h) holds it.
  *
  * How full the file system is, the world tells: from 85 % on it is said once, from 92 % on pins
  * over their bound are dropped, from 95 % on, or where no segment file could be made any more

@@ -174,6 +174,18 @@ void scrub_on_read(struct member *member, struct read_slot *slot, struct instant
     reads_free(slot);
 }
 
+void scrub_forget_first(struct member *member, struct instant now)
+{
+    struct scrub *scrub = &member->scrub;
+    const segment_t first = member->wal.index.rows[0].segment;
+
+    if (scrub->state != SCRUB_RESTING && scrub->segment < first) {
+        reads_forget(&member->reads, READ_SCRUB, 0);
+        scrub->read = NULL;
+        take_in_hand(member, first, now);
+    }
+}
+
 static void ask(struct member *member, struct effects *fx)
 {
     struct scrub *scrub = &member->scrub;

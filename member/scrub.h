@@ -43,6 +43,9 @@ void scrub_init(struct scrub *scrub);
 void scrub_drop(struct scrub *scrub);
 void scrub_on_read(struct member *member, struct read_slot *slot, struct instant now);
 
+/* The first segment of the index is another one now. */
+void scrub_forget_first(struct member *member, struct instant now);
+
 /* In every step while the member is ready. */
 void scrub_pump(struct member *member, struct instant now, struct effects *fx);
 

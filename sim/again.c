@@ -99,6 +99,17 @@ static struct outcome outcome_of(const struct oracle *oracle, const struct sim_m
     return outcome;
 }
 
+/* What retention lets go later is no part of a recovery. */
+static void keep_all(struct sim_member *member)
+{
+    struct member_settings *settings = member->kind == &sim_primary
+                                           ? &member->settings.primary.member
+                                           : &member->settings.replica.member;
+
+    settings->retain_bytes = 0;
+    settings->retain_age = (struct span){0};
+}
+
 /* `strike_at`: after so many steps the power goes, once; 0: never. */
 static struct outcome recover(struct world *world, const struct sim_member *original,
                               unsigned strike_at)
@@ -110,6 +121,7 @@ static struct outcome recover(struct world *world, const struct sim_member *orig
     member->self = original->self;
     member->kind = original->kind;
     member->settings = original->settings;
+    keep_all(member);
     copy_disk(&member->store, &original->store);
     copy_services(sim, world->sim);
     sim_start(sim, member);
@@ -123,8 +135,14 @@ static struct outcome recover(struct world *world, const struct sim_member *orig
     if (sim->failed) {
         sim_fail(world->sim, sim->failed_invariant, "%s", sim->failure);
     }
+    /* There it is member 0, and here somebody else may be. */
+    segment_t *deleted = &world->oracle->deleted[member->number];
+    const segment_t of_another = *deleted;
+
+    *deleted = world->oracle->deleted[original->number];
     const struct outcome outcome = outcome_of(world->oracle, member);
 
+    *deleted = of_another;
     sim_destroy(sim);
     return outcome;
 }

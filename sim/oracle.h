@@ -120,14 +120,11 @@ struct oracle_invariant {
     const char *text;
 };
 
-/* Ends with number 0. */
-const struct oracle_invariant *oracle_invariants(void);
-
+const struct oracle_invariant *oracle_invariants(void); /* ends with number 0 */
 struct oracle *oracle_create(struct sim *sim, uint64_t content_seed);
 void oracle_destroy(struct oracle *oracle);
 
-/* All that was on that disk is gone. */
-void oracle_forget_disk(struct oracle *oracle, const struct sim_member *member);
+void oracle_forget_disk(struct oracle *oracle, const struct sim_member *member); /* it is gone */
 
 /* A member that belongs to the cluster; `votes`: the primary feeds it. */
 void oracle_admit(struct oracle *oracle, const struct sim_member *member, bool votes);

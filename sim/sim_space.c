@@ -68,7 +68,11 @@ static void run_tell(struct sim *sim, const struct todo *todo)
     const bool was_full = is_full(store);
     struct event event = {.kind = EVENT_SPACE, .space = sim_space_of(store)};
 
-    if (member->state != SIM_UP || member->life != todo->b || member->paused_until_ns > sim->now) {
+    if (member->state != SIM_UP || member->life != todo->b) {
+        return;
+    }
+    if (member->paused_until_ns > sim->now) {
+        sim_at(sim, member->paused_until_ns, *todo);
         return;
     }
     check_full(sim, member, was_full);
