@@ -55,6 +55,12 @@ void receiver_compare(struct replica *replica, struct instant now, struct effect
     const struct divergence_verdict verdict =
         epoch_table_compare(receiver->theirs, &member->control.epochs, at);
 
+    if (member->is_repairing) { /* what is here can be compared when it is whole */
+        receiver_move(receiver, RECEIVER_REPAIRING, now);
+        receiver_may_repair(replica);
+        return;
+    }
+
     switch (verdict.kind) {
     case DIVERGENCE_NONE:
         if (ends_with_surplus(member, receiver->theirs)) {
