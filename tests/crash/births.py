@@ -3,6 +3,8 @@
 Each birth has folders of its own. The process is killed at the place, started again in the same
 way, and must then serve as if nothing had happened."""
 import os
+import socket
+import threading
 
 from cluster import Broken, wait_until
 
@@ -18,8 +20,11 @@ CLAIM = [f"claim.{step}" for step in (
 KEYD = ["catalog.before_schema", "catalog.after_schema", "secret.before_write",
         "secret.before_sync", "secret.after_sync", "secret.after_rename",
         "secret.after_folder_sync"]
+DELETE = [f"store.delete.{step}" for step in (
+    "before_unlink", "after_unlink", "after_folder_sync")]
 BIRTHS = ([("primary", place) for place in FOLDER + REPLACED + CREATE + CLAIM]
           + [("replica", place) for place in FOLDER + REPLACED + CREATE]
+          + [("forgetful primary", place) for place in DELETE]
           + [("keyd", place) for place in KEYD])
 # The first birth of each place: a short run does these.
 EACH_ONCE = list({place: (kind, place) for kind, place in reversed(BIRTHS)}.values())
@@ -35,12 +40,12 @@ class Nursery:
         self.env = home.credentials("credentials-birth")
         self.mother = None
 
-    def primary(self, name):
+    def primary(self, name, *more):
         lineage = os.urandom(16).hex()
         member = self.home.member(
             name, "us-east-1", "primary", lineage, [self.service],
             ["--create", "--storage-encrypted", "--coordinator",
-             f"file:{self.home.work}/coordinator-{name}"], self.env)
+             f"file:{self.home.work}/coordinator-{name}", *more], self.env)
         member.lineage = lineage
         return member
 
@@ -79,6 +84,8 @@ class Nursery:
             self.append(self.mother, "mother's")
         if kind == "keyd":
             return self.birth_of_keyd(name, place, count)
+        if kind == "forgetful primary":
+            return self.forget(name, place)
         member = self.primary(name) if kind == "primary" else self.replica(name)
         reached = self.kill_and_revive(member, place, count)
         if not reached:
@@ -89,6 +96,31 @@ class Nursery:
         else:
             wait_until(f"{name} catches up after {place}", lambda: self.home.status(member).get(
                 "durable_lsn", 0) >= self.home.status(self.mother).get("durable_lsn", 1))
+        if member.stop() != 0:
+            raise Broken(f"{name} after {place}: {member.last_words()}")
+        self.home.sealift("verify", member.data, "--no-key")
+        return reached
+
+    def forget(self, name, place):
+        """Retention deletes old segments; what is left reads well."""
+        member = self.primary(name, "--retain-bytes", "4M")
+        member.start(place)
+        wait_until(f"{name} serves", lambda: self.serves(member))
+        filler = ("f" * 50000 + "\n") * 200
+        appending = threading.Thread(target=self.append, args=(member, filler[:-1]), daemon=True)
+        appending.start()
+        try:
+            wait_until(f"{name} dies at {place}", member.died_as_armed, 20)
+            reached = True
+        except Broken as broken:
+            if "ended by itself" in str(broken):
+                raise
+            member.kill()
+            reached = False
+        member.start()
+        wait_until(f"{name} serves after {place}", lambda: self.serves(member))
+        appending.join()
+        self.append(member, "the last")
         if member.stop() != 0:
             raise Broken(f"{name} after {place}: {member.last_words()}")
         self.home.sealift("verify", member.data, "--no-key")
@@ -111,6 +143,5 @@ class Nursery:
 
     @staticmethod
     def port_is_open(port):
-        import socket
         with socket.socket() as s:
             return s.connect_ex(("127.0.0.1", port)) == 0

@@ -36,7 +36,7 @@ US, EU = "us-east-1", "eu-west-1"
 BEFORE = {"leftover.": ["control.before_sync", "control.after_sync"],
           "aside.part.": ["store.append.torn"],
           "store.sync.": ["store.append.after_write", "store.append.before_sync"]}
-AT_MEMBERS = ("store.", "spare.", "control.", "leftover.", "aside.")
+AT_MEMBERS = ("store.", "spare.", "control.", "leftover.", "aside.", "repair.")
 SECONDS_TO_DIE = 20
 SPACE_BYTES_MIN = 4 << 30  # ten minutes take about that much
 
@@ -54,6 +54,7 @@ class Crash:
         self.clients = []
         self.checked = {}
         self.ending = False
+        self.damaged = None
         self.birth_broke = None
         self.build()
         self.nursery = Nursery(self.home)
@@ -154,10 +155,38 @@ class Crash:
         if first:
             member.start(first)
             self.await_death(member)
+        damaged = self.damage(member) if place.startswith("repair.") else None
+        self.damaged = (member, damaged) if damaged else None
         member.start(place, count)
         if place.startswith("aside.segment"):
             return self.await_death(member, self.make_surplus)
+        if place.startswith("repair."):
+            return self.await_death(member, lambda: self.read_at(member, damaged))
         return self.await_death(member)
+
+    def damage(self, member):
+        """Rot in every block of a closed segment that others have, too; the LSN where it begins."""
+        folder = f"{member.data}/wal"
+        for name in reversed(sorted(os.listdir(folder))[:-2]):
+            about = json.loads(self.home.sealift("inspect", "--json", f"{folder}/{name}").stdout)
+            if about["end_offset"] > 5 * 4096 and about["first_lsn"] <= self.ledger.last():
+                with open(f"{folder}/{name}", "r+b") as file:
+                    for at in range(3 * 4096 + 200, about["end_offset"], 4096):
+                        file.seek(at)
+                        byte = file.read(1)
+                        file.seek(at)
+                        file.write(bytes([byte[0] ^ 0x10]))
+                return about["first_lsn"]
+        return 1
+
+    def read_at(self, member, lsn):
+        """Whoever reads the damage makes it known; whether the read comes to its end."""
+        try:
+            done = subprocess.run(self.home.client_words("read", member, str(lsn)),
+                                  capture_output=True, timeout=5, check=False)
+            return done.returncode == 0
+        except subprocess.TimeoutExpired:
+            return False
 
     def make_surplus(self):
         """The primary dies when it has sent a segment that it has not made itself."""
@@ -264,6 +293,12 @@ class Crash:
                     member.start()
                 return self.home.status(member).get("visible_lsn", 0) >= last
             wait_until(f"{member.name} shows LSN {last}", shows)
+            if self.damaged and self.damaged[0] is member:
+                lsn = self.damaged[1]
+                wait_until(f"{member.name} is repaired at LSN {lsn}",
+                           lambda m=member, lsn=lsn: self.read_at(m, lsn))
+                self.checked[member.name] = min(self.checked[member.name], lsn)
+                self.damaged = None
             # What arrives while reading is read the next time, once more.
             self.checked[member.name] = 1 + min(
                 self.ledger.check_read(member, self.checked[member.name]), last)
@@ -307,7 +342,8 @@ class Crash:
                     self.round(place)
 
     def at_random(self, until):
-        places = [p for p in self.kills if p.startswith(AT_MEMBERS)
+        places = [p for p in self.kills
+                  if p.startswith(AT_MEMBERS) and not p.startswith("store.delete")
                   or p in ("catalog.before_commit", "catalog.after_commit")
                   or p.startswith("claim.")]
         while time.monotonic() < until:
