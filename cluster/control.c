@@ -5,7 +5,8 @@
  *              durable_epoch:u64 durable_batch:u64 commit_lsn:u64 suspect:u32 (0 or 1)
  *          92  epoch_count:u32 (0 to 1024), then for each, ascending, 24 bytes:
  *              epoch:u64 start_batch:u64 start_lsn:u64
- *              then loss_pending:u64 loss_count:u32 (0 to 16), and for each, ascending, 24 bytes:
+ *              then claim_asked:u64 loss_pending:u64 loss_count:u32 (0 to 16), and for
+ *              each, ascending, 24 bytes:
  *              epoch:u64 first_lsn:u64 last_lsn:u64
  *              first_segment:u64 before_epoch:u64
  *              pin_count:u32 (0 to 64), then for each 80 bytes:
@@ -25,7 +26,7 @@ enum {
     CONTROL_VERSION = 1,
     CONTROL_FIXED_BYTES = 96,
     CONTROL_EPOCH_BYTES = 24,
-    CONTROL_LOSSES_BYTES = 12 + GREET_LOSSES_MAX * 24,
+    CONTROL_LOSSES_BYTES = 20 + GREET_LOSSES_MAX * 24,
     CONTROL_PIN_BYTES = MEMBER_TEXT_MAX + 16,
     CONTROL_KEPT_BYTES = 20 + CONTROL_PINS_MAX * CONTROL_PIN_BYTES,
 };
@@ -69,6 +70,7 @@ static void epochs_encode(const struct epoch_table *table, struct writer *writer
 static void losses_encode(const struct control *control, struct writer *writer)
 {
     CHECK(control->loss_count <= GREET_LOSSES_MAX);
+    writer_u64(writer, control->claim_asked);
     writer_u64(writer, control->loss_pending);
     writer_u32(writer, control->loss_count);
     for (uint32_t i = 0; i < control->loss_count; i++) {
@@ -145,6 +147,7 @@ static enum status losses_decode(struct control *control, struct reader *body)
 {
     epoch_t before = 0;
 
+    TRY(reader_u64(body, &control->claim_asked));
     TRY(reader_u64(body, &control->loss_pending));
     TRY(reader_u32(body, &control->loss_count));
     if (control->loss_count > GREET_LOSSES_MAX) {

@@ -33,6 +33,7 @@ struct control {
     lsn_t commit_lsn; /* known committed when this was saved */
     bool suspect; /* the last stop was an I/O failure */
     struct epoch_table epochs;
+    epoch_t claim_asked; /* a claim was asked for, and it is not known what came of it; 0: none */
     lsn_t loss_pending; /* the next epoch that begins here declares a loss up to it; 0: none */
     uint32_t loss_count;
     struct epoch_loss losses[GREET_LOSSES_MAX]; /* declared, ascending by epoch */

@@ -100,6 +100,14 @@ static struct refusal check_greet(const struct member *member, const struct feed
     return setting.why != OK ? setting : check_key(member, greet);
 }
 
+/* It holds something of an epoch that this member has not come to yet. */
+static bool is_beyond(const struct member *member, const struct greet *greet)
+{
+    const struct epoch_table *table = &member->control.epochs;
+
+    return table->count == 0 || table->entries[table->count - 1].epoch < greet->position.epoch;
+}
+
 static bool is_lost(const struct member *member, const struct greet *greet)
 {
     struct epoch_table theirs = {.count = greet->epoch_count};
@@ -162,12 +170,12 @@ void feed_on_greet(struct member *member, struct feed *feed, const struct event 
 
     if (refusal.why != OK) {
         feed_refuse(member, feed, fx, refusal.why, "%s", refusal.text);
-    } else if (member->is_repairing && greet->is_candidate) {
-        feed_refuse(member, feed, fx, E_NOT_READY,
-                    "%s is being repaired and cannot say yet what it holds.",
-                    member->settings.self.member);
     } else if (is_ahead && follows && member->is_writer && member->descriptor.suite == SUITE_NONE) {
         feed_fenced(member, feed, greet->highest_epoch, fx); /* there is nothing to prove */
+    } else if (!is_ahead && follows && greet->position.epoch > 0 && is_beyond(member, greet)) {
+        feed_refuse(member, feed, fx, E_NOT_READY,
+                    "This member has not come to epoch %llu yet: try again.",
+                    (unsigned long long)greet->position.epoch);
     } else if (!is_ahead && follows && is_lost(member, greet)) {
         feed_refuse(member, feed, fx, E_LOST,
                     "Batch %llu of epoch %llu is no part of what this member can compare with: "

@@ -8,6 +8,8 @@
 
 #include "primary/primary_state.h"
 
+enum { PATIENCE = 6 }; /* times drain_max: for a replica that is far behind */
+
 bool handover_is_wanted(const struct primary *primary)
 {
     const struct feeds *feeds = &primary->member.feeds;
@@ -22,35 +24,39 @@ bool handover_is_wanted(const struct primary *primary)
 
 void handover_begin(struct primary *primary, struct instant now)
 {
-    primary->handover = (struct handover){.moved_at = now};
+    primary->handover = (struct handover){.begun_at = now, .busy_at = now};
     primary->member.age_us = UINT64_MAX; /* there is a better one to follow, soon */
     primary_move(primary, PHASE_HANDOVER);
     intake_acked(primary); /* whoever stands in line is called, and refused */
 }
 
-static uint64_t taken(const struct primary *primary)
+static bool somebody_is_behind(const struct primary *primary)
 {
     const struct feeds *feeds = &primary->member.feeds;
-    uint64_t sum = 0;
 
     for (uint32_t i = 0; i < feeds->capacity; i++) {
-        sum += feeds->list[i].state == FEED_FREE ? 0 : feeds->list[i].link + feeds->list[i].acked;
+        const struct feed *feed = &feeds->list[i];
+
+        if (feed->state == FEED_FENCING
+            || (feed->state == FEED_STREAMING && feed->acked < primary->member.wal.durable)) {
+            return true;
+        }
     }
-    return sum;
+    return false;
 }
 
 static void let_go(struct primary *primary, struct instant now, struct effects *fx)
 {
     struct handover *handover = &primary->handover;
-    const struct instant end = instant_add(handover->moved_at, primary->settings.drain_max);
+    const struct span drain = primary->settings.drain_max;
+    const struct span most = {PATIENCE * drain.ns};
+    struct instant end;
 
-    if (primary->member.hands_over) {
-        reign_halt_fenced(primary, fx);
-    } else if (taken(primary) != handover->taken) {
-        handover->taken = taken(primary);
-        handover->moved_at = now;
-        effects_wake_at(fx, instant_add(now, primary->settings.drain_max));
-    } else if (instant_reached(end, now)) {
+    if (somebody_is_behind(primary)) {
+        handover->busy_at = now;
+    }
+    end = instant_min(instant_add(handover->busy_at, drain), instant_add(handover->begun_at, most));
+    if (primary->member.hands_over || instant_reached(end, now)) {
         reign_halt_fenced(primary, fx);
     } else {
         effects_wake_at(fx, end);

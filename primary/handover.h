@@ -3,7 +3,7 @@
  * From the FENCE on nothing is sealed, committed or released here. What was sealed becomes durable,
  * is told to the candidate, and is shipped to whoever lacks it: so a promotion at the side of a
  * living primary loses nothing, at any durability level. When the candidate says that it has
- * claimed, or nobody has taken anything for drain_max, the member halts (E_FENCED) and may start
+ * claimed, or nobody has been behind for drain_max, the member halts (E_FENCED) and may start
  * again as a replica. */
 #ifndef SEALIFT_PRIMARY_HANDOVER_H
 #define SEALIFT_PRIMARY_HANDOVER_H
@@ -15,8 +15,8 @@
 struct primary;
 
 struct handover {
-    struct instant moved_at; /* the last time that somebody took something */
-    uint64_t taken; /* a sum of what all have acked: it only has to change */
+    struct instant begun_at;
+    struct instant busy_at; /* the last time that somebody was still behind */
     bool marked; /* what is durable here is in the control file, too */
 };
 

@@ -178,9 +178,16 @@ static void look_again_later(struct primary *primary, enum reign_question questi
                 reign->tries);
 }
 
+static void on_lost(struct primary *primary, enum reign_question question, struct effects *fx);
+
 static void on_look(struct primary *primary, struct effects *fx)
 {
     struct member *member = &primary->member;
+
+    if (primary->reign.epoch != 0) {
+        on_lost(primary, REIGN_LOOK, fx);
+        return;
+    }
 
     if (opening_state(member) != OPENING_EMPTY || primary->genesis.step == GENESIS_DONE) {
         primary_move(primary, PHASE_CLAIMING);
@@ -201,6 +208,18 @@ static void on_look(struct primary *primary, struct effects *fx)
     primary_move(primary, PHASE_GENESIS);
 }
 
+/* A promoted member may have heard of epochs that begin behind the end of what it holds. They are
+ * no part of the history that goes on from here. */
+static void drop_unreached(struct member *member, const struct epoch_entry *next)
+{
+    struct epoch_table *table = &member->control.epochs;
+
+    while (table->count > 0 && table->entries[table->count - 1].epoch > member->wal.epoch
+           && table->entries[table->count - 1].start_batch > next->start_batch) {
+        table->count--;
+    }
+}
+
 /* What was accepted at this member's promotion goes with its first epoch (and is durable with it).
  */
 static void declare_loss(struct control *control, const struct epoch_entry *entry)
@@ -211,6 +230,7 @@ static void declare_loss(struct control *control, const struct epoch_entry *entr
                                                        .last_lsn = control->loss_pending});
     }
     control->loss_pending = 0;
+    control->claim_asked = 0;
 }
 
 /* Ours from here on; durable before anything is written in it. */
@@ -232,6 +252,8 @@ static void on_claim(struct primary *primary, struct effects *fx)
             reign->record.level);
         return;
     }
+    drop_unreached(member, &entry);
+
     const enum status status = epoch_table_add(&member->control.epochs, &entry);
 
     if (status != OK) {
@@ -305,7 +327,9 @@ void reign_on_claimed(struct primary *primary, const struct event *event, struct
         return;
     }
     if (status != OK && status != E_CLAIM_LOST) {
-        look_again_later(primary, question, status, event->now);
+        if (question != REIGN_LOOK || reign->epoch == 0) {
+            look_again_later(primary, question, status, event->now);
+        }
         return;
     }
     reign->tries = 0;
@@ -398,6 +422,24 @@ void reign_halt_fenced(struct primary *primary, struct effects *fx)
                 (unsigned long long)primary->reign.epoch);
 }
 
+/* Whom nobody calls any more learns only here that somebody else was promoted. */
+static void look_pump(struct primary *primary, struct instant now, struct effects *fx)
+{
+    struct reign *reign = &primary->reign;
+
+    if (primary->phase != PHASE_SERVING || reign->asked != REIGN_NOTHING
+        || reign->again != REIGN_NOTHING) {
+        return;
+    }
+    if (reign->look_at.ns > 0 && instant_reached(reign->look_at, now)) {
+        reign_look(primary, fx);
+    }
+    if (reign->look_at.ns == 0 || reign->asked == REIGN_LOOK) {
+        reign->look_at = instant_add(now, primary->settings.member.silence_max);
+    }
+    effects_wake_at(fx, reign->look_at);
+}
+
 void reign_pump(struct primary *primary, struct instant now, struct effects *fx)
 {
     struct reign *reign = &primary->reign;
@@ -412,5 +454,6 @@ void reign_pump(struct primary *primary, struct instant now, struct effects *fx)
             voters_on_record(primary, fx);
         }
     }
+    look_pump(primary, now, fx);
     check_fenced(primary, now, fx);
 }

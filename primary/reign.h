@@ -19,6 +19,7 @@ struct reign {
     enum reign_question again; /* to be asked at retry_at */
     struct instant retry_at;
     unsigned tries;
+    struct instant look_at; /* while serving: whether it still is ours */
     struct claim_record own; /* the newest of this reign that the coordinator has accepted */
     struct claim_record record; /* as it was last seen */
     epoch_t epoch; /* ours, once claimed */

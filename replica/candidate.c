@@ -64,8 +64,9 @@ void candidate_refuse(struct replica *replica, struct instant now, struct effect
     if (asker_is_there(replica)) {
         clients_refuse(fx, candidate->client, 0, why, "%s", text);
     }
-    if (member->control.loss_pending != 0) {
+    if (member->control.loss_pending != 0 || member->control.claim_asked != 0) {
         member->control.loss_pending = 0;
+        member->control.claim_asked = 0;
         saves_control(member, fx);
     }
     candidate_move(replica, CANDIDATE_NONE, now);
@@ -159,10 +160,36 @@ void candidate_on_promote(struct replica *replica, const struct event *event, st
     candidate_move(replica, CANDIDATE_QUIET, event->now);
 }
 
+/* What a claim came to that an earlier life had asked for: nothing is adopted before that is known,
+ * since it holds only for the WAL as it was then. */
+void candidate_recall(struct replica *replica, struct instant now, struct effects *fx)
+{
+    const struct control *control = &replica->member.control;
+
+    if (control->claim_asked == 0) {
+        return;
+    }
+    if (!replica->settings.has_coordinator) {
+        member_halt(&replica->member, fx, E_NO_COORDINATOR,
+                    "This member was being promoted when it stopped, and may be the writer (epoch "
+                    "%llu): start it again with --coordinator, to find out.",
+                    (unsigned long long)control->claim_asked);
+        return;
+    }
+    replica->candidate = (struct candidate){
+        .epoch = control->claim_asked, .dialing = CANDIDATE_NOBODY, .claim_in_doubt = true};
+    candidate_move(replica, CANDIDATE_LOOK, now);
+    candidate_look(replica, fx);
+}
+
 void candidate_stop(struct replica *replica, struct effects *fx)
 {
-    if (candidate_is_running(&replica->candidate)) {
-        candidate_refuse(replica, replica->candidate.phase_at, fx, E_NOT_READY, "%s stops.",
+    struct candidate *candidate = &replica->candidate;
+
+    if (candidate->claim_in_doubt || candidate->phase == CANDIDATE_CLAIM) {
+        candidate->phase = CANDIDATE_NONE; /* the next start finds out */
+    } else if (candidate_is_running(candidate)) {
+        candidate_refuse(replica, candidate->phase_at, fx, E_NOT_READY, "%s stops.",
                          replica->member.settings.self.member);
     }
 }
@@ -342,6 +369,7 @@ static void begin_mark(struct replica *replica, struct instant now, struct effec
                          "loss with --accept-loss.",
                          (unsigned long long)candidate->commit_lsn, (unsigned long long)held);
     } else {
+        member->control.claim_asked = candidate->epoch;
         member->control.loss_pending = candidate->with_loss && loss > held ? loss : 0;
         marks_save(member, fx);
         candidate->save_token = member->saves.control.wanted;

@@ -79,13 +79,16 @@ struct candidate {
     bool caught_up;
     lsn_t commit_lsn; /* the highest that anybody knows of */
     bool claim_asked;
-    uint64_t version; /* of the record that was to be replaced */
+    bool claim_voided; /* the record is being replaced by itself, so that a late claim is lost */
     bool claim_in_doubt; /* a claim was not answered: it is looked for */
     unsigned claim_tries;
     struct candidate_peer peers[REPLICA_UPSTREAMS_MAX]; /* by upstream */
 };
 
 struct replica;
+
+/* The folder was opened. */
+void candidate_recall(struct replica *replica, struct instant now, struct effects *fx);
 
 void candidate_on_promote(struct replica *replica, const struct event *event, struct effects *fx);
 void candidate_on_claimed(struct replica *replica, const struct event *event, struct effects *fx);

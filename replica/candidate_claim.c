@@ -4,8 +4,9 @@
  * that a member which joined meanwhile is found out: then the answers are counted again.
  *
  * How it goes wrong: the coordinator does not answer: asked again a few times. A claim that is not
- * answered may have happened, and is looked for. Somebody else has claimed: this election is over.
- */
+ * answered may have happened, or may yet: it is looked for, for as long as it takes and over
+ * restarts, and if it is not there the record is replaced by itself, so that it comes too late.
+ * Somebody else has claimed: this election is over. */
 #include "replica/candidate.h"
 
 #include "base/check.h"
@@ -32,11 +33,10 @@ void candidate_look(struct replica *replica, struct effects *fx)
 
 void candidate_claim(struct replica *replica, struct effects *fx)
 {
-    struct candidate *candidate = &replica->candidate;
+    const struct candidate *candidate = &replica->candidate;
     const struct member *member = &replica->member;
     struct claim_record record = candidate->record;
 
-    candidate->version = record.version;
     CHECK(member->wal.sealed == member->wal.durable);
     record.epoch = candidate->epoch;
     record.segment = wal_next_segment(&member->wal);
@@ -104,14 +104,10 @@ static void on_look(struct replica *replica, struct instant now, struct effects 
     } else if (is_ours(replica, record)) {
         candidate->epoch = record->epoch;
         candidate_win(replica, fx);
-    } else if (candidate->claim_in_doubt && record->version == candidate->version) {
-        candidate_move(replica, CANDIDATE_CLAIM, now);
-        candidate_claim(replica, fx);
     } else if (candidate->claim_in_doubt) {
-        candidate_refuse(replica, now, fx, E_CLAIM_LOST,
-                         "The coordinator did not take the claim (writer %s, epoch %llu): promote "
-                         "again.",
-                         record->writer, (unsigned long long)record->epoch);
+        candidate->claim_voided = true;
+        candidate_move(replica, CANDIDATE_CLAIM, now);
+        ask(replica, record, fx); /* the same, at a higher version */
     } else if (!is_known(replica, record) && !candidate->wish.accepts_loss) {
         candidate_refuse(replica, now, fx, E_NO_QUORUM,
                          "%s is not in the coordinator's record: it has never followed the writer "
@@ -128,11 +124,12 @@ static void on_lost(struct replica *replica, const struct claim_record *now_is, 
                     struct effects *fx)
 {
     struct candidate *candidate = &replica->candidate;
-    const bool same = now_is->epoch == candidate->record.epoch
+    const bool same = !candidate->claim_voided && now_is->epoch == candidate->record.epoch
                       && id_equal(&now_is->folder, &candidate->record.folder);
     char silent[256];
 
     if (is_ours(replica, now_is)) {
+        candidate->epoch = now_is->epoch;
         candidate_win(replica, fx);
         return;
     }
@@ -155,12 +152,11 @@ static void on_silence(struct replica *replica, struct instant now, struct effec
     const bool claimed = candidate->phase == CANDIDATE_CLAIM;
 
     candidate->claim_in_doubt |= claimed;
-    if (++candidate->claim_tries >= CLAIM_TRIES_MAX) {
-        candidate_refuse(replica, now, fx, candidate->claim_in_doubt ? E_INDEFINITE : E_COORDINATOR,
-                         "The coordinator does not answer%s.",
-                         candidate->claim_in_doubt
-                             ? ", and may have taken the claim: promote again to find out"
-                             : ": nothing was changed");
+    candidate->claim_voided = false;
+    candidate->claim_tries++;
+    if (candidate->claim_tries >= CLAIM_TRIES_MAX && !candidate->claim_in_doubt) {
+        candidate_refuse(replica, now, fx, E_COORDINATOR,
+                         "The coordinator does not answer: nothing was changed.");
         return;
     }
     candidate_move(replica, CANDIDATE_LOOK, now);
@@ -181,6 +177,9 @@ void candidate_on_claimed(struct replica *replica, const struct event *event, st
     } else if (candidate->phase == CANDIDATE_LOOK) {
         candidate->record = event->claimed.record;
         on_look(replica, event->now, fx);
+    } else if (status == OK && candidate->claim_voided) {
+        candidate_refuse(replica, event->now, fx, E_CLAIM_LOST,
+                         "The coordinator did not take the claim: promote again.");
     } else if (status == OK) {
         candidate_win(replica, fx);
     } else {

@@ -16,6 +16,7 @@
 
 enum {
     DOUBLINGS_MAX = 4, /* the longest gap is 16 times the first */
+    SEEKS_MAX = 5, /* the longest rest is 32 times two heartbeats: three minutes */
     DRAWN_CHARACTERS = 26,
 };
 
@@ -24,13 +25,12 @@ enum {
 static const unsigned allowed_moves[RECEIVER_STATES] = {
     [RECEIVER_IDLE] = MOVE_TO(DIALING),
     [RECEIVER_DIALING] = MOVE_TO(GREETING) | MOVE_TO(IDLE),
-    [RECEIVER_GREETING] = MOVE_TO(KEYS) | MOVE_TO(STORING) | MOVE_TO(PROVING) | MOVE_TO(CUTTING)
-                          | MOVE_TO(REPAIRING) | MOVE_TO(IDLE),
+    [RECEIVER_GREETING] =
+        MOVE_TO(KEYS) | MOVE_TO(STORING) | MOVE_TO(PROVING) | MOVE_TO(CUTTING) | MOVE_TO(IDLE),
     [RECEIVER_KEYS] = MOVE_TO(UNWRAPPING) | MOVE_TO(IDLE),
     [RECEIVER_UNWRAPPING] = MOVE_TO(STORING) | MOVE_TO(IDLE),
-    [RECEIVER_STORING] = MOVE_TO(PROVING) | MOVE_TO(CUTTING) | MOVE_TO(REPAIRING) | MOVE_TO(IDLE),
-    [RECEIVER_PROVING] = MOVE_TO(CUTTING) | MOVE_TO(REPAIRING) | MOVE_TO(IDLE),
-    [RECEIVER_REPAIRING] = MOVE_TO(IDLE),
+    [RECEIVER_STORING] = MOVE_TO(PROVING) | MOVE_TO(CUTTING) | MOVE_TO(IDLE),
+    [RECEIVER_PROVING] = MOVE_TO(CUTTING) | MOVE_TO(IDLE),
     [RECEIVER_CUTTING] = MOVE_TO(STREAMING) | MOVE_TO(IDLE),
     [RECEIVER_STREAMING] = MOVE_TO(IDLE),
 };
@@ -244,7 +244,6 @@ static bool may_repair(const struct replica *replica)
     const struct receiver *receiver = &replica->receiver;
 
     return receiver->state == RECEIVER_CUTTING || receiver->state == RECEIVER_STREAMING
-           || receiver->state == RECEIVER_REPAIRING
            || (receiver->state == RECEIVER_STORING
                && replica->member.descriptor.suite == SUITE_NONE);
 }
@@ -328,8 +327,6 @@ static struct instant limit_of(const struct replica *replica)
     case RECEIVER_UNWRAPPING:
     case RECEIVER_STORING:
         return instant_add(receiver->started_at, settings->keys_max);
-    case RECEIVER_REPAIRING: /* a round of questions is shorter than this */
-        return instant_add(receiver->heard_at, settings->silence_max);
     case RECEIVER_STREAMING:
         return receiver->deferred ? INSTANT_NEVER
                                   : instant_add(receiver->heard_at, settings->silence_max);
@@ -357,18 +354,25 @@ static bool is_outrun(const struct replica *replica)
 }
 
 /* Two replicas that follow each other hear nothing of the writer, and say so to each other: there
- * may be a better one to follow. */
-static bool is_stranded(const struct replica *replica, struct instant now)
+ * may be a better one to follow. And who follows a replica, though it has others to choose from, is
+ * no voter: from time to time, and ever more rarely, it looks for the writer among them. */
+static bool is_astray(const struct replica *replica, struct instant now)
 {
     const struct receiver *receiver = &replica->receiver;
     const struct member *member = &replica->member;
-    const struct span patience = {2 * member->settings.silence_max.ns};
-    const struct span first_word = {2 * member->settings.heartbeat_gap.ns};
-    const struct instant ripe = instant_add(receiver->started_at, first_word);
+    const struct span silence = {2 * member->settings.silence_max.ns};
+    const struct span word = {2 * member->settings.heartbeat_gap.ns};
+    const unsigned doublings = receiver->seeks < SEEKS_MAX ? receiver->seeks : SEEKS_MAX;
+    const struct span rest = {word.ns << doublings};
 
-    return receiver->state == RECEIVER_STREAMING && replica->settings.upstream_count > 1
-           && member->upstream_lsn <= member->wal.durable_lsn && instant_reached(ripe, now)
-           && instant_reached(instant_add(receiver->writer_heard_at, patience), now);
+    if (receiver->state != RECEIVER_STREAMING || replica->settings.upstream_count == 1
+        || member->upstream_lsn > member->wal.durable_lsn) {
+        return false;
+    }
+    return (instant_reached(instant_add(receiver->started_at, word), now)
+            && instant_reached(instant_add(receiver->writer_heard_at, silence), now))
+           || (!receiver->follows_writer
+               && instant_reached(instant_add(receiver->started_at, rest), now));
 }
 
 /* Whoever wrote in a lower epoch is not the writer any more. */
@@ -379,6 +383,7 @@ static void note_reign(struct replica *replica)
     if (highest > replica->receiver.known_epoch) {
         replica->receiver.known_epoch = highest;
         replica->receiver.writer_heard_at = (struct instant){0};
+        replica->receiver.seeks = 0;
     }
 }
 
@@ -391,7 +396,8 @@ void receiver_pump(struct replica *replica, struct instant now, struct effects *
         receiver_refuse(replica, now, fx, E_STALE_EPOCH, "Epoch %llu has been seen by %s.",
                         (unsigned long long)replica->member.control.highest_epoch,
                         replica->member.settings.self.member);
-    } else if (is_stranded(replica, now)) {
+    } else if (is_astray(replica, now)) {
+        receiver->seeks++;
         receiver_refuse(replica, now, fx, E_FOLLOWER, "%s.", status_text(E_FOLLOWER));
     }
 
@@ -400,12 +406,6 @@ void receiver_pump(struct replica *replica, struct instant now, struct effects *
                     receiver->peer.member);
         effects_hang_up(fx, receiver->link, E_SILENT);
         leave(replica, now);
-    }
-    if (receiver->state == RECEIVER_REPAIRING && !replica->member.is_repairing) {
-        receiver_refuse(replica, now, fx, E_CLOSED, "%s is whole again, and greets anew.",
-                        replica->member.settings.self.member);
-        receiver->dial_at = now;
-        receiver->tries = 0;
     }
     receiver_keys_pump(replica, now, fx);
     receiver_cut_pump(replica, now, fx);
@@ -456,8 +456,6 @@ const char *receiver_state_name(const struct replica *replica)
         return "keys";
     case RECEIVER_CUTTING:
         return "cutting";
-    case RECEIVER_REPAIRING:
-        return "repairing";
     case RECEIVER_STREAMING:
         return replica->member.upstream_lsn > replica->member.wal.durable_lsn ? "catching up"
                                                                               : "streaming";

@@ -27,7 +27,6 @@ enum receiver_state {
     RECEIVER_STORING, /* small files are on their way to the disk */
     RECEIVER_PROVING,
     RECEIVER_CUTTING,
-    RECEIVER_REPAIRING, /* this copy lacks something that it must have: the upstream is asked */
     RECEIVER_STREAMING,
     RECEIVER_STATES
 };
@@ -72,6 +71,8 @@ struct receiver {
 
     epoch_t reign; /* the highest epoch that the upstream has shown */
     epoch_t known_epoch; /* the highest, when that was noted last */
+    bool follows_writer; /* the upstream says that it is the writer itself */
+    unsigned seeks; /* upstreams that were left for another since the writer was followed last */
     struct instant writer_heard_at; /* by whoever of those before us is next to it */
     struct id folder; /* drawn at the start, for a folder that is made now */
     bool joined; /* this folder belongs to a cluster, or is about to */

@@ -52,12 +52,14 @@ void receiver_compare(struct replica *replica, struct instant now, struct effect
     const struct wal *wal = &member->wal;
     const bool has_segment = wal->segment != SEGMENT_NONE;
     const struct position at = {has_segment ? wal->epoch : 0, has_segment ? wal->durable : 0};
+    const struct epoch_table *theirs = receiver->theirs;
     const struct divergence_verdict verdict =
-        epoch_table_compare(receiver->theirs, &member->control.epochs, at);
+        epoch_table_compare(theirs, &member->control.epochs, at);
 
-    if (member->is_repairing) { /* what is here can be compared when it is whole */
-        receiver_move(receiver, RECEIVER_REPAIRING, now);
-        receiver_may_repair(replica);
+    if (theirs->count == 0 ? at.epoch > 0 : theirs->entries[theirs->count - 1].epoch < at.epoch) {
+        receiver_refuse(replica, now, fx, E_NOT_READY,
+                        "%s has not come to epoch %llu yet: try again.", receiver->peer.member,
+                        (unsigned long long)at.epoch);
         return;
     }
 

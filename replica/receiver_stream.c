@@ -50,6 +50,8 @@ void receiver_resume(struct replica *replica, struct instant now, struct effects
     receiver_may_repair(replica);
     receiver->heard_at = now;
     receiver->tries = 0;
+    receiver->follows_writer = false; /* until it says so */
+    replica->member.upstream_lsn = replica->member.wal.durable_lsn; /* likewise */
     take_losses(replica, fx);
     receiver->lost_count = 0;
     member->notice[0] = '\0';
@@ -296,6 +298,10 @@ void receiver_on_commit(struct replica *replica, const struct event *event, stru
     note_commit(replica, commit.lsn);
     note_upstream(replica, commit.end_lsn);
     note_writer(&replica->receiver, event->now, commit.age_us);
+    replica->receiver.follows_writer = commit.age_us == 0;
+    if (commit.age_us == 0) {
+        replica->receiver.seeks = 0;
+    }
 }
 
 static void send_ack(struct replica *replica, struct instant now, struct effects *fx)

@@ -31,7 +31,7 @@ size_t replica_memory_bytes(const struct replica_settings *settings)
 }
 
 /* The folder is a member of its WAL: its positions are known. */
-static void on_opened(struct replica *replica, struct instant now)
+static void on_opened(struct replica *replica, struct instant now, struct effects *fx)
 {
     struct member *member = &replica->member;
 
@@ -42,6 +42,7 @@ static void on_opened(struct replica *replica, struct instant now)
     if (member->control.commit_lsn > member->commit_lsn) {
         member->commit_lsn = member->control.commit_lsn;
     }
+    candidate_recall(replica, now, fx);
 }
 
 static void move_positions(struct member *member)
@@ -90,13 +91,9 @@ static void replica_pump(struct replica *replica, struct instant now, struct eff
     struct member *member = &replica->member;
 
     if (!replica->opened && is_opened(member)) {
-        on_opened(replica, now);
+        on_opened(replica, now, fx);
     }
-    if (member->is_repairing && !replica->receiver.joined) {
-        replica->receiver.joined = true; /* the folder is a member's, though not whole */
-        replica->receiver.dial_at = now;
-    }
-    if (replica->opened || member->is_repairing) {
+    if (replica->opened) {
         receiver_pump(replica, now, fx);
         move_positions(member);
     }
@@ -108,7 +105,7 @@ static void replica_pump(struct replica *replica, struct instant now, struct eff
         stop_pump(replica, fx);
     }
     member->repair.paused = replica->receiver.cut.phase != CUT_NONE;
-    member->age_us = instant_since(replica->receiver.writer_heard_at, now).ns / 1000;
+    member->age_us = instant_since(replica->receiver.writer_heard_at, now).ns / 1000 + 1;
     member->state =
         candidate_is_running(&replica->candidate) ? "promoting" : receiver_state_name(replica);
 }

@@ -111,7 +111,8 @@ static void pause_one(struct world *world, struct sim_member *victim)
 /* Its machine is replaced: same name, same certificate, an empty disk. */
 static void lose_disk(struct world *world, struct sim_member *victim)
 {
-    if (victim->number == world->oracle->primary || victim->store.file_count == 0) {
+    if (victim->number == world->oracle->primary || victim == succession_writer(world)
+        || victim->store.file_count == 0) {
         return; /* what only the primary had is gone then, and nobody promised otherwise */
     }
     sim_count(world->sim, FAULT_LOST_DISK);
@@ -399,6 +400,15 @@ static void strike_keys(struct world *world, enum sim_fault fault)
     }
 }
 
+static void strike_power(struct world *world, struct sim_member *victim, enum sim_fault fault)
+{
+    if (fault == FAULT_BEHIND) {
+        fall_behind(world);
+    } else {
+        cut_power(world, victim, fault == FAULT_POWER_ALL);
+    }
+}
+
 static void strike(struct world *world, enum sim_fault fault)
 {
     struct sim_member *victim = any_member(world);
@@ -415,10 +425,8 @@ static void strike(struct world *world, enum sim_fault fault)
         return;
     case FAULT_POWER:
     case FAULT_POWER_ALL:
-        cut_power(world, victim, fault == FAULT_POWER_ALL);
-        return;
     case FAULT_BEHIND:
-        fall_behind(world);
+        strike_power(world, victim, fault);
         return;
     case FAULT_CUT:
     case FAULT_PARTITION:
@@ -466,6 +474,7 @@ static void strike(struct world *world, enum sim_fault fault)
     case FAULT_TRESPASS: /* clients of the workload */
     case FAULT_NONSENSE:
     case FAULT_IMPOSTOR:
+    case FAULT_PROMOTION: /* an operator's */
     case SIM_FAULTS:
         return;
     }

@@ -48,7 +48,8 @@
     X(FAULT_COMMAND, "contradicting-start") \
     X(FAULT_TRESPASS, "append-without-leave") \
     X(FAULT_NONSENSE, "nonsense-peer") \
-    X(FAULT_IMPOSTOR, "wrong-member")
+    X(FAULT_IMPOSTOR, "wrong-member") \
+    X(FAULT_PROMOTION, "promotion")
 
 enum sim_fault {
 #define FAULT_ENUM(name, text) name,

@@ -327,7 +327,7 @@ void oracle_check_end(struct oracle *oracle)
     }
     for (unsigned i = 0; i < oracle->append_count; i++) {
         const struct oracle_append *append = &oracle->appends[i];
-        bool found = !append->settled;
+        bool found = !append->settled || append->excused;
 
         for (lsn_t lsn = oracle->records_end; lsn > 0 && !found; lsn--) {
             found = oracle->records[lsn].producer == append->producer

@@ -9,6 +9,7 @@
 
 #include "seal/aead.h"
 #include "seal/nonce.h"
+#include "sim/oracle_reigns.h"
 #include "sim/sim.h"
 
 enum {
@@ -59,6 +60,7 @@ struct oracle_append {
     uint64_t request, producer, first_sequence;
     uint32_t count;
     struct level level;
+    bool excused; /* told so by a writer that had been superseded, below the cluster's level */
     bool settled; /* the client was told that it is durable */
     bool refused; /* a definite no, to the only attempt */
 };
@@ -96,10 +98,13 @@ struct oracle {
     unsigned append_count, append_room;
 
     epoch_t epoch;
-    batch_t epoch_start;
+    struct oracle_reign reigns[ORACLE_REIGNS]; /* the newest last */
+    unsigned reign_count;
+    bool accepts_losses; /* an operator may give records up */
+    lsn_t given_up_first, given_up_last; /* what the newest epoch-start declares as lost */
+    lsn_t given_up; /* what some may still call committed because of that */
     lsn_t committed; /* the highest that was ever truly committed at the cluster's level */
     batch_t durable[SIM_MEMBERS_MAX]; /* what is surely on the disk, in its own history */
-    batch_t acked[SIM_MEMBERS_MAX]; /* by an ACK of this epoch that the writer has heard */
     epoch_t highest_epoch[SIM_MEMBERS_MAX];
     uint64_t hash_at_start[SIM_MEMBERS_MAX]; /* of the disk */
     unsigned spoilt_at_start[SIM_MEMBERS_MAX];
@@ -156,10 +161,8 @@ struct oracle_segment *oracle_find_segment(const struct oracle *oracle, epoch_t 
 const struct oracle_batch *oracle_at(const struct oracle *oracle, batch_t batch);
 const struct oracle_batch *oracle_of_lsn(const struct oracle *oracle, lsn_t lsn);
 
-/* ---- oracle_digests.c ---- */
+/* ---- oracle_digests.c, oracle_disk.c ---- */
 void oracle_check_digests(struct oracle *oracle, const struct oracle_segment *added);
-
-/* ---- oracle_disk.c ---- */
 /* Whether the member's disk lacks that batch, though nobody has damaged the disk since. */
 bool oracle_lacks(const struct oracle *oracle, const struct sim_member *member, batch_t batch);
 const struct sim_file *oracle_file_on_disk(const struct sim_member *member, segment_t segment);
@@ -193,8 +196,5 @@ void oracle_on_message(struct oracle *oracle, const struct sim_member *member,
                        const struct event_message *message);
 void oracle_on_send(struct oracle *oracle, struct sim_member *member,
                     const struct effect_send *send);
-/* What is committed is so from the moment when it is true, whether or not anybody says so. */
-void oracle_note_committed(struct oracle *oracle);
-bool oracle_level_is_met(const struct oracle *oracle, lsn_t lsn, struct level level);
 
 #endif

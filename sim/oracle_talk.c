@@ -9,104 +9,11 @@
 #include "sim/oracle_verify.h"
 #include "sim/workload.h"
 
-static bool in_same_region(const struct sim *sim, unsigned a, unsigned b)
-{
-    return sim->members[a].region == sim->members[b].region;
-}
-
-/* Regions other than the primary's that have one of these members. */
-static unsigned regions_of(const struct oracle *oracle, uint32_t holders)
-{
-    const struct sim *sim = oracle->sim;
-    unsigned regions = 0;
-
-    for (unsigned i = 0; i < sim->member_count; i++) {
-        bool first = (holders >> i & 1) != 0 && !in_same_region(sim, i, oracle->primary);
-
-        for (unsigned before = 0; before < i && first; before++) {
-            first = (holders >> before & 1) == 0 || !in_same_region(sim, i, before);
-        }
-        regions += first;
-    }
-    return regions;
-}
-
-/* Members whose disk was made to rot, or was lost: what they hold now may be less than what they
- * held when they acked it, and that is the fault's doing (scrub and repair are not there yet). */
-static uint32_t rotten(const struct oracle *oracle)
-{
-    uint32_t mask = 0;
-
-    for (unsigned i = 0; i < oracle->sim->member_count; i++) {
-        const struct sim_store *store = &oracle->sim->members[i].store;
-
-        mask |= store->damage + store->losses > 0 ? (uint32_t)1 << i : 0;
-    }
-    return mask;
-}
-
-/* Members from which the writer has heard, in its own epoch, that they hold that batch. */
-static uint32_t ackers(const struct oracle *oracle, batch_t batch)
-{
-    uint32_t mask = 0;
-
-    for (unsigned i = 0; i < oracle->sim->member_count; i++) {
-        mask |= oracle->acked[i] >= batch ? (uint32_t)1 << i : 0;
-    }
-    return mask;
-}
-
-/* Durable on the primary and on enough voters, who hold the batch and the start of the epoch in
- * which they acked it: what they hold is read from their disks, what they said from the wire. */
-static bool is_held(const struct oracle *oracle, const struct oracle_batch *batch,
-                    const struct oracle_batch *start, struct level level)
-{
-    if (batch == NULL || start == NULL) {
-        return false;
-    }
-    const uint32_t both = batch->holders & start->holders;
-    const batch_t acked = batch->batch > start->batch ? batch->batch : start->batch;
-    const uint32_t voters = (both | rotten(oracle)) & ackers(oracle, acked) & oracle->voters;
-
-    if ((both >> oracle->primary & 1) == 0) {
-        return false;
-    }
-    switch (level.kind) {
-    case LEVEL_LOCAL:
-        return true;
-    case LEVEL_QUORUM:
-        return (unsigned)__builtin_popcount(voters) >= level.count;
-    case LEVEL_REGION:
-        return regions_of(oracle, voters) >= level.count;
-    case LEVEL_KINDS:
-        break;
-    }
-    UNREACHABLE();
-}
-
-bool oracle_level_is_met(const struct oracle *oracle, lsn_t lsn, struct level level)
-{
-    return lsn == 0
-           || is_held(oracle, oracle_of_lsn(oracle, lsn), oracle_at(oracle, oracle->epoch_start),
-                      level);
-}
-
-void oracle_note_committed(struct oracle *oracle)
-{
-    const struct oracle_batch *start = oracle_at(oracle, oracle->epoch_start);
-    const struct oracle_batch *next = oracle_of_lsn(oracle, oracle->committed + 1);
-
-    while (next != NULL && is_held(oracle, next, start, oracle->level)) {
-        oracle->committed = next->end_lsn;
-        next = oracle_of_lsn(oracle, oracle->committed + 1);
-    }
-}
-
 void oracle_check_committed(struct oracle *oracle, const struct sim_member *member, lsn_t lsn,
                             const char *what)
 {
     oracle->commits_checked++;
-    if (lsn <= oracle->committed) {
+    if (lsn <= oracle->committed || (oracle->accepts_losses && lsn <= oracle->given_up)) {
         return;
     }
     if (!oracle_level_is_met(oracle, lsn, oracle->level)) {
@@ -128,7 +35,17 @@ static lsn_t lsn_of_last(const struct oracle *oracle, const struct oracle_append
     return 0;
 }
 
-static void check_appended(struct oracle *oracle, const struct effect_send *send)
+/* A writer that was superseded and does not know it may go on by itself, below the cluster's level:
+ * that level is what is kept through a promotion. */
+static bool is_on_its_own(const struct oracle *oracle, const struct sim_member *member,
+                          const struct oracle_append *append)
+{
+    return member->number != oracle->primary
+           && (append->level.kind == LEVEL_LOCAL || !oracle_protects(append->level, oracle->level));
+}
+
+static void check_appended(struct oracle *oracle, const struct sim_member *member,
+                           const struct effect_send *send)
 {
     const struct sim_link *link = sim_net_link(&oracle->sim->net, send->link);
     const struct puppet *puppet = link == NULL ? NULL : link->ends[0].puppet;
@@ -138,7 +55,7 @@ static void check_appended(struct oracle *oracle, const struct effect_send *send
         return;
     }
     for (unsigned i = oracle->append_count; i-- > 0;) {
-        const struct oracle_append *append = &oracle->appends[i];
+        struct oracle_append *append = &oracle->appends[i];
 
         if (append->client != puppet->number || append->request != appended.request) {
             continue;
@@ -146,7 +63,9 @@ static void check_appended(struct oracle *oracle, const struct effect_send *send
         const lsn_t last = lsn_of_last(oracle, append);
 
         oracle->acks_checked++;
-        if (last == 0 || !oracle_level_is_met(oracle, last, append->level)) {
+        if (is_on_its_own(oracle, member, append)) {
+            append->excused = true;
+        } else if (last == 0 || !oracle_level_is_met(oracle, last, append->level)) {
             sim_fail(oracle->sim, 2,
                      "client %u is told that its append %llu (LSN %llu) is durable before it is",
                      puppet->number, (unsigned long long)append->request, (unsigned long long)last);
@@ -170,13 +89,11 @@ void oracle_on_message(struct oracle *oracle, const struct sim_member *member,
     const int from = link == NULL ? -1 : link->ends[0].member;
     struct ack ack;
 
-    if (message->message.type == MESSAGE_ACK && !oracle->sim->tamper.at_work
-        && member->number == oracle->primary && from >= 0
-        && ack_decode(&ack, message->message.head, &oracle->scratch) == OK
-        && ack.epoch == oracle->epoch && ack.batch > oracle->acked[from]) {
-        oracle->acked[from] = ack.batch;
-        oracle_note_committed(oracle);
+    if (message->message.type != MESSAGE_ACK || oracle->sim->tamper.at_work || from < 0
+        || ack_decode(&ack, message->message.head, &oracle->scratch) != OK) {
+        return;
     }
+    oracle_on_acked(oracle, member->number, (unsigned)from, ack.epoch, ack.batch);
 }
 
 static void check_ack(struct oracle *oracle, const struct sim_member *member,
@@ -305,7 +222,7 @@ void oracle_on_send(struct oracle *oracle, struct sim_member *member,
         check_commit(oracle, member, send);
         return;
     case MESSAGE_APPENDED:
-        check_appended(oracle, send);
+        check_appended(oracle, member, send);
         return;
     case MESSAGE_RECORDS:
         check_records(oracle, member, send);

@@ -2,9 +2,9 @@
  * has the digest of the very bytes that the oracle keeps; damage is only where a disk was made to
  * rot. (That rot is not overlooked follows from the first: a digest of rotten bytes is another
  * one.) */
+#include "sim/oracle_verify.h"
 #include "proto/control.h"
 #include "seal/digest.h"
-#include "sim/oracle_verify.h"
 
 #include <stdio.h>
 

@@ -190,8 +190,7 @@ static void on_writer_create(struct oracle *oracle, struct sim_member *member,
     }
     oracle->segments[oracle->segment_count++] = added;
     if (added->epoch > oracle->epoch) {
-        oracle->epoch = added->epoch;
-        memset(oracle->acked, 0, sizeof oracle->acked);
+        oracle_begin_reign(oracle, added);
     }
 }
 
@@ -264,9 +263,15 @@ static bool holds_record_of(const struct oracle *oracle, const struct oracle_bat
  * only a writer whose own disk was damaged gets that far, and it promised nothing against that. */
 static bool break_promises(struct oracle *oracle, const struct oracle_batch *batch)
 {
+    const bool promoted = oracle_was_promoted(oracle);
+    const bool given_up = oracle->accepts_losses && batch->first_lsn >= oracle->given_up_first
+                          && batch->end_lsn <= oracle->given_up_last;
     bool promised = batch->record_count > 0 && batch->first_lsn <= oracle->committed;
 
     if (promised) {
+        if (oracle->committed > oracle->given_up) {
+            oracle->given_up = oracle->committed;
+        }
         oracle->committed = batch->first_lsn - 1;
     }
     for (unsigned i = 0; i < oracle->append_count; i++) {
@@ -274,10 +279,10 @@ static bool break_promises(struct oracle *oracle, const struct oracle_batch *bat
 
         if (append->settled && holds_record_of(oracle, batch, append)) {
             append->settled = false;
-            promised = true;
+            promised |= !promoted || oracle_protects(append->level, oracle->level);
         }
     }
-    return promised;
+    return promised && !given_up;
 }
 
 /* A new epoch begins at `start`: what was there before is cut off. */
@@ -409,13 +414,40 @@ static void check_stamps(struct oracle *oracle, const struct sim_member *member,
     oracle->committed = commit > oracle->committed ? commit : oracle->committed;
 }
 
+/* In this life, that is. */
+static struct oracle_segment *find_made(const struct oracle *oracle,
+                                        const struct sim_member *member, segment_t number)
+{
+    for (unsigned i = oracle->segment_count; i-- > 0;) {
+        struct oracle_segment *segment = oracle->segments[i];
+
+        if (segment->maker == member->number && segment->maker_life == member->life
+            && segment->segment == number) {
+            return segment;
+        }
+    }
+    return NULL;
+}
+
+/* A writer that does not know yet that it was superseded: what it seals is dead from the start. */
+static void put_aside(struct oracle *oracle, const struct sim_member *member,
+                      struct oracle_batch *added)
+{
+    added->dead = true;
+    if (get(added->data + B_COMMIT, 8) > oracle->committed) {
+        sim_fail(oracle->sim, 17, "%s, superseded, says in batch %llu that LSN %llu is committed",
+                 member->name, (unsigned long long)added->batch,
+                 (unsigned long long)get(added->data + B_COMMIT, 8));
+    }
+}
+
 static void on_writer_append(struct oracle *oracle, struct sim_member *member,
                              const struct store_write *write)
 {
-    struct oracle_segment *segment = oracle_find_segment(oracle, oracle->epoch, write->segment);
+    struct oracle_segment *segment = find_made(oracle, member, write->segment);
     struct oracle_batch *added;
 
-    if (segment == NULL || segment->maker_life != member->life) {
+    if (segment == NULL) {
         sim_fail(oracle->sim, 21, "a writer seals into segment %llu, which it did not make",
                  (unsigned long long)write->segment);
         return;
@@ -435,8 +467,14 @@ static void on_writer_append(struct oracle *oracle, struct sim_member *member,
         added->segment++;
     }
     oracle->batches_checked++;
+    if (segment->epoch < oracle->epoch) {
+        put_aside(oracle, member, added);
+        return;
+    }
     if (added->type == TYPE_EPOCH_START) {
-        oracle->epoch_start = added->batch;
+        oracle->given_up_first = get(oracle->plain + 56, 8);
+        oracle->given_up_last = get(oracle->plain + 64, 8);
+        oracle->reigns[oracle->reign_count - 1].start = oracle->batch_count;
         cut_line(oracle, added->batch);
     }
     put_on_line(oracle, oracle->batch_count - 1);
@@ -451,7 +489,6 @@ static void on_writer_append(struct oracle *oracle, struct sim_member *member,
 static void on_replica_write(struct oracle *oracle, struct sim_member *member,
                              const struct store_write *write)
 {
-    const struct sim_file *file = sim_store_file(&member->store, write->segment);
     bool same = false;
 
     if (write->op == STORE_CREATE) {
@@ -471,7 +508,6 @@ static void on_replica_write(struct oracle *oracle, struct sim_member *member,
                    && bytes_equal(write->data, bytes_of(batch->data, batch->bytes));
         }
     }
-    (void)file;
     if (!same) {
         sim_fail(oracle->sim, 25,
                  "%s stores bytes in segment %llu at %llu that nobody sealed there", member->name,
@@ -485,7 +521,7 @@ static void check_forged(struct oracle *oracle, const struct sim_member *member)
     const struct sim_tamper *tamper = &oracle->sim->tamper;
     const bool is_old = tamper->epoch < oracle->highest_epoch[member->number];
 
-    if (tamper->at_work && member->number != oracle->primary
+    if (tamper->at_work && member->kind != &sim_primary
         && (tamper->epoch == UINT64_MAX || is_old)) {
         sim_fail(oracle->sim, is_old ? 14 : 24, "%s stores what came in a message that was %s",
                  member->name, is_old ? "of an old epoch" : "forged");
@@ -524,7 +560,7 @@ void oracle_on_write(struct oracle *oracle, struct sim_member *member,
         oracle_note_created(oracle, member, write->segment);
     }
     check_forged(oracle, member);
-    if (member->number != oracle->primary) {
+    if (member->kind != &sim_primary) {
         on_replica_write(oracle, member, write);
     } else if (write->op == STORE_CREATE) {
         on_writer_create(oracle, member, write);
@@ -545,9 +581,7 @@ static void on_batch_durable(struct oracle *oracle, const struct sim_member *mem
             && bytes_equal(write->data, bytes_of(batch->data, batch->bytes))) {
             batch->holders |= 1u << member->number;
             oracle->durable[member->number] = number;
-            if (member->number == oracle->primary) {
-                oracle_note_committed(oracle);
-            }
+            oracle_note_committed(oracle);
             return;
         }
     }

@@ -53,10 +53,10 @@ struct sim_member {
     unsigned region;
     struct identity self;
     const struct sim_kind *kind;
-    union {
+    struct {
         struct primary_settings primary;
         struct replica_settings replica;
-    } settings;
+    } settings; /* of the kind that it is; of both, where it may become the other */
 
     enum sim_state state;
     uint64_t life; /* grows with each start and each end: what belongs to another life is void */

@@ -198,7 +198,7 @@ static void draw_rates(struct world *world)
     static const enum sim_fault crippling[] = {
         FAULT_IO, FAULT_FULL, FAULT_ROT, FAULT_MISDIRECTED, FAULT_LOST_FILE, FAULT_NO_CONTROL};
 
-    for (unsigned i = 0; i < SIM_FAULTS; i++) {
+    for (unsigned i = 0; i < FAULT_PROMOTION; i++) {
         world->rates[i] = prng_chance(dice, 1, 3) ? (unsigned)prng_between(dice, 1, 10) : 0;
     }
     if (prng_chance(dice, 1, 4)) {
@@ -216,6 +216,28 @@ static void draw_rates(struct world *world)
     world->sim->net.bytes_per_s = 60000u << prng_below(dice, 12);
     world->sim->net.dial_failures =
         world->rates[FAULT_DIAL] == 0 ? 0 : (unsigned)prng_below(dice, 400);
+}
+
+/* From dice of its own, so that the other worlds stay what they were. Disks that fail for good need
+ * repair before one of them may be relied upon; a record that the coordinator has lost may name the
+ * wrong writer. */
+static void draw_succession(struct world *world, const struct shape *shape)
+{
+    static const enum sim_fault absent[] = {FAULT_IO,          FAULT_FULL,      FAULT_ROT,
+                                            FAULT_MISDIRECTED, FAULT_LOST_FILE, FAULT_NO_CONTROL,
+                                            FAULT_CLAIM_LOSS};
+    const bool has_impostor = world->sim->member_count > shape->replicas + 1;
+
+    prng_seed(&world->succession_dice, world->sim->seed ^ 0x50cce55);
+    if (!prng_chance(&world->succession_dice, 1, 3) || shape->replicas == 0 || has_impostor) {
+        return;
+    }
+    for (unsigned i = 0; i < COUNT_OF(absent); i++) {
+        world->rates[absent[i]] = 0;
+    }
+    world->oracle->accepts_losses = prng_chance(&world->succession_dice, 1, 4);
+    world->workload.follows_writer = true;
+    succession_begin(world, &world->operator, prng_next(&world->succession_dice));
 }
 
 static void collect(struct world *world, struct swarm_result *result)
@@ -284,6 +306,7 @@ struct swarm_result swarm_run(uint64_t seed, FILE *print)
     add_clients(world, &shape);
     draw_rates(world);
     world->names_level_once = prng_chance(&world->dice, 1, 2);
+    draw_succession(world, &shape);
     for (unsigned i = 0; i < world->sim->member_count; i++) {
         world_start_later(world, &world->sim->members[i]);
     }

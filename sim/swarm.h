@@ -7,6 +7,7 @@
 #ifndef SEALIFT_SIM_SWARM_H
 #define SEALIFT_SIM_SWARM_H
 
+#include "sim/succession.h"
 #include "sim/workload.h"
 
 struct world {
@@ -19,6 +20,9 @@ struct world {
     uint64_t fault_gap_ns; /* between two faults, on average; 0: none at all */
     uint64_t restart_ns;
     unsigned recrash[SIM_MEMBERS_MAX]; /* how many of the next recoveries are struck, too */
+    bool promotes; /* any member may become the primary */
+    struct operator operator;
+    struct prng succession_dice;
     bool names_level_once; /* at the creation, and not at later starts */
     bool contradict[SIM_MEMBERS_MAX]; /* the next start asks for what cannot be had */
 };

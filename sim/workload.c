@@ -10,6 +10,7 @@
 #include "base/writer.h"
 #include "proto/message.h"
 #include "proto/ship.h"
+#include "sim/succession.h"
 
 #include <stdlib.h>
 
@@ -152,7 +153,8 @@ static void on_append_refused(struct workload_client *client, struct client_flig
                               const struct refused *refused)
 {
     const bool for_now = refused->why == E_INDEFINITE || refused->why == E_NOT_READY
-                         || refused->why == E_FULL || refused->why == E_BUSY;
+                         || refused->why == E_FULL || refused->why == E_BUSY
+                         || refused->why == E_NOT_WRITER;
 
     client->refused++;
     sim_say(client->workload->sim, client->puppet.self.member, "refused request=%llu why=%s",
@@ -417,6 +419,19 @@ static void act(struct workload_client *client)
     }
 }
 
+/* Mostly where the coordinator's record says, as a directory would; sometimes anywhere. */
+static void choose_target(struct workload_client *client)
+{
+    struct workload *workload = client->workload;
+
+    if (!workload->follows_writer || client->kind != CLIENT_PRODUCER) {
+        return;
+    }
+    client->target = prng_chance(&client->curiosity, 7, 8)
+                         ? succession_writer(workload->sim->world)->number
+                         : (unsigned)prng_below(&client->curiosity, workload->sim->member_count);
+}
+
 static void run_tick(struct sim *sim, const struct todo *todo)
 {
     struct workload_client *client = (struct workload_client *)(uintptr_t)todo->a;
@@ -432,6 +447,7 @@ static void run_tick(struct sim *sim, const struct todo *todo)
     if (client->puppet.link != 0) {
         act(client);
     } else if (!client->puppet.dialing) {
+        choose_target(client);
         sim_net_dial_puppet(sim, &client->puppet, client->target);
     }
     const uint64_t slow = client->puppet.link != 0 ? 1 : 4;

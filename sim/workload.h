@@ -54,6 +54,7 @@ struct workload {
     struct level levels[3]; /* that appends ask for, besides the cluster's */
     unsigned level_count;
     uint64_t think_ns;
+    bool follows_writer; /* producers look for the primary, wherever it is by now */
     bool verifies; /* members are asked to verify their copies now and then */
     bool trespasses; /* readers try to append */
     bool calm; /* no more nonsense, no more new appends */

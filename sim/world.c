@@ -100,6 +100,9 @@ static void run_start(struct sim *sim, const struct todo *todo)
         && world->oracle->epoch > 0) {
         member->settings.primary.level_given = false;
     }
+    if (world->promotes) {
+        succession_on_start(world, member);
+    }
     if (world->contradict[member->number]) {
         start_defiantly(world, member);
         return;
@@ -148,6 +151,9 @@ static bool is_justified(const struct world *world, const struct sim_member *mem
     }
     if (member->halted_why == OK) {
         return member->asked_to_stop;
+    }
+    if (world->promotes && succession_explains(member)) {
+        return true;
     }
     if (member->halted_why == E_COORDINATOR || member->halted_why == E_CLAIM_LOST) {
         return world->sim->faults[FAULT_CLAIM] + world->sim->faults[FAULT_CLAIM_LOSS] > 0;

@@ -157,7 +157,8 @@ class ControlCopy:                                                      # 4.3
         rows = list(struct.iter_unpack("<3Q", frame.raw(24 * count)))
         for (epoch, batch, lsn), after in zip([(0, 1, 0)] + rows, rows):
             demand(after[0] > epoch and after[1] >= batch and after[2] >= lsn)
-        losses, before = (frame.number(8), frame.number(4, 16))[1], 0    # loss_pending, loss_count
+        frame.raw(16)                                                   # claim_asked, loss_pending
+        losses, before = frame.number(4, 16), 0
         for epoch, first, last in struct.iter_unpack("<3Q", frame.raw(24 * losses)):
             demand(epoch > before and 0 < first <= last)
             before = epoch

@@ -281,6 +281,7 @@ static struct bytes control_example(uint64_t generation, uint32_t epochs)
     control.commit_lsn = 66;
     control.suspect = true;
     control.loss_pending = 9;
+    control.claim_asked = 8;
     for (uint32_t i = 1; i <= 2 + GREET_LOSSES_MAX && i <= epochs; i++) {
         control_add_loss(&control, &(struct epoch_loss){i, 3 * i, 3 * i + 5});
     }
@@ -302,7 +303,8 @@ TEST(a_control_file_comes_back_with_a_full_epoch_table)
     EXPECT(good == CONTROL_COPIES);
     EXPECT(control_again.generation == 3 && control_again.commit_lsn == 66);
     EXPECT(control_again.suspect && control_again.durable.batch == 77);
-    EXPECT(control_again.loss_pending == 9 && control_again.loss_count == GREET_LOSSES_MAX);
+    EXPECT(control_again.loss_pending == 9 && control_again.claim_asked == 8
+           && control_again.loss_count == GREET_LOSSES_MAX);
     EXPECT(control_again.losses[0].epoch == 3); /* the oldest two made room */
     EXPECT(control_again.epochs.count == EPOCH_TABLE_MAX);
     EXPECT(control_again.epochs.entries[EPOCH_TABLE_MAX - 1].start_lsn == 3 * EPOCH_TABLE_MAX);
