@@ -90,20 +90,19 @@ static struct pin *pin_to_replace(struct member *member)
     return found;
 }
 
-static struct pin *pin_add(struct member *member, const struct identity *peer)
+static struct pin *pin_add(struct member *member, const char *name)
 {
     struct pins *pins = &member->pins;
     struct pin *pin =
         pins->count < CONTROL_PINS_MAX ? &pins->list[pins->count] : pin_to_replace(member);
 
     if (pin == NULL) {
-        trace_event(&member->settings.trace, "pin_refused member=%s pins=%u", peer->member,
-                    pins->count);
+        trace_event(&member->settings.trace, "pin_refused member=%s pins=%u", name, pins->count);
         return NULL;
     }
     pins->count += pin == &pins->list[pins->count];
     *pin = (struct pin){.segment = SEGMENT_NONE};
-    snprintf(pin->member, sizeof pin->member, "%s", peer->member);
+    snprintf(pin->member, sizeof pin->member, "%s", name);
     return pin;
 }
 
@@ -111,11 +110,20 @@ static struct pin *pin_of(struct member *member, const struct identity *peer)
 {
     struct pin *pin = pin_find(&member->pins, peer->member);
 
-    pin = pin == NULL ? pin_add(member, peer) : pin;
+    pin = pin == NULL ? pin_add(member, peer->member) : pin;
     if (pin != NULL) {
         snprintf(pin->region, sizeof pin->region, "%s", peer->region);
     }
     return pin;
+}
+
+void pins_expect(struct member *member, const char *name)
+{
+    struct pin *pin = pin_find(&member->pins, name) == NULL ? pin_add(member, name) : NULL;
+
+    if (pin != NULL) {
+        pin->segment = first_segment(member);
+    }
 }
 
 void pins_hold(struct member *member, struct feed *feed, segment_t segment, batch_t batch,

@@ -51,6 +51,9 @@ void pins_store(struct member *member);
  * more will come back to that place. */
 void pins_on_cut(struct member *member, segment_t segment, batch_t batch);
 
+/* A member that this one has no row for, and that may come and ask: as if it had nothing. */
+void pins_expect(struct member *member, const char *name);
+
 /* RESUME: it needs everything after `batch`, which is in `segment`. */
 void pins_hold(struct member *member, struct feed *feed, segment_t segment, batch_t batch,
                struct effects *fx);

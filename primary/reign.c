@@ -208,6 +208,16 @@ static void on_look(struct primary *primary, struct effects *fx)
     primary_move(primary, PHASE_GENESIS);
 }
 
+/* Its first reign: how far the others are is not known here, so everything is kept for them. */
+static void expect_members(struct primary *primary)
+{
+    const struct claim_record *record = &primary->reign.record;
+
+    for (uint32_t i = 0; i < record->member_count; i++) {
+        pins_expect(&primary->member, record->members[i].name);
+    }
+}
+
 /* A promoted member may have heard of epochs that begin behind the end of what it holds. They are
  * no part of the history that goes on from here. */
 static void drop_unreached(struct member *member, const struct epoch_entry *next)
@@ -263,6 +273,9 @@ static void on_claim(struct primary *primary, struct effects *fx)
                     status_name(status));
         return;
     }
+    if (member->control.claim_asked != 0) {
+        expect_members(primary);
+    }
     declare_loss(&member->control, &entry);
     member->control.highest_epoch = entry.epoch;
     member->control.commit_lsn = member->commit_lsn;
@@ -297,11 +310,12 @@ static void on_lost(struct primary *primary, enum reign_question question, struc
     const struct reign *reign = &primary->reign;
 
     if (reign->epoch != 0 && reign->record.epoch > reign->epoch) {
-        member_halt(&primary->member, fx, E_CLAIM_LOST,
-                    "%s has claimed epoch %llu, so this writer's epoch %llu has ended: this member "
-                    "may not write any more.",
-                    reign->record.writer, (unsigned long long)reign->record.epoch,
-                    (unsigned long long)reign->epoch);
+        member_halt(
+            &primary->member, fx, E_CLAIM_LOST,
+            "%s has claimed epoch %llu, so this writer's epoch %llu has ended. To follow it, "
+            "start sealift-replica on this folder with --upstream.",
+            reign->record.writer, (unsigned long long)reign->record.epoch,
+            (unsigned long long)reign->epoch);
     } else if (question == REIGN_CLAIM) {
         reign_claim(primary, fx);
     } else if (has_gone_back(reign)) {

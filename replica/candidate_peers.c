@@ -31,7 +31,9 @@ static void peer_lose(struct replica *replica, struct candidate_peer *peer, enum
     trace_event(&replica->member.settings.trace, "peer_lost member=%s why=%s",
                 peer->identity.member, status_name(why));
     peer->link = 0;
-    peer->state = PEER_UNKNOWN;
+    if (peer->state != PEER_ANSWERED) { /* what it has answered is true without the link */
+        peer->state = PEER_UNKNOWN;
+    }
 }
 
 static void peer_refuse(struct replica *replica, struct candidate_peer *peer, enum status why,

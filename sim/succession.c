@@ -10,7 +10,11 @@
 #include "proto/message.h"
 #include "sim/swarm.h"
 
-enum { HEAD_ROOM = 256, PATIENCE_S = 20 };
+enum {
+    HEAD_ROOM = 256,
+    PATIENCE_S = 20,
+    BEYOND = 100000, /* LSNs that the old writer may give while it cannot be reached */
+};
 
 static struct operator* operator_of(struct puppet *puppet)
 {
@@ -66,7 +70,8 @@ static void on_welcome(struct operator* operator)
     static uint8_t head[HEAD_ROOM];
     const struct promote promote = {
         .accepts_loss = operator->accepts_loss,
-        .loss_last_lsn = operator->accepts_loss ? operator->world->oracle->records_end : 0 };
+        .loss_last_lsn = operator->accepts_loss ? operator->world->oracle->records_end +
+                                                  BEYOND : 0 };
 
     sim_say(operator->world->sim, "operator",
             "promote %s%s",
@@ -203,11 +208,14 @@ void succession_begin(struct world *world, struct operator* operator, uint64_t s
     operator->puppet.self.role = ROLE_OPERATOR;
     snprintf(operator->puppet.self.member, sizeof operator->puppet.self.member, "operator");
     prng_seed(&operator->dice, seed);
-    operator->gap_ns = SPAN_MS(100).ns << prng_below(&operator->dice, 6);
     world->promotes = true;
     for (unsigned i = 0; i < world->sim->member_count; i++) {
         equip(world, &world->sim->members[i]);
     }
+    if (seed == 0) {
+        return;
+    }
+    operator->gap_ns = SPAN_MS(100).ns << prng_below(&operator->dice, 6);
     sim_after(world->sim, operator->gap_ns, (struct todo){run_tick, (uintptr_t) operator, 0, 0});
 }
 
@@ -216,7 +224,7 @@ void succession_on_start(struct world *world, struct sim_member *member)
     const bool is_writer = succession_writer(world) == member;
 
     if (member->kind == &sim_primary && !is_writer && !world->calm
-        && prng_chance(&world->succession_dice, 1, 4)) {
+        && world->operator.gap_ns> 0 && prng_chance(&world->succession_dice, 1, 4)) {
         return; /* it will be told */
     }
     member->kind = is_writer ? &sim_primary : &sim_replica;

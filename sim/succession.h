@@ -25,7 +25,7 @@ struct operator
 };
 
 /* All members that are there get certificates of role primary, the coordinator, and each other as
- * upstreams. */
+ * upstreams. With seed 0 the operator does what he is told by succession_promote, and no more. */
 void succession_begin(struct world *world, struct operator* operator, uint64_t seed);
 
 /* Before a member of such a world is started. */
