@@ -214,13 +214,12 @@ void verify_ask(const struct connect *connect, const struct verify_message *orde
                 struct verify_answer *answer)
 {
     static const struct session_events events = {on_welcomed, on_message};
-    const struct session_settings settings = {
-        .addresses = {answer->address},
-        .files = {.ca = connect->ca,
-                  .certificate = connect->certificate,
-                  .key = connect->key,
-                  .crl = connect->crl},
-        .give_up = SPAN_MS(TRY_MS)};
+    const struct session_settings settings = {.addresses = {answer->address},
+                                              .files = {.ca = connect->ca,
+                                                        .certificate = connect->certificate,
+                                                        .key = connect->key,
+                                                        .crl = connect->crl},
+                                              .give_up = SPAN_MS(TRY_MS)};
     struct asking asking = {.order = order, .answer = answer};
 
     answer->answered = false;

@@ -224,10 +224,22 @@ static error_t parse(int option, char *argument, struct argp_state *state)
 
 static struct demo_world world; /* large; and the signal handler's */
 
+static void say_from_handler(const char *text)
+{
+    const ssize_t written = write(STDERR_FILENO, text, strlen(text));
+
+    (void)written; /* nobody reads it: nothing to be done */
+}
+
 static void on_signal(int signal)
 {
     (void)signal;
-    _exit(EXIT_REFUSED); /* the children die with us; an unkept folder stays for a look */
+    if (world.dir[0] != '\0') {
+        say_from_handler("\nsealift demo: interrupted; what it wrote is left in ");
+        say_from_handler(world.dir);
+        say_from_handler("\n");
+    }
+    _exit(EXIT_REFUSED); /* the children die with us */
 }
 
 static bool open_lines(struct demo_load *load)

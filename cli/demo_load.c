@@ -88,25 +88,33 @@ static void on_appended(void *context, const struct sealift_appended *appended)
     free(sent);
 }
 
-static size_t next_record(struct demo_load *load, char *record)
+static size_t make_record(const struct demo_load *load, size_t *place, char *record)
 {
-    const char *from = load->text + load->place;
-    size_t left = load->size - load->place;
+    const char *from = load->text + *place;
+    size_t left = load->size - *place;
     const char *end = memchr(from, '\n', left);
     size_t line = end == NULL ? left : (size_t)(end - from);
 
-    load->place = load->place + line + 1 >= load->size ? 0 : load->place + line + 1;
+    *place = *place + line + 1 >= load->size ? 0 : *place + line + 1;
     line = line < RECORD_MAX ? line : RECORD_MAX;
     memcpy(record, load->marker, DEMO_MARKER_BYTES);
     memcpy(record + DEMO_MARKER_BYTES, from, line);
     return DEMO_MARKER_BYTES + line;
 }
 
+bool demo_load_made(const struct demo_load *load, size_t *place, struct bytes record)
+{
+    char expected[DEMO_MARKER_BYTES + RECORD_MAX];
+    const size_t size = make_record(load, place, expected);
+
+    return bytes_equal(record, bytes_of(expected, size));
+}
+
 static bool append_one(struct demo_load *load)
 {
     char record[DEMO_MARKER_BYTES + RECORD_MAX];
     struct sent *sent = malloc(sizeof *sent);
-    const size_t size = next_record(load, record);
+    const size_t size = make_record(load, &load->place, record);
     const struct sealift_record order = {
         .data = record, .size = size, .done = on_appended, .context = sent};
 

@@ -5,6 +5,7 @@
 
 #include "client/sealift.h"
 
+#include "base/bytes.h"
 #include "base/instant.h"
 
 enum { DEMO_MARKER_BYTES = 24 };
@@ -32,5 +33,8 @@ bool demo_load_run(struct demo_load *load, unsigned ms);
 
 /* Waits for every answer. */
 bool demo_load_drain(struct demo_load *load, int timeout_ms);
+
+/* Whether that is the record that was appended next; `place` is 0 before the first. */
+bool demo_load_made(const struct demo_load *load, size_t *place, struct bytes record);
 
 #endif

@@ -25,13 +25,16 @@ static const struct verb verbs[] = {
     {"pki", verb_pki, "a private CA and certificates for a deployment"},
     {"wan", verb_wan, "simulated links between regions: delay, bandwidth, cuts"},
     {"demo", verb_demo, "three regions on this machine, every promise shown"},
+    {"failpoints", verb_failpoints, NULL}, /* for tests: not in the help */
 };
 
 static void usage(FILE *to)
 {
     fprintf(to, "usage: sealift VERB [OPTIONS]\n\n");
     for (unsigned i = 0; i < COUNT_OF(verbs); i++) {
-        fprintf(to, "  %-8s  %s\n", verbs[i].name, verbs[i].summary);
+        if (verbs[i].summary != NULL) {
+            fprintf(to, "  %-8s  %s\n", verbs[i].name, verbs[i].summary);
+        }
     }
     fprintf(to, "\n'sealift VERB --help' tells the rest.\n");
 }

@@ -14,5 +14,6 @@ int verb_inspect(int argc, char **argv);
 int verb_pki(int argc, char **argv);
 int verb_demo(int argc, char **argv);
 int verb_wan(int argc, char **argv);
+int verb_failpoints(int argc, char **argv);
 
 #endif

@@ -8,6 +8,7 @@
 #include "host/catalog.h"
 
 #include "base/check.h"
+#include "host/failpoint.h"
 #include "host/file.h"
 
 #include <errno.h>
@@ -164,7 +165,10 @@ static enum status adopt_schema(struct catalog *catalog, bool create)
     }
     TRY(create ? OK : E_MISSING);
     TRY(status_of_sqlite(run(catalog, settings_sql)));
-    return status_of_sqlite(run(catalog, schema_sql));
+    failpoint_pass(FAILPOINT_CATALOG_BEFORE_SCHEMA);
+    TRY(status_of_sqlite(run(catalog, schema_sql)));
+    failpoint_pass(FAILPOINT_CATALOG_AFTER_SCHEMA);
+    return OK;
 }
 
 static int prepare_table(struct catalog *catalog, unsigned table)
@@ -353,7 +357,9 @@ enum status catalog_commit(struct catalog *catalog)
     catalog->begun = false;
     catalog->failed = OK;
     if (status == OK) {
+        failpoint_pass(FAILPOINT_CATALOG_BEFORE_COMMIT);
         status = status_of_sqlite(run(catalog, "COMMIT"));
+        failpoint_pass(FAILPOINT_CATALOG_AFTER_COMMIT);
     }
     if (status != OK && sqlite3_get_autocommit(catalog->database) == 0) {
         run(catalog, "ROLLBACK");

@@ -7,6 +7,7 @@
 
 #include "base/check.h"
 #include "host/entropy.h"
+#include "host/failpoint.h"
 #include "host/lockdown.h"
 #include "host/trace_lines.h"
 
@@ -83,6 +84,10 @@ static enum status prepare(struct running *running)
     const struct daemon *daemon = running->daemon;
     struct member_settings *member = daemon->member;
 
+    if (!failpoint_arm()) {
+        snprintf(running->why, sizeof running->why, "SEALIFT_FAILPOINT is wrong (E_USAGE)");
+        return E_USAGE;
+    }
     TRY(lockdown_process(running->settings.trace, &running->settings.memory_locked, running->why));
     TRY(choose_aes(running));
     TRY(learn_self(running));

@@ -5,11 +5,14 @@
  * counts, which are no failures, continue. */
 #include "host/file.h"
 
+#include "host/failpoint.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -89,7 +92,24 @@ enum status file_close(int fd)
     return close(fd) == 0 || errno == EINTR ? OK : file_status_of_errno(errno);
 }
 
-static enum status write_new(int folder, const char *name, struct bytes data)
+enum replace_step {
+    REPLACE_BEFORE_WRITE,
+    REPLACE_BEFORE_SYNC,
+    REPLACE_AFTER_SYNC,
+    REPLACE_AFTER_RENAME,
+    REPLACE_AFTER_FOLDER_SYNC,
+};
+
+/* The first of the five places of files of that name; a coordinator's file may have any name. */
+static enum failpoint places_of(const char *name)
+{
+    return strcmp(name, "control") == 0      ? FAILPOINT_CONTROL_BEFORE_WRITE
+           : strcmp(name, "keyring") == 0    ? FAILPOINT_KEYRING_BEFORE_WRITE
+           : strcmp(name, "descriptor") == 0 ? FAILPOINT_DESCRIPTOR_BEFORE_WRITE
+                                             : FAILPOINT_CLAIM_BEFORE_WRITE;
+}
+
+static enum status write_new(int folder, const char *name, struct bytes data, enum failpoint steps)
 {
     const int fd = openat(folder, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 
@@ -97,8 +117,11 @@ static enum status write_new(int folder, const char *name, struct bytes data)
         return file_status_of_errno(errno);
     }
 
+    failpoint_pass(steps + REPLACE_BEFORE_WRITE);
+
     enum status status = file_write(fd, data, 0);
 
+    failpoint_pass(steps + REPLACE_BEFORE_SYNC);
     if (status == OK && fsync(fd) != 0) {
         status = file_status_of_errno(errno);
     }
@@ -115,14 +138,19 @@ static enum status write_new(int folder, const char *name, struct bytes data)
 
 enum status file_replace(int folder, const char *name, struct bytes data)
 {
+    const enum failpoint steps = places_of(name);
     char new_name[NAME_MAX + 1];
 
     snprintf(new_name, sizeof new_name, "%s.new", name);
-    TRY(write_new(folder, new_name, data));
+    TRY(write_new(folder, new_name, data, steps));
+    failpoint_pass(steps + REPLACE_AFTER_SYNC);
     if (renameat(folder, new_name, folder, name) != 0) {
         return file_status_of_errno(errno);
     }
-    return file_sync_folder(folder);
+    failpoint_pass(steps + REPLACE_AFTER_RENAME);
+    TRY(file_sync_folder(folder));
+    failpoint_pass(steps + REPLACE_AFTER_FOLDER_SYNC);
+    return OK;
 }
 
 static enum status load_open(int fd, size_t max, uint8_t **data, size_t *size)
@@ -177,7 +205,9 @@ enum status file_load(int folder, const char *name, size_t max, uint8_t **data, 
 enum status file_open_folder(int parent, const char *name, int *folder)
 {
     if (mkdirat(parent, name, 0700) == 0) {
+        failpoint_pass(FAILPOINT_FOLDER_AFTER_MAKE);
         TRY(file_sync_folder(parent));
+        failpoint_pass(FAILPOINT_FOLDER_AFTER_SYNC);
     } else if (errno != EEXIST) {
         return file_status_of_errno(errno);
     }

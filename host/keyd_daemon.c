@@ -11,6 +11,7 @@
 #include "base/check.h"
 #include "host/clock.h"
 #include "host/entropy.h"
+#include "host/failpoint.h"
 #include "host/lockdown.h"
 #include "host/trace_lines.h"
 #include "keys/json_arena.h"
@@ -50,6 +51,10 @@ static enum status prepare(struct running *running)
     size_t seed = 0;
 
     umask(077);
+    if (!failpoint_arm()) {
+        snprintf(running->why, sizeof running->why, "SEALIFT_FAILPOINT is wrong (E_USAGE)");
+        return E_USAGE;
+    }
     TRY(lockdown_process(running->settings.trace, &running->settings.memory_locked, running->why));
     while (seed == 0) {
         entropy_fill(&entropy, &seed, sizeof seed);

@@ -1,11 +1,13 @@
 /* Small files, read whole and wiped after use.
  *
- * Creating never overwrites, and a failure takes the name away again. A crash in between can leave
- * a file that is cut short: it is refused as malformed, never taken for a key. */
+ * Creating never overwrites, and a failure takes the name away again. The name comes last: a crash
+ * in between leaves at most PATH.PID.new, which nothing reads and which nothing was sealed under.
+ */
 #include "host/secret_file.h"
 
 #include "base/check.h"
 #include "base/hex.h"
+#include "host/failpoint.h"
 #include "host/file.h"
 
 #include <errno.h>
@@ -82,30 +84,53 @@ static enum status sync_parent(const char *path)
     return status;
 }
 
-enum status secret_file_create(const char *path, const char *text, char *why)
+/* A name of our own beside it: two processes may be making the same file. */
+static enum status write_beside(const char *path, const char *text)
 {
-    const int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    const int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 
     if (fd < 0) {
-        return explain(file_status_of_errno(errno), path, strerror(errno), why);
+        return file_status_of_errno(errno);
     }
+    failpoint_pass(FAILPOINT_SECRET_BEFORE_WRITE);
 
     enum status status = file_write(fd, bytes_text(text), 0);
 
+    failpoint_pass(FAILPOINT_SECRET_BEFORE_SYNC);
     if (status == OK) {
         status = file_sync(fd);
     }
 
     const enum status closed = file_close(fd);
 
-    status = status == OK ? closed : status;
-    if (status == OK) {
-        status = sync_parent(path);
+    return status == OK ? closed : status;
+}
+
+enum status secret_file_create(const char *path, const char *text, char *why)
+{
+    char beside[PATH_MAX + 32];
+
+    snprintf(beside, sizeof beside, "%s.%ld.new", path, (long)getpid());
+
+    enum status status = write_beside(beside, text);
+
+    failpoint_pass(FAILPOINT_SECRET_AFTER_SYNC);
+    if (status == OK && renameat2(AT_FDCWD, beside, AT_FDCWD, path, RENAME_NOREPLACE) != 0) {
+        status = file_status_of_errno(errno);
     }
+    if (status != OK) {
+        const int error = errno;
+
+        unlink(beside);
+        return explain(status, path, strerror(error), why);
+    }
+    failpoint_pass(FAILPOINT_SECRET_AFTER_RENAME);
+    status = sync_parent(path);
     if (status != OK) {
         unlink(path);
         return explain(status, path, status_text(status), why);
     }
+    failpoint_pass(FAILPOINT_SECRET_AFTER_FOLDER_SYNC);
     return OK;
 }
 

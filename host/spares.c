@@ -10,6 +10,7 @@
 
 #include "base/check.h"
 #include "host/clock.h"
+#include "host/failpoint.h"
 #include "host/file.h"
 
 #include <dirent.h>
@@ -114,8 +115,11 @@ static enum status make_file(struct spares *spares, const char *name, enum filli
         return file_status_of_errno(errno);
     }
 
+    failpoint_pass(FAILPOINT_SPARE_BEFORE_FILL);
+
     enum status status = fill(spares, fd, how);
 
+    failpoint_pass(FAILPOINT_SPARE_BEFORE_SYNC);
     if (status == OK && fsync(fd) != 0) {
         status = file_status_of_errno(errno);
     }
@@ -150,9 +154,11 @@ static enum status make_spare(struct spares *spares, int slot, enum filling how)
 
     slot_name(slot, name);
     TRY(make_file(spares, MAKING, how));
+    failpoint_pass(FAILPOINT_SPARE_AFTER_SYNC);
     if (renameat(spares->folder, MAKING, spares->folder, name) != 0) {
         return file_status_of_errno(errno);
     }
+    failpoint_pass(FAILPOINT_SPARE_AFTER_RENAME);
     return OK;
 }
 

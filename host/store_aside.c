@@ -8,6 +8,7 @@
  *
  * A damaged segment that is being repaired stays where it is until the repaired one takes its
  * place, so it gets a second name in quarantine first. */
+#include "host/failpoint.h"
 #include "host/file.h"
 #include "host/store_posix.h"
 
@@ -63,6 +64,7 @@ static enum status copy_pieces(struct store_posix *store, const struct store_wri
         TRY(file_write(fd, bytes_of(store->bounce, (size_t)got), done));
         done += got;
     }
+    failpoint_pass(FAILPOINT_PART_BEFORE_SYNC);
     return fsync(fd) == 0 ? OK : file_status_of_errno(errno);
 }
 
@@ -74,6 +76,8 @@ static enum status copy_part(struct store_posix *store, const struct store_write
     if (fd < 0) {
         return file_status_of_errno(errno);
     }
+
+    failpoint_pass(FAILPOINT_PART_BEFORE_WRITE);
 
     const enum status status = copy_pieces(store, write, fd);
     const int error = errno;
@@ -136,6 +140,7 @@ enum status store_aside_part(struct store_posix *store, const struct store_write
     snprintf(base, sizeof base, "%" PRIu64 "-%" PRIu64 "-%" PRIu64, write->epoch, write->segment,
              write->offset);
     TRY(copy_part(store, write));
+    failpoint_pass(FAILPOINT_PART_AFTER_SYNC);
     if (posix_memalign(&room, STORE_ALIGN, 2 * (size_t)STORE_BOUNCE_BYTES) != 0) {
         errno = ENOMEM;
         return E_IO;
@@ -146,7 +151,11 @@ enum status store_aside_part(struct store_posix *store, const struct store_write
 
     free(room);
     errno = error;
-    return status == OK ? file_sync_folder(store->quarantine) : status;
+    TRY(status);
+    failpoint_pass(FAILPOINT_PART_AFTER_RENAME);
+    TRY(file_sync_folder(store->quarantine));
+    failpoint_pass(FAILPOINT_PART_AFTER_FOLDER_SYNC);
+    return OK;
 }
 
 static enum status move_segment(struct store_posix *store, const char *segment, const char *base)
@@ -177,9 +186,14 @@ enum status store_aside_segment(struct store_posix *store, const struct store_wr
     TRY(store_forget_writer(store));
     store_segment_name(write->segment, segment);
     snprintf(base, sizeof base, "%" PRIu64 "-%" PRIu64, write->epoch, write->segment);
+    failpoint_pass(FAILPOINT_ASIDE_BEFORE_RENAME);
     TRY(move_segment(store, segment, base));
+    failpoint_pass(FAILPOINT_ASIDE_AFTER_RENAME);
     TRY(file_sync_folder(store->quarantine));
-    return file_sync_folder(store->wal);
+    failpoint_pass(FAILPOINT_ASIDE_AFTER_QUARANTINE_SYNC);
+    TRY(file_sync_folder(store->wal));
+    failpoint_pass(FAILPOINT_ASIDE_AFTER_WAL_SYNC);
+    return OK;
 }
 
 /* A second name; the same file again where an earlier try gave it that name. */

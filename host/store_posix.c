@@ -9,6 +9,7 @@
 #include "host/store_posix.h"
 
 #include "base/check.h"
+#include "host/failpoint.h"
 #include "host/file.h"
 
 #include <dirent.h>
@@ -69,6 +70,7 @@ static enum status open_folder(struct store_posix *store, bool create)
     if (create) {
         if (mkdir(store->path, 0700) == 0) {
             store->made_folder = true;
+            failpoint_pass(FAILPOINT_FOLDER_AFTER_MAKE);
             TRY(sync_parent(store->path));
         } else if (errno != EEXIST) {
             return file_status_of_errno(errno);
@@ -226,6 +228,17 @@ static bool seen_foreign(struct store_posix *store, const char *name)
     return true;
 }
 
+static bool remove_leftover(struct store_posix *store, int folder, const char *name)
+{
+    trace_event(&store->trace, "store.leftover name=%s", name);
+    failpoint_pass(FAILPOINT_LEFTOVER_BEFORE_UNLINK);
+    if (unlinkat(folder, name, 0) != 0) {
+        return false;
+    }
+    failpoint_pass(FAILPOINT_LEFTOVER_AFTER_UNLINK);
+    return true;
+}
+
 static bool seen_in_folder(struct store_posix *store, int folder, const char *name)
 {
     if (is_ours(name)) {
@@ -235,8 +248,7 @@ static bool seen_in_folder(struct store_posix *store, int folder, const char *na
         const char *ours = store_file_name((enum store_file)i);
 
         if (strncmp(name, ours, strlen(ours)) == 0 && strcmp(name + strlen(ours), ".new") == 0) {
-            trace_event(&store->trace, "store.leftover name=%s", name);
-            return unlinkat(folder, name, 0) == 0;
+            return remove_leftover(store, folder, name);
         }
     }
     return seen_foreign(store, name);
@@ -254,8 +266,7 @@ static bool seen_in_wal(struct store_posix *store, int folder, const char *name)
 static bool seen_in_quarantine(struct store_posix *store, int folder, const char *name)
 {
     if (ends_with(name, ".new")) {
-        trace_event(&store->trace, "store.leftover name=%s", name);
-        return unlinkat(folder, name, 0) == 0;
+        return remove_leftover(store, folder, name);
     }
     return true;
 }

@@ -8,6 +8,7 @@
  * How it goes wrong: a full disk takes a spare first. A file system that cannot exchange names gets
  * the damaged name removed and the new one put there: a crash in between leaves no file, which
  * recovery knows as a missing one. */
+#include "host/failpoint.h"
 #include "host/file.h"
 #include "host/store_posix.h"
 
@@ -42,6 +43,8 @@ enum status store_repair_part(struct store_posix *store, const struct store_writ
         errno = EBADF;
         return E_IO;
     }
+
+    failpoint_pass(FAILPOINT_REPAIR_BEFORE_WRITE);
 
     const enum status status = file_write(store->repair, write->data, write->offset);
     const int error = errno;
@@ -86,16 +89,22 @@ enum status store_repair_done(struct store_posix *store, const struct store_writ
         errno = EBADF;
         return E_IO;
     }
+    failpoint_pass(FAILPOINT_REPAIR_BEFORE_SYNC);
     TRY(file_sync(fd));
+    failpoint_pass(FAILPOINT_REPAIR_AFTER_SYNC);
     store->repair = -1;
     TRY(file_close(fd));
     TRY(store_forget_writer(store)); /* its descriptor would be of the damaged file */
     store_segment_name(write->segment, name);
     TRY(store_aside_damaged(store, write));
+    failpoint_pass(FAILPOINT_REPAIR_AFTER_ASIDE);
     TRY(take_place(store, name));
+    failpoint_pass(FAILPOINT_REPAIR_AFTER_EXCHANGE);
     TRY(sync_names(store));
+    failpoint_pass(FAILPOINT_REPAIR_AFTER_FOLDER_SYNC);
     if (unlinkat(store->spares.folder, REPAIR, 0) != 0 && errno != ENOENT) {
         return file_status_of_errno(errno);
     }
+    failpoint_pass(FAILPOINT_REPAIR_AFTER_UNLINK);
     return OK;
 }

@@ -9,6 +9,7 @@
 #include "host/store_posix.h"
 
 #include "base/check.h"
+#include "host/failpoint.h"
 #include "host/file.h"
 
 #include <errno.h>
@@ -68,13 +69,20 @@ static enum status give_birth(struct store_posix *store, const struct store_writ
     }
     store->writer = fd;
     store->writer_segment = write->segment;
+    failpoint_pass(FAILPOINT_CREATE_BEFORE_WRITE);
     TRY(write_aligned(store, fd, write->data, 0));
+    failpoint_pass(FAILPOINT_CREATE_BEFORE_SYNC);
     TRY(file_sync(fd));
+    failpoint_pass(FAILPOINT_CREATE_AFTER_SYNC);
     if (renameat2(store->spares.folder, spare->name, store->wal, name, RENAME_NOREPLACE) != 0) {
         return file_status_of_errno(errno);
     }
+    failpoint_pass(FAILPOINT_CREATE_AFTER_RENAME);
     TRY(file_sync_folder(store->wal));
-    return file_sync_folder(store->spares.folder);
+    failpoint_pass(FAILPOINT_CREATE_AFTER_WAL_SYNC);
+    TRY(file_sync_folder(store->spares.folder));
+    failpoint_pass(FAILPOINT_CREATE_AFTER_SPARE_SYNC);
+    return OK;
 }
 
 static enum status create_segment(struct store_posix *store, const struct store_write *write,
@@ -97,6 +105,17 @@ static enum status create_segment(struct store_posix *store, const struct store_
     return status; /* after a failure the slot stays taken: nothing more is written anyway */
 }
 
+/* What a power cut makes of a write: its first half, in sectors, and then nothing. */
+static void tear(struct store_posix *store, const struct store_write *write)
+{
+    const size_t half = write->data.size / 2 / STORE_ALIGN * STORE_ALIGN;
+
+    if (half > 0 && failpoint_is_due()) {
+        (void)!write_aligned(store, store->writer, bytes_of(write->data.data, half), write->offset);
+        failpoint_die();
+    }
+}
+
 static enum status append(struct store_posix *store, const struct store_write *write,
                           const char *name)
 {
@@ -109,7 +128,13 @@ static enum status append(struct store_posix *store, const struct store_write *w
         store->writer_segment = write->segment;
     }
     store->dirty = true;
-    return write_aligned(store, store->writer, write->data, write->offset);
+    failpoint_pass(FAILPOINT_APPEND_BEFORE_WRITE);
+    if (failpoint_armed == FAILPOINT_APPEND_TORN) {
+        tear(store, write);
+    }
+    TRY(write_aligned(store, store->writer, write->data, write->offset));
+    failpoint_pass(FAILPOINT_APPEND_AFTER_WRITE);
+    return OK;
 }
 
 enum status store_settle(struct store_posix *store)
@@ -120,9 +145,12 @@ enum status store_settle(struct store_posix *store)
         return OK;
     }
 
+    failpoint_pass(FAILPOINT_APPEND_BEFORE_SYNC);
+
     const enum status status = file_sync(store->writer);
 
     if (status == OK) {
+        failpoint_pass(FAILPOINT_APPEND_AFTER_SYNC);
         store->dirty = false;
         return OK;
     }
@@ -146,16 +174,22 @@ static enum status sync_segment(struct store_posix *store, const char *name)
         return file_status_of_errno(errno);
     }
 
+    failpoint_pass(FAILPOINT_SYNC_BEFORE_SYNC);
+
     enum status status = fsync(fd) == 0 ? OK : file_status_of_errno(errno);
     const int error = errno;
     const enum status closed = file_close(fd);
+
+    failpoint_pass(FAILPOINT_SYNC_AFTER_SYNC);
 
     if (status != OK) {
         errno = error;
         return status;
     }
     TRY(closed);
-    return file_sync_folder(store->wal);
+    TRY(file_sync_folder(store->wal));
+    failpoint_pass(FAILPOINT_SYNC_AFTER_FOLDER_SYNC);
+    return OK;
 }
 
 /* Nothing is in doubt where the new file could not be written: the old one stands. So a full disk
@@ -178,10 +212,14 @@ static enum status replace_file(struct store_posix *store, const char *name, str
 static enum status delete_segment(struct store_posix *store, const char *name)
 {
     TRY(store_forget_writer(store)); /* what it wrote is settled; the next append opens it again */
+    failpoint_pass(FAILPOINT_DELETE_BEFORE_UNLINK);
     if (unlinkat(store->wal, name, 0) != 0 && errno != ENOENT) {
         return file_status_of_errno(errno);
     }
-    return file_sync_folder(store->wal);
+    failpoint_pass(FAILPOINT_DELETE_AFTER_UNLINK);
+    TRY(file_sync_folder(store->wal));
+    failpoint_pass(FAILPOINT_DELETE_AFTER_FOLDER_SYNC);
+    return OK;
 }
 
 static enum status perform(struct store_posix *store, const struct store_write *write,

@@ -124,7 +124,7 @@ void feed_fenced(struct member *member, struct feed *feed, epoch_t epoch, struct
 
 static enum status check_caller(const struct member *member, const struct identity *peer)
 {
-    if (!member->ready || member->stopping) {
+    if ((!member->ready && !member->is_repairing) || member->stopping) {
         return E_NOT_READY;
     }
     if (peer->any_lineage || (peer->role != ROLE_REPLICA && peer->role != ROLE_PRIMARY)) {
@@ -255,6 +255,9 @@ void feeds_on_message(struct member *member, struct feed *feed, const struct eve
         feed_on_keys_stored(member, feed, event, fx);
     } else if (message->type == MESSAGE_PROOF && feed->state == FEED_PROVING) {
         feed_on_proof(member, feed, event, fx);
+    } else if (member->is_repairing && feed->state == FEED_WAITING
+               && (message->type == MESSAGE_RESUME || message->type == MESSAGE_ACK)) {
+        feed->started_at = event->now; /* it gives what it has, and greets again afterwards */
     } else if (message->type == MESSAGE_RESUME && feed->state == FEED_WAITING) {
         feed_on_resume(member, feed, event, fx);
     } else if (message->type == MESSAGE_FENCE

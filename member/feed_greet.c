@@ -170,6 +170,10 @@ void feed_on_greet(struct member *member, struct feed *feed, const struct event 
 
     if (refusal.why != OK) {
         feed_refuse(member, feed, fx, refusal.why, "%s", refusal.text);
+    } else if (member->is_repairing && greet->is_candidate) {
+        feed_refuse(member, feed, fx, E_NOT_READY,
+                    "%s is being repaired and cannot say yet what it holds.",
+                    member->settings.self.member);
     } else if (is_ahead && follows && member->is_writer && member->descriptor.suite == SUITE_NONE) {
         feed_fenced(member, feed, greet->highest_epoch, fx); /* there is nothing to prove */
     } else if (!is_ahead && follows && greet->position.epoch > 0 && is_beyond(member, greet)) {

@@ -342,6 +342,11 @@ void member_pump(struct member *member, struct instant now, struct effects *fx)
     opening_pump(member, now, fx);
     unwrap_pump(member, now, fx);
     saves_pump(member, fx);
+    if (member->is_repairing) {
+        feeds_pump(member, now, fx);
+        repair_pump(member, now, fx);
+        effects_wake_at(fx, feeds_deadline(member));
+    }
     if (member->ready) {
         feeds_pump(member, now, fx);
         clients_pump(member, now, fx);
@@ -454,7 +459,9 @@ void member_fill_status(const struct member *member, struct instant now,
     snprintf(status->member, sizeof status->member, "%s", self->member);
     snprintf(status->cluster, sizeof status->cluster, "%s", member->keyring->cluster);
     snprintf(status->state, sizeof status->state, "%s",
-             retention_is_full(member) ? "disk-full" : member->state);
+             member->is_repairing        ? "repairing"
+             : retention_is_full(member) ? "disk-full"
+                                         : member->state);
     snprintf(status->key_arn, sizeof status->key_arn, "%s", member->keyring->key_arn);
     if (member->keyring->count > 0) {
         status->dek = member->keyring->envelopes[member->keyring->count - 1].dek;

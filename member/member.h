@@ -78,6 +78,7 @@ struct member {
     struct instant started_at;
     uint64_t appended_records, appended_bytes, shipped_bytes, received_bytes, persisted_bytes;
     bool ready; /* links are served */
+    bool is_repairing; /* not ready, and links to members are served as far as a repair needs */
     bool disk_full; /* as the world said last: nothing more should be begun */
     bool halted; /* HALT has been asked for: nothing more is done */
     bool stopping;

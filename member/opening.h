@@ -4,7 +4,13 @@
  * every segment, then a scan of the newest segment past the page cache, then the decision of the
  * recovery table (wal/recover.h), carried out: quarantine, sync. Ends with wal_resume done, or
  * with an empty folder, or with a HALT whose sentence says what was found, where, and what to do.
- * Nothing is written before everything was read.
+ * Nothing is written before everything was read, but for repairs.
+ *
+ * Where the table says repair (member->is_repairing), links to other members are served as far as
+ * that needs, and the member is not ready: a replica has dialed its upstream, a writer waits for
+ * its replicas. When the segment is whole (repair.h), everything is looked at anew. A writer so
+ * begins no epoch before its WAL is whole as far as it must be; damage in older segments, which no
+ * start reads, is repaired while it serves.
  *
  * After an I/O failure (the control file says `suspect`) the newest segment, the only one that any
  * write or sync can have failed in (a header is written after a sync of the segment before it), is
@@ -28,6 +34,7 @@ enum opening_state {
     OPENING_KEYS, /* envelopes are being unwrapped */
     OPENING_HEADERS, /* every segment's first block */
     OPENING_SCAN, /* the newest segments' batches */
+    OPENING_REPAIR, /* what is lacking comes from other members; then headers and scan again */
     OPENING_MEND, /* quarantine and sync */
     OPENING_EMPTY, /* done: nothing is here */
     OPENING_DONE, /* done: the WAL may go on */

@@ -32,6 +32,12 @@ enum status opening_open_header(const struct member *member, struct segment_head
                                              &dek->secret, key);
 }
 
+/* Of another WAL, setting, version or key: no damage, and for a person to put right. */
+static bool is_foreign(enum status why)
+{
+    return why == E_DESCRIPTOR || why == E_LINEAGE || why == E_VERSION || why == E_WRONG_KEY;
+}
+
 static void refuse_header(struct member *member, segment_t segment, enum status why,
                           const struct segment_header *header, struct effects *fx)
 {
@@ -50,13 +56,7 @@ static void refuse_header(struct member *member, segment_t segment, enum status 
             (unsigned long long)segment, hex_encode(bytes_of(header->dek.bytes, 16), dek));
         return;
     }
-    /* A checksum says whose fault it was when it crossed a link; here it is the disk's. */
-    opening_refuse(member, fx,
-                   status_blame(why) == BLAME_PEER && why != E_DESCRIPTOR && why != E_LINEAGE
-                           && why != E_VERSION
-                       ? E_DAMAGED
-                       : why,
-                   "The header of segment %llu cannot be used (%s): %s; %s.",
+    opening_refuse(member, fx, why, "The header of segment %llu cannot be used (%s): %s; %s.",
                    (unsigned long long)segment, status_name(why), status_text(why), todo);
 }
 
@@ -93,33 +93,44 @@ static struct opening_row row_of(const struct segment_header *header)
                                 .prev_chain = header->prev_chain};
 }
 
-static bool take_header(struct member *member, struct bytes raw, struct effects *fx)
+/* OK; E_GAP where it does not follow the one before it; or what is wrong with it. */
+static enum status check_header(struct member *member, const struct read_slot *slot)
 {
     struct opening *opening = member->opening;
     const uint32_t place = opening->checked;
-    const segment_t segment = opening_segment(opening, place);
     const struct opening_row *before = place > 0 ? &opening->rows[place - 1] : NULL;
     struct segment_header *header = &opening->header;
-    const enum status status = opening_open_header(member, header, raw, &opening->key);
+    enum status status = slot->status;
 
-    segment_key_wipe(&opening->key);
+    if (status == OK) {
+        status = opening_open_header(member, header, slot->bytes, &opening->key);
+        segment_key_wipe(&opening->key);
+    }
+    TRY(status);
+    return header->segment == opening_segment(opening, place) && follows(member, before, header)
+               ? OK
+               : E_GAP;
+}
+
+static bool take_header(struct member *member, const struct read_slot *slot, struct effects *fx)
+{
+    struct opening *opening = member->opening;
+    const segment_t segment = opening_segment(opening, opening->checked);
+    const enum status status = check_header(member, slot);
+
     if (status != OK) {
-        refuse_header(member, segment, status, header, fx);
-        return false;
+        trace_event(&member->settings.trace, "header_bad segment=%llu why=%s",
+                    (unsigned long long)segment, status_name(status));
     }
-    if (header->segment != segment || !follows(member, before, header)) {
-        opening_refuse(
-            member, fx, E_DAMAGED,
-            "Segment %llu does not follow the one before it (its header says: segment %llu, "
-            "epoch %llu, batch %llu): restore the files under their own names.",
-            (unsigned long long)segment, (unsigned long long)header->segment,
-            (unsigned long long)header->epoch, (unsigned long long)header->first_batch);
-        return false;
+    if (is_foreign(status)) {
+        refuse_header(member, segment, status, &opening->header, fx);
+    } else if (status != OK) {
+        opening_repair(member, segment, 0, status == E_MISSING ? E_MISSING : E_DAMAGED, fx);
+    } else {
+        opening->rows[opening->checked++] = row_of(&opening->header);
+        index_add(&member->wal.index, &opening->header);
     }
-    opening->rows[place] = row_of(header);
-    index_add(&member->wal.index, header);
-    opening->checked++;
-    return true;
+    return status == OK;
 }
 
 static struct read_slot *answer_of(const struct reads *reads, segment_t segment)
@@ -166,12 +177,13 @@ void opening_headers_pump(struct member *member, struct effects *fx)
     struct read_slot *slot = next_answer(member);
 
     while (slot != NULL) {
-        const bool taken = take_header(member, slot->bytes, fx);
+        const bool taken = take_header(member, slot, fx);
 
-        reads_free(slot);
         if (!taken) {
+            slot->leaving = true;
             return;
         }
+        reads_free(slot);
         slot = next_answer(member);
     }
     ask_headers(member, fx);

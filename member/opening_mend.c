@@ -173,5 +173,10 @@ void opening_mend_pump(struct member *member, struct effects *fx)
     resume(member);
     pins_restore(member);
     clear_suspicion(member, fx);
+    if (member->is_repairing) {
+        member->is_repairing = false;
+        repair_end_order(member);
+        feeds_hang_up_all(member, E_NOT_READY, fx); /* they greet again, with what is here now */
+    }
     opening->state = OPENING_DONE;
 }

@@ -58,11 +58,8 @@ void opening_scan_begin(struct member *member, struct effects *fx)
     opening->commit_lsn = member->control.commit_lsn;
     if (opening->count > 0) {
         begin_segment(member, opening->count - 1);
-    } else if (member->control.durable.batch > 0) {
-        opening_refuse(member, fx, E_MISSING,
-                       "The data folder has no segments, but batch %llu was durable here: restore "
-                       "the files, or seed this member anew.",
-                       (unsigned long long)member->control.durable.batch);
+    } else if (member->control.durable.batch > 0 || opening->first > 0) {
+        opening_repair(member, opening->first, 0, E_MISSING, fx); /* all of them are gone */
     } else {
         opening_mend_begin(member);
     }
@@ -198,13 +195,24 @@ static void refuse(struct member *member, const struct recover_evidence *evidenc
     }
     opening_refuse(member, fx, verdict->why,
                    "Segment %llu (%s): batch %llu at offset %llu is not there or damaged (%s), but "
-                   "batch %llu was durable and LSN %llu committed. Nothing was changed; repair the "
-                   "file from another copy of this WAL.",
+                   "batch %llu was durable and LSN %llu committed. Nothing was changed.",
                    (unsigned long long)segment_at(opening), recover_case_name(verdict->found),
                    (unsigned long long)evidence->last_valid + 1,
                    (unsigned long long)opening->scan.surplus.offset,
                    status_text(opening->scan.bad == OK ? E_MISSING : opening->scan.bad),
                    (unsigned long long)evidence->durable, (unsigned long long)evidence->commit_lsn);
+}
+
+/* Where the newest is closed, what is missing was in the one after it. */
+static void repair(struct member *member, const struct recover_evidence *evidence,
+                   const struct recover_verdict *verdict, struct effects *fx)
+{
+    const batch_t later = evidence->sealed_here ? evidence->later_durable : 0;
+    const batch_t through = later > evidence->durable ? later : evidence->durable;
+    const segment_t segment =
+        segment_at(member->opening) + (verdict->found == RECOVER_MISSING_FILE ? 1 : 0);
+
+    opening_repair(member, segment, through, verdict->why, fx);
 }
 
 static void trace_verdict(const struct member *member, const struct recover_evidence *evidence,
@@ -285,6 +293,9 @@ static void judge_segment(struct member *member, struct effects *fx)
     case RECOVER_REFUSE:
         refuse(member, &evidence, &verdict, fx);
         break;
+    case RECOVER_REPAIR:
+        repair(member, &evidence, &verdict, fx);
+        break;
     case RECOVER_SET_ASIDE:
         if (member->opening->at == 0 && member->opening->first > 0) {
             opening_refuse(member, fx, E_CUT_COMMITTED,
@@ -363,26 +374,41 @@ static enum scan_step scan_window(struct member *member, struct bytes window, bo
     return step;
 }
 
+/* What the disk does not give is damage like any other, as far as it is known to have been durable
+ * here; beyond that it may have been acknowledged, and nobody can tell. */
+static void take_failure(struct member *member, enum status why, struct effects *fx)
+{
+    struct opening *opening = member->opening;
+    const batch_t durable = epoch_table_clamp(&member->control.epochs, member->control.durable);
+    const batch_t stated = member->is_writer ? opening->scan.stated_durable : 0;
+    const batch_t reached = opening->begun ? opening->scan.place.batch : 0;
+
+    if (is_last(opening) && opening->begun && reached >= durable && reached >= stated) {
+        opening_refuse(member, fx, E_IO,
+                       "Segment %llu cannot be read at offset %llu: %s. Look at the disk, then "
+                       "start again.",
+                       (unsigned long long)segment_at(opening),
+                       (unsigned long long)opening->scan.offset, status_text(why));
+    } else {
+        opening_repair(member, segment_at(opening), stated,
+                       why == E_MISSING ? E_MISSING : E_DAMAGED, fx);
+    }
+}
+
 static void take_read(struct member *member, struct effects *fx)
 {
     struct opening *opening = member->opening;
     struct bytes window = opening->read->bytes;
     const bool at_end = window.size < opening->read_size;
+    enum status status = opening->read->status;
 
-    if (!opening->begun) {
-        const enum status status = begin_scan(member, window);
-
-        if (status != OK) {
-            opening_refuse(
-                member, fx, E_IO,
-                "The header of segment %llu reads differently past the page cache (%s): look "
-                "at the disk before you start again.",
-                (unsigned long long)segment_at(opening), status_name(status));
-            return;
-        }
+    if (status == OK && !opening->begun) {
+        status = begin_scan(member, window);
         window = bytes_part(window, SEGMENT_HEADER_BYTES, SIZE_MAX);
     }
-    if (scan_window(member, window, at_end) == SCAN_DONE) {
+    if (status != OK) {
+        take_failure(member, status, fx);
+    } else if (scan_window(member, window, at_end) == SCAN_DONE) {
         judge_segment(member, fx);
     }
 }
@@ -395,7 +421,9 @@ void opening_scan_pump(struct member *member, struct effects *fx)
         struct read_slot *slot = opening->read;
 
         take_read(member, fx);
-        reads_free(slot);
+        if (!slot->leaving) { /* else a repair has let go of it */
+            reads_free(slot);
+        }
         opening->read = NULL;
     }
     if (opening->state == OPENING_SCAN && opening->read == NULL) {

@@ -46,6 +46,9 @@ struct opening {
     uint64_t tail_end;
     lsn_t commit_lsn;
 
+    segment_t repaired; /* the last that was ordered to be repaired */
+    uint32_t repairs; /* how often, one after the other */
+
     uint32_t found; /* segments that were there at the beginning */
     uint32_t aside; /* of those that go aside, newest first, how many were asked for */
     bool part_asked, sync_asked;
@@ -60,6 +63,12 @@ static inline segment_t opening_segment(const struct opening *opening, uint32_t 
 /* HALT with a sentence, and no more of this. */
 __attribute__((format(printf, 4, 5))) void opening_refuse(struct member *member, struct effects *fx,
                                                           enum status why, const char *format, ...);
+
+/* That segment is repaired, at least as far as the WAL is known to have been durable and committed
+ * here; it may be the one after the newest. `why` is for the case that it comes to nothing. */
+void opening_repair(struct member *member, segment_t segment, batch_t through, enum status why,
+                    struct effects *fx);
+void opening_repair_pump(struct member *member, struct effects *fx);
 
 void opening_headers_pump(struct member *member, struct effects *fx);
 

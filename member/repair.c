@@ -88,6 +88,7 @@ static void begin_again(struct member *member)
     repair->drops = member->wal.index.drops;
     repair->has_next = repair->has_header = repair->bad_here = repair->ended = false;
     repair->has_file = true;
+    repair->reads_small = false;
     repair->buffered = repair->written = repair->fetched = 0;
     repair->asked = repair->good = 0;
     repair_forget_peers(repair);
@@ -123,6 +124,12 @@ bool repair_is_done(const struct member *member, bool *ended)
 {
     *ended = member->repair.ended;
     return member->repair.step == REPAIR_IDLE;
+}
+
+void repair_end_order(struct member *member)
+{
+    CHECK(member->repair.step == REPAIR_IDLE);
+    member->repair.opening = false;
 }
 
 /* What a cut or retention took away needs no repair any more. */
@@ -342,6 +349,10 @@ static void take_here(struct member *member, const struct read_slot *slot)
     enum status status = slot->status;
 
     repair->has_file = status != E_MISSING;
+    if (status != OK && repair->has_file && !repair->reads_small) {
+        repair->reads_small = true;
+        return;
+    }
     if (status == OK) {
         status = repair->step == REPAIR_HEADER ? repair_take_header(member, slot->bytes)
                                                : copy_batches(member, slot->bytes, at_end);
@@ -486,7 +497,7 @@ static void read_here(struct member *member, struct effects *fx)
         what.segment++;
     } else if (repair->step == REPAIR_BATCHES) {
         what.offset = repair->scan.offset;
-        what.size = repair->scan.need > usual ? repair->scan.need : usual;
+        what.size = repair->scan.need > usual || repair->reads_small ? repair->scan.need : usual;
     }
     repair->read_size = what.size;
     repair->read = reads_ask(&member->reads, fx, READ_REPAIR, 0, what);
@@ -526,7 +537,8 @@ void repair_pump(struct member *member, struct instant now, struct effects *fx)
         return;
     }
     if (!repair->opening && repair->step != REPAIR_IDLE
-        && repair->drops != member->wal.index.drops) {
+        && (repair->drops != member->wal.index.drops
+            || index_find(&member->wal.index, repair->order.segment) == NULL)) {
         put_down(member);
     }
     if (repair->step == REPAIR_IDLE && member->ready) {

@@ -68,6 +68,7 @@ struct repair {
     bool distrusts; /* its own bytes read well but do not fit `next`: none of them is used */
     bool has_header;
     bool has_file; /* there is something to read here */
+    bool reads_small; /* the disk failed here: batch by batch, to lose no more than it must */
     bool bad_here; /* what lies here at scan.offset is not the batch that is next */
     bool ended; /* a peer says: it has no batch behind scan.place */
     struct segment_header header, next;
@@ -132,6 +133,8 @@ bool repair_is_done(const struct member *member, bool *ended);
 /* Retention would delete that segment. False while it is being repaired; where nobody gives what it
  * lacks, it is put down. */
 bool repair_lets_go(struct member *member, segment_t segment);
+/* The opening has no more of them. */
+void repair_end_order(struct member *member);
 
 /* REPAIR_ASK and REPAIR_IS, on a link whose both ends are proved. What is not OK ends the link. */
 NODISCARD enum status repair_on_message(struct member *member, const struct event *event,

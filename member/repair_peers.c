@@ -1,6 +1,6 @@
 /* Whoever is linked and proved may have it: the upstream first, then the downstreams, and before
  * all of them who gave something last. One is asked at a time. When all have been asked in vain the
- * round begins again after a while, with whoever is linked by then.
+ * round begins again after a while; whoever is linked anew meanwhile is asked at once.
  *
  * How it goes wrong: silence, no, damaged there too, or bytes that do not fit. Each is noted with
  * the member's name, for STATUS, and the next is asked. */
@@ -45,11 +45,12 @@ void repair_note_peer(struct repair *repair, const char *name, enum status why)
     }
 }
 
-static bool was_asked(struct repair *repair, const char *name)
+/* In this round; or ever, but for those whose link was cut: they count as new. */
+static bool was_asked(struct repair *repair, const char *name, bool ever)
 {
     const struct repair_peer *peer = peer_of(repair, name);
 
-    return peer != NULL && peer->round == repair->round;
+    return peer != NULL && peer->why != E_CLOSED && (ever || peer->round == repair->round);
 }
 
 static bool can_give(const struct feed *feed)
@@ -62,18 +63,19 @@ struct candidate {
     const char *name;
 };
 
-static struct candidate choose(struct member *member)
+/* `only_new`: it has not been asked for this at all. */
+static struct candidate choose(struct member *member, bool only_new)
 {
     struct repair *repair = &member->repair;
     struct candidate chosen = {0};
 
-    if (repair->upstream != 0 && !was_asked(repair, repair->upstream_name)) {
+    if (repair->upstream != 0 && !was_asked(repair, repair->upstream_name, only_new)) {
         chosen = (struct candidate){repair->upstream, repair->upstream_name};
     }
     for (uint32_t i = 0; i < member->feeds.capacity; i++) {
         const struct feed *feed = &member->feeds.list[i];
 
-        if (can_give(feed) && !was_asked(repair, feed->peer.member)
+        if (can_give(feed) && !was_asked(repair, feed->peer.member, only_new)
             && (chosen.link == 0 || feed->link == repair->good)) {
             chosen = (struct candidate){feed->link, feed->peer.member};
         }
@@ -145,17 +147,16 @@ void repair_ask_peers(struct member *member, struct effects *fx)
         repair_note_peer(repair, repair->asked_name, E_SILENT);
         repair->asked = 0;
     }
-    if (!instant_reached(repair->retry_at, repair->now)) {
-        effects_wake_at(fx, repair->retry_at);
-        return;
-    }
     if (!effects_have_room(fx)) {
         effects_wake_at(fx, repair->now);
         return;
     }
-    const struct candidate whom = choose(member);
+    const bool rests = !instant_reached(repair->retry_at, repair->now);
+    const struct candidate whom = choose(member, rests);
 
-    if (whom.link == 0) {
+    if (whom.link == 0 && rests) {
+        effects_wake_at(fx, repair->retry_at);
+    } else if (whom.link == 0) {
         end_round(member, fx);
     } else {
         ask_one(member, &whom, fx);

@@ -168,7 +168,7 @@ void scrub_on_read(struct member *member, struct read_slot *slot, struct instant
     scrub->read = NULL;
     scrub->bytes += slot->bytes.size;
     scrub->next_at = instant_add(now, (struct span){slot->bytes.size * 1000000000u / rate});
-    if (scrub->drops == member->wal.index.drops) {
+    if (scrub->drops == member->wal.index.drops && is_whole(member, scrub->segment)) {
         take(member, slot, now);
     }
     reads_free(slot);
@@ -221,8 +221,10 @@ void scrub_pump(struct member *member, struct instant now, struct effects *fx)
     }
     if (scrub->state == SCRUB_RESTING) {
         take_in_hand(member, member->wal.index.rows[0].segment, now);
-    } else if (scrub->drops != member->wal.index.drops) {
-        take_in_hand(member, scrub->segment, now);
+    } else if (scrub->drops != member->wal.index.drops || !is_whole(member, scrub->segment)) {
+        const segment_t first = member->wal.index.rows[0].segment;
+
+        take_in_hand(member, scrub->segment > first ? scrub->segment : first, now);
     }
     if (scrub->state == SCRUB_RESTING) {
         effects_wake_at(fx, scrub->next_at);

@@ -25,12 +25,13 @@ enum {
 static const unsigned allowed_moves[RECEIVER_STATES] = {
     [RECEIVER_IDLE] = MOVE_TO(DIALING),
     [RECEIVER_DIALING] = MOVE_TO(GREETING) | MOVE_TO(IDLE),
-    [RECEIVER_GREETING] =
-        MOVE_TO(KEYS) | MOVE_TO(STORING) | MOVE_TO(PROVING) | MOVE_TO(CUTTING) | MOVE_TO(IDLE),
+    [RECEIVER_GREETING] = MOVE_TO(KEYS) | MOVE_TO(STORING) | MOVE_TO(PROVING) | MOVE_TO(CUTTING)
+                          | MOVE_TO(REPAIRING) | MOVE_TO(IDLE),
     [RECEIVER_KEYS] = MOVE_TO(UNWRAPPING) | MOVE_TO(IDLE),
     [RECEIVER_UNWRAPPING] = MOVE_TO(STORING) | MOVE_TO(IDLE),
-    [RECEIVER_STORING] = MOVE_TO(PROVING) | MOVE_TO(CUTTING) | MOVE_TO(IDLE),
-    [RECEIVER_PROVING] = MOVE_TO(CUTTING) | MOVE_TO(IDLE),
+    [RECEIVER_STORING] = MOVE_TO(PROVING) | MOVE_TO(CUTTING) | MOVE_TO(REPAIRING) | MOVE_TO(IDLE),
+    [RECEIVER_PROVING] = MOVE_TO(CUTTING) | MOVE_TO(REPAIRING) | MOVE_TO(IDLE),
+    [RECEIVER_REPAIRING] = MOVE_TO(IDLE),
     [RECEIVER_CUTTING] = MOVE_TO(STREAMING) | MOVE_TO(IDLE),
     [RECEIVER_STREAMING] = MOVE_TO(IDLE),
 };
@@ -244,6 +245,7 @@ static bool may_repair(const struct replica *replica)
     const struct receiver *receiver = &replica->receiver;
 
     return receiver->state == RECEIVER_CUTTING || receiver->state == RECEIVER_STREAMING
+           || receiver->state == RECEIVER_REPAIRING
            || (receiver->state == RECEIVER_STORING
                && replica->member.descriptor.suite == SUITE_NONE);
 }
@@ -327,6 +329,8 @@ static struct instant limit_of(const struct replica *replica)
     case RECEIVER_UNWRAPPING:
     case RECEIVER_STORING:
         return instant_add(receiver->started_at, settings->keys_max);
+    case RECEIVER_REPAIRING: /* a round of questions is shorter than this */
+        return instant_add(receiver->heard_at, settings->silence_max);
     case RECEIVER_STREAMING:
         return receiver->deferred ? INSTANT_NEVER
                                   : instant_add(receiver->heard_at, settings->silence_max);
@@ -407,6 +411,12 @@ void receiver_pump(struct replica *replica, struct instant now, struct effects *
         effects_hang_up(fx, receiver->link, E_SILENT);
         leave(replica, now);
     }
+    if (receiver->state == RECEIVER_REPAIRING && !replica->member.is_repairing) {
+        receiver_refuse(replica, now, fx, E_CLOSED, "%s is whole again, and greets anew.",
+                        replica->member.settings.self.member);
+        receiver->dial_at = now;
+        receiver->tries = 0;
+    }
     receiver_keys_pump(replica, now, fx);
     receiver_cut_pump(replica, now, fx);
     if (receiver->state == RECEIVER_STREAMING) {
@@ -456,6 +466,8 @@ const char *receiver_state_name(const struct replica *replica)
         return "keys";
     case RECEIVER_CUTTING:
         return "cutting";
+    case RECEIVER_REPAIRING:
+        return "repairing";
     case RECEIVER_STREAMING:
         return replica->member.upstream_lsn > replica->member.wal.durable_lsn ? "catching up"
                                                                               : "streaming";

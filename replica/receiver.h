@@ -27,6 +27,7 @@ enum receiver_state {
     RECEIVER_STORING, /* small files are on their way to the disk */
     RECEIVER_PROVING,
     RECEIVER_CUTTING,
+    RECEIVER_REPAIRING, /* this copy lacks something that it must have: the upstream is asked */
     RECEIVER_STREAMING,
     RECEIVER_STATES
 };

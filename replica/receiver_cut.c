@@ -63,6 +63,12 @@ void receiver_compare(struct replica *replica, struct instant now, struct effect
         return;
     }
 
+    if (member->is_repairing) { /* what is here can be compared when it is whole */
+        receiver_move(receiver, RECEIVER_REPAIRING, now);
+        receiver_may_repair(replica);
+        return;
+    }
+
     switch (verdict.kind) {
     case DIVERGENCE_NONE:
         if (ends_with_surplus(member, receiver->theirs)) {

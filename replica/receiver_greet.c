@@ -50,6 +50,9 @@ static void fill_for_joining(const struct replica *replica, struct greet *greet)
 /* Where batches would be written next: an empty segment counts as of its epoch. */
 static struct position own_place(const struct member *member)
 {
+    if (member->is_repairing) {
+        return member->control.durable; /* what it will have again */
+    }
     if (member->wal.segment == SEGMENT_NONE) {
         return (struct position){0};
     }

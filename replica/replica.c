@@ -93,7 +93,11 @@ static void replica_pump(struct replica *replica, struct instant now, struct eff
     if (!replica->opened && is_opened(member)) {
         on_opened(replica, now, fx);
     }
-    if (replica->opened) {
+    if (member->is_repairing && !replica->receiver.joined) {
+        replica->receiver.joined = true; /* the folder is a member's, though not whole */
+        replica->receiver.dial_at = now;
+    }
+    if (replica->opened || member->is_repairing) {
         receiver_pump(replica, now, fx);
         move_positions(member);
     }

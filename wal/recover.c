@@ -21,6 +21,12 @@ static struct recover_verdict refuse(enum recover_case found, enum status why)
     return (struct recover_verdict){.found = found, .action = RECOVER_REFUSE, .why = why};
 }
 
+/* What is lacking is fetched from another member; nothing is changed before it is there. */
+static struct recover_verdict repair(enum recover_case found, enum status why)
+{
+    return (struct recover_verdict){.found = found, .action = RECOVER_REPAIR, .why = why};
+}
+
 /* Where this segment ends by epoch table and next header. */
 static batch_t end_of(const struct recover_evidence *evidence)
 {
@@ -43,7 +49,7 @@ static struct recover_verdict judge_header(const struct recover_evidence *eviden
     if (evidence->header == E_WRONG_KEY) {
         return refuse(RECOVER_WRONG_KEY, E_WRONG_KEY);
     }
-    return refuse(RECOVER_HEADER_LOST, E_DAMAGED);
+    return repair(RECOVER_HEADER_LOST, E_DAMAGED);
 }
 
 /* Nothing in it is part of the WAL; even its number will be given again. It goes before what
@@ -89,9 +95,9 @@ static bool cuts_committed(const struct recover_evidence *evidence)
 static struct recover_verdict judge_damage(const struct recover_evidence *evidence)
 {
     if (evidence->is_last && evidence->is_closed) {
-        return refuse(RECOVER_MISSING_FILE, E_MISSING);
+        return repair(RECOVER_MISSING_FILE, E_MISSING);
     }
-    return refuse(RECOVER_COMMITTED_DAMAGE, E_DAMAGED);
+    return repair(RECOVER_COMMITTED_DAMAGE, E_DAMAGED);
 }
 
 struct recover_verdict recover_decide(const struct recover_evidence *evidence)
@@ -99,7 +105,7 @@ struct recover_verdict recover_decide(const struct recover_evidence *evidence)
     CHECK(evidence->is_last == (evidence->next_end == RECOVER_OPEN_END));
 
     if (evidence->follows_gap) {
-        return refuse(RECOVER_MISSING_FILE, E_MISSING);
+        return repair(RECOVER_MISSING_FILE, E_MISSING);
     }
     if (evidence->header != OK) {
         return judge_header(evidence);
@@ -156,6 +162,8 @@ const char *recover_action_name(enum recover_action action)
         return "resume";
     case RECOVER_SET_ASIDE:
         return "set-aside";
+    case RECOVER_REPAIR:
+        return "repair";
     case RECOVER_REFUSE:
         return "refuse";
     }

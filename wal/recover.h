@@ -3,8 +3,7 @@
  * The table of design/durability.md ("Recovery is a table") as a pure function. The member gathers
  * the evidence (headers of all segments, a scan of the newest past the page cache, its control
  * file, its epoch table), asks for each segment from the newest to the oldest, and carries out the
- * verdicts. Nothing that may have been acknowledged is ever given up here: where the answer would
- * be repair from a peer, it is to refuse, with the exact reason.
+ * verdicts. Nothing that may have been acknowledged is ever given up here.
  *
  * Precedence, since several marks can hold at once: a missing file, the header, surplus segments,
  * damage, suspicion, surplus batches, doubt, a torn tail. Asked again, it answers the same. */
@@ -62,16 +61,17 @@ enum recover_action {
     RECOVER_NEW_SEGMENT, /* a writer goes on after `keep` in a segment of its own */
     RECOVER_RESUME, /* a replica goes on after `keep` */
     RECOVER_SET_ASIDE, /* the whole segment to quarantine; the one before is the last then */
+    RECOVER_REPAIR, /* what is lacking is fetched from another member, then it is judged again */
     RECOVER_REFUSE, /* the member may not start: `why` */
 };
 
 struct recover_verdict {
     enum recover_case found;
     enum recover_action action;
-    batch_t keep; /* the last batch that counts; not for SET_ASIDE and REFUSE */
+    batch_t keep; /* the last batch that counts; not for SET_ASIDE, REPAIR and REFUSE */
     bool copy_tail; /* what lies behind `keep` is copied to quarantine before anything is written */
-    enum status why; /* OK unless REFUSE: E_DAMAGED, E_CUT_COMMITTED, E_MISSING, E_WRONG_KEY,
-                         E_SUSPECT, E_UNDECIDABLE */
+    enum status why; /* OK unless REPAIR (E_DAMAGED, E_MISSING) or REFUSE (E_DAMAGED,
+                        E_CUT_COMMITTED, E_WRONG_KEY, E_SUSPECT, E_UNDECIDABLE) */
 };
 
 struct recover_verdict recover_decide(const struct recover_evidence *evidence);

@@ -53,14 +53,17 @@ conclude()
     echo "all as promised"
 }
 
-# refused WHAT TEXT COMMAND...: it must fail, and say TEXT.
+# refused WHAT TEXT COMMAND...: it must fail by itself, and say TEXT.
 refused()
 {
-    local what=$1 text=$2 said
+    local what=$1 text=$2 said code=0
     shift 2
     # A function bounds itself (timeout starts no functions).
-    if said=$(if declare -F "$1" >/dev/null; then "$@"; else limit 60 "$@"; fi 2>&1); then
+    said=$(if declare -F "$1" >/dev/null; then "$@"; else limit 60 "$@"; fi 2>&1) || code=$?
+    if [ "$code" = 0 ]; then
         bad "$what" "was not refused"
+    elif [ "$code" = 124 ]; then # what timeout says
+        bad "$what" "goes on and on: $said"
     elif [[ $said =~ $sanitizer_says ]]; then
         bad "$what" "$said"
     elif [[ $said == *"$text"* ]]; then

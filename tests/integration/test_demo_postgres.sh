@@ -44,4 +44,6 @@ for signal in KILL TERM; do
     wait "$(pid_of demo)" 2>/dev/null || true
     rm -f "$work/pid/demo"
 done
+grep -qF "left in $work/cut-TERM" "$work/log/demo" && ok "and says where its folder is" \
+    || bad "and says where its folder is" "$(tail -n 3 "$work/log/demo")"
 conclude

@@ -23,8 +23,8 @@ start_keyd us-east-1
 start_keyd eu-west-1
 plan p1 r1 r2 x
 
-primary() { timeout 60 "$bin/sealift-primary" $(member_words "$1") --coordinator "file:$work/coordinator" "${@:2}"; }
-replica() { timeout 60 "$bin/sealift-replica" $(member_words "$1") --upstream "127.0.0.1:${port[p1]}" "${@:2}"; }
+primary() { limit 60 "$bin/sealift-primary" $(member_words "$1") --coordinator "file:$work/coordinator" "${@:2}"; }
+replica() { limit 60 "$bin/sealift-replica" $(member_words "$1") --upstream "127.0.0.1:${port[p1]}" "${@:2}"; }
 
 refused "an empty folder without --create" "--create" primary p1
 refused "a key without encryption (R1)" InvalidParameterCombination \
@@ -39,19 +39,20 @@ refused "a replica's certificate on a primary" role "$bin/sealift-primary" --dat
     --listen 127.0.0.1:0 $(tls_of r1) --coordinator "file:$work/coordinator" --create
 
 start_primary p1 --create --storage-encrypted
+mkdir "$work/data-r1" "$work/data-r2"
 append_to p1 -q <<<"one record"
 refused "a folder in use" E_LOCKED primary p1
 refused "a port in use" "${port[p1]}" \
     "$bin/sealift-replica" --data "$work/data-r1" --listen "127.0.0.1:${port[p1]}" $(tls_of r1) \
     $(key_services) --upstream "127.0.0.1:${port[p1]}"
-refused "an unencrypted replica of an encrypted cluster (R12)" InvalidParameterCombination \
+unchanged "$work/data-r1" "an unencrypted replica of an encrypted cluster (R12)" InvalidParameterCombination \
     replica r1 --no-storage-encrypted
-refused "another key in the cluster's own region (R13)" InvalidParameterCombination \
+unchanged "$work/data-r1" "another key in the cluster's own region (R13)" InvalidParameterCombination \
     replica r1 --kms-key-id arn:aws:kms:us-east-1:000000000000:key/00000000-0000-0000-0000-000000000000
-refused "no key in another region (R14)" KMSKeyNotAccessibleFault replica r2
-refused "a key of another region (R14)" KMSKeyNotAccessibleFault \
+unchanged "$work/data-r2" "no key in another region (R14)" KMSKeyNotAccessibleFault replica r2
+unchanged "$work/data-r2" "a key of another region (R14)" KMSKeyNotAccessibleFault \
     replica r2 --kms-key-id "$(status p1 KmsKeyId)"
-refused "a key that is not there (R14)" KMSKeyNotAccessibleFault \
+unchanged "$work/data-r2" "a key that is not there (R14)" KMSKeyNotAccessibleFault \
     replica r2 --kms-key-id arn:aws:kms:eu-west-1:000000000000:key/00000000-0000-0000-0000-000000000000
 refused "an oversized record" E_RECORD_TOO_LARGE append_to p1 --frames <(printf "\1\0\200\0")
 refused "a frame of no bytes" E_EMPTY append_to p1 --frames <(printf '\0\0\0\0')
@@ -62,26 +63,44 @@ refused "an append to nobody" E_UNREACHABLE timeout 50 \
 # other people's certificates
 "$bin/sealift" pki init --dir "$work/pki2" --deployment test >/dev/null
 "$bin/sealift" pki issue --dir "$work/pki2" --name client --region us-east-1 --role client --lineage any >/dev/null
-refused "a client of another CA" "E_" "$bin/sealift" append --ca "$work/pki2/ca.crt" \
+refused "a client of another CA" E_CERTIFICATE "$bin/sealift" append --ca "$work/pki2/ca.crt" \
     --cert "$work/pki2/client.crt" --key "$work/pki2/client.key" --to "127.0.0.1:${port[p1]}" <<<"x"
 saved=$lineage
 lineage=00112233445566778899aabbccddeeff
 issue other us-east-1 replica
 lineage=$saved
 plan other
-refused "a replica of another lineage" E_ replica other
+start_replica other p1
+for _ in $(seq $((100 * slower))); do grep -q "upstream_refused.*E_LINEAGE" "$work/log/other" && break; sleep 0.1; done
+grep -q "upstream_refused.*E_LINEAGE" "$work/log/other" && ok "a replica of another lineage is refused (E_LINEAGE)" \
+    || bad "a replica of another lineage is refused" "$(tail -n 3 "$work/log/other")"
+kill9 other
+is "and stores nothing" "$(find "$work/data-other" -type f ! -name lock ! -path '*/spare/*')" ""
 
-# s_client gets no byte of the WAL
-greeting()
+# s_client gets no byte of the WAL. With a replica's certificate and the one right suite it is greeted
+# at once, with the descriptor's bytes: that shows that each of the others would be seen to be.
+"$bin/sealift" pki issue --dir "$work/pki2" --name r1 --region us-east-1 --role replica --lineage "$lineage" >/dev/null
+tls_client()
 {
-    timeout 5 openssl s_client -connect "127.0.0.1:${port[p1]}" -quiet -alpn sealift/1 "$@" </dev/null 2>/dev/null | wc -c
+    limit 5 openssl s_client -connect "127.0.0.1:${port[p1]}" -quiet "$@" </dev/null 2>/dev/null || true
 }
-is "TLS 1.2 gets no byte" "$(greeting -tls1_2 -cert "$work/pki/client.crt" -key "$work/pki/client.key")" 0
-is "AES-128 gets no byte" "$(greeting -tls1_3 -ciphersuites TLS_AES_128_GCM_SHA256 -cert "$work/pki/client.crt" -key "$work/pki/client.key")" 0
-is "no certificate gets no byte" "$(greeting -tls1_3)" 0
-is "another CA's certificate gets no byte" "$(greeting -tls1_3 -cert "$work/pki2/client.crt" -key "$work/pki2/client.key")" 0
-is "no ALPN gets no byte" "$(timeout 5 openssl s_client -connect "127.0.0.1:${port[p1]}" -quiet -tls1_3 \
-    -cert "$work/pki/client.crt" -key "$work/pki/client.key" </dev/null 2>/dev/null | wc -c)" 0
+greeting() { tls_client -alpn sealift/1 "$@"; }
+as() { echo -cert "$work/${2:-pki}/$1.crt" -key "$work/${2:-pki}/$1.key"; }
+greeting -tls1_3 $(as r1) >"$work/greeting"
+grep -qF "$(head -c 8 "$work/data-p1/descriptor")" "$work/greeting" && ok "a replica is greeted with the descriptor" \
+    || bad "a replica is greeted with the descriptor" "$(wc -c <"$work/greeting") bytes"
+is "TLS 1.2 gets no byte" "$(greeting -tls1_2 $(as r1) | wc -c)" 0
+is "AES-128 gets no byte" "$(greeting -tls1_3 -ciphersuites TLS_AES_128_GCM_SHA256 $(as r1) | wc -c)" 0
+is "ChaCha20 gets no byte" "$(greeting -tls1_3 -ciphersuites TLS_CHACHA20_POLY1305_SHA256 $(as r1) | wc -c)" 0
+is "no certificate gets no byte" "$(greeting -tls1_3 | wc -c)" 0
+is "another CA's certificate gets no byte" "$(greeting -tls1_3 $(as r1 pki2) | wc -c)" 0
+is "no ALPN gets no byte" "$(tls_client -tls1_3 $(as r1) | wc -c)" 0
+greeting -tls1_3 $(as other) >"$work/greeting"
+if grep -qF "another lineage" "$work/greeting" && ! grep -qF SEALDESC "$work/greeting"; then
+    ok "another cluster's certificate gets a goodbye and nothing else"
+else
+    bad "another cluster's certificate gets a goodbye and nothing else" "$(tr -d '\0' <"$work/greeting")"
+fi
 
 # nonsense does not hurt
 head -c 100000 /dev/urandom | timeout 5 openssl s_client -connect "127.0.0.1:${port[p1]}" -quiet -alpn sealift/1 \
@@ -96,19 +115,28 @@ unchanged "$data" "another key (R4)" InvalidParameterCombination \
     primary p1 --kms-key-id arn:aws:kms:us-east-1:000000000000:key/00000000-0000-0000-0000-000000000000
 cp -a "$data" "$work/saved"
 python3 - "$data/descriptor" <<'PY'
-import sys, zlib
+import sys
 # Byte 16 is the suite (docs/FORMAT.md); a careful forger mends the checksum as well.
+def crc32c(data):
+    crc = 0xffffffff
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ (0x82f63b78 if crc & 1 else 0)
+    return crc ^ 0xffffffff
 path = sys.argv[1]
 data = bytearray(open(path, 'rb').read())
+assert data[16] == 1 and crc32c(data[:-4]) == int.from_bytes(data[-4:], 'little')
 data[16] = 0
+data[-4:] = crc32c(data[:-4]).to_bytes(4, 'little')
 open(path, 'wb').write(data)
 PY
-refused "an edited at-rest flag is found (R3)" "descriptor" primary p1
+unchanged "$data" "an edited at-rest flag is found (R3)" "the at-rest setting is for life" primary p1
 cp "$work/saved/descriptor" "$data/descriptor" # in place: the folder itself must stay the same
 segment=$(ls "$data"/wal/*.seg | tail -1)
 cp "$segment" "$segment.good"
 printf 'x' | dd of="$segment" bs=1 seek=5000 conv=notrunc status=none
-refused "a flipped byte in a durable batch" "E_" primary p1
+unchanged "$data" "a flipped byte in a durable batch" E_DAMAGED primary p1
 mv "$segment.good" "$segment"
 
 cp -a "$data" "$work/data-x"
@@ -117,8 +145,11 @@ refused "a copied folder" E_COPIED_FOLDER "$bin/sealift-primary" --data "$work/d
     --listen 127.0.0.1:0 $(tls_of p1) $(key_services) --coordinator "file:$work/coordinator"
 
 kill9 kms-us-east-1
-refused "a key service that is down at start is named" E_KEY_UNREACHABLE timeout 55 \
-    "$bin/sealift-primary" $(member_words p1) --coordinator "file:$work/coordinator"
+start_primary p1
+for _ in $(seq $((100 * slower))); do grep -q E_KEY_UNREACHABLE "$work/log/p1" && break; sleep 0.1; done
+grep -q "E_KEY_UNREACHABLE.*port ${kms_port[us-east-1]}" "$work/log/p1" && ok "a key service that is down at start is named" \
+    || bad "a key service that is down at start is named" "$(tail -n 3 "$work/log/p1")"
+kill9 p1
 start_keyd us-east-1
 start_primary p1
 is "after all that nothing is lost" "$(tail_from p1)" "$(printf 'one record\nstill there')"

@@ -42,12 +42,18 @@ for name in p1 r1 r2 r3; do
 done
 is "reading from the middle" "$(tail_from r2 --since 20001 --count 1)" "$marker quorum"
 
-# kill -9 of each in turn, under load
+# kill -9 of each in turn, under load: the lines come slower than they could, so that it strikes amid them
 for name in r2 r1 p1; do
-    (seq 1 5000 | sed "s/^/$name $marker /" | append_to p1 -q) &
+    (for part in $(seq 0 49); do
+        seq $((part * 100 + 1)) $((part * 100 + 100)) | sed "s/^/$name $marker /"
+        sleep 0.02
+    done | append_to p1 -q) &
     appending=$!
-    sleep 0.2
+    sleep 0.3
+    before=$(status p1 durable_lsn)
     kill9 "$name"
+    [ "$before" -gt "$(wc -l <"$work/lines")" ] && [ "$before" -lt $(($(wc -l <"$work/lines") + 5000)) ] \
+        && ok "$name is killed amid the lines" || bad "$name is killed amid the lines" "LSN $before"
     sleep 0.2
     case $name in
         p1) start_primary p1 --storage-encrypted ;;

@@ -191,3 +191,12 @@ struct member_status scene_status(const struct scene *scene)
     primary_status(scene->node, scene->world.now, &status);
     return status;
 }
+
+bool scene_lacks(const struct scene *scene, const char *what)
+{
+    const struct member_status status = scene_status(scene);
+
+    return !scene->world.halted && strcmp(status.state, "repairing") == 0
+           && strstr(status.repair, what) != NULL
+           && strstr(status.repair, "nobody is linked") != NULL;
+}

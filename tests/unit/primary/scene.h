@@ -49,6 +49,9 @@ enum status scene_refused(struct scene *scene, link_t link, struct refused *refu
 link_t scene_replica(struct scene *scene, const char *name, const char *region);
 void scene_ack(struct scene *scene, link_t link, epoch_t epoch, batch_t batch);
 
+/* It cannot go on without another member's help, and its status says `what` it lacks. */
+bool scene_lacks(const struct scene *scene, const char *what);
+
 struct member_status scene_status(const struct scene *scene);
 
 #endif

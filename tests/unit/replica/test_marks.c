@@ -41,10 +41,11 @@ TEST(a_busy_replica_marks_once_in_a_gap)
     pair_free(&pair);
 }
 
-TEST(rot_in_a_replicas_last_group_is_damage_once_it_was_at_rest)
+TEST(rot_in_a_replicas_last_group_is_repaired_once_it_was_at_rest)
 {
     struct pair pair;
     struct fake_world *world;
+    struct member_status status;
 
     start_pair(&pair);
     world = &pair.members[1].world;
@@ -54,8 +55,13 @@ TEST(rot_in_a_replicas_last_group_is_damage_once_it_was_at_rest)
     world->segments[0].data[world->segments[0].size - 2000] ^= 1;
     world->quarantined = 0;
     pair_start(&pair, 1);
-    pair_run(&pair);
-    EXPECT(world->halted && world->halt_why == E_DAMAGED && world->quarantined == 0);
+    fake_run(world);
+    pair_status(&pair, 1, &status);
+    EXPECT(!world->halted && strcmp(status.state, "repairing") == 0 && world->quarantined == 0);
+    pair_advance(&pair, SPAN_S(1));
+    pair_status(&pair, 1, &status);
+    EXPECT(strcmp(status.state, "streaming") == 0 && status.repaired_segments == 1);
+    EXPECT(pair_disks_are_equal(&pair, 0, 1));
     pair_free(&pair);
 }
 

@@ -53,6 +53,14 @@ static void expect_refusal(const struct recover_evidence *evidence, enum recover
     EXPECT(verdict.found == found && verdict.action == RECOVER_REFUSE && verdict.why == why);
 }
 
+static void expect_repair(const struct recover_evidence *evidence, enum recover_case found,
+                          enum status why)
+{
+    const struct recover_verdict verdict = recover_decide(evidence);
+
+    EXPECT(verdict.found == found && verdict.action == RECOVER_REPAIR && verdict.why == why);
+}
+
 TEST(ok_a_writer_starts_a_segment_and_a_replica_resumes)
 {
     const struct recover_evidence writer = healthy(true), replica = healthy(false);
@@ -107,21 +115,21 @@ TEST(damage_to_what_was_durable_is_never_cut)
     struct recover_evidence evidence = healthy(true);
 
     evidence.durable = 9;
-    expect_refusal(&evidence, RECOVER_COMMITTED_DAMAGE, E_DAMAGED);
+    expect_repair(&evidence, RECOVER_COMMITTED_DAMAGE, E_DAMAGED);
     evidence = healthy(true);
     evidence.has_tail = true;
     evidence.later_durable = 9;
-    expect_refusal(&evidence, RECOVER_COMMITTED_DAMAGE, E_DAMAGED);
+    expect_repair(&evidence, RECOVER_COMMITTED_DAMAGE, E_DAMAGED);
     evidence = healthy(true);
     evidence.commit_lsn = 9;
-    expect_refusal(&evidence, RECOVER_COMMITTED_DAMAGE, E_DAMAGED);
+    expect_repair(&evidence, RECOVER_COMMITTED_DAMAGE, E_DAMAGED);
     evidence = healthy(true);
     evidence.is_last = false;
     evidence.next_end = 9;
-    expect_refusal(&evidence, RECOVER_COMMITTED_DAMAGE, E_DAMAGED);
+    expect_repair(&evidence, RECOVER_COMMITTED_DAMAGE, E_DAMAGED);
     evidence.next_end = 8;
     evidence.next_disagrees = true;
-    expect_refusal(&evidence, RECOVER_COMMITTED_DAMAGE, E_DAMAGED);
+    expect_repair(&evidence, RECOVER_COMMITTED_DAMAGE, E_DAMAGED);
 }
 
 TEST(headers_keys_and_files_have_their_own_reasons)
@@ -129,15 +137,15 @@ TEST(headers_keys_and_files_have_their_own_reasons)
     struct recover_evidence evidence = healthy(true);
 
     evidence.header = E_CHECKSUM;
-    expect_refusal(&evidence, RECOVER_HEADER_LOST, E_DAMAGED);
+    expect_repair(&evidence, RECOVER_HEADER_LOST, E_DAMAGED);
     evidence.header = E_WRONG_KEY;
     expect_refusal(&evidence, RECOVER_WRONG_KEY, E_WRONG_KEY);
     evidence.follows_gap = true;
-    expect_refusal(&evidence, RECOVER_MISSING_FILE, E_MISSING);
+    expect_repair(&evidence, RECOVER_MISSING_FILE, E_MISSING);
     evidence = healthy(true);
     evidence.is_closed = true;
     evidence.durable = 12;
-    expect_refusal(&evidence, RECOVER_MISSING_FILE, E_MISSING);
+    expect_repair(&evidence, RECOVER_MISSING_FILE, E_MISSING);
     evidence = healthy(false);
     evidence.is_suspect = true;
     expect_refusal(&evidence, RECOVER_SUSPECT, E_SUSPECT);
@@ -213,10 +221,21 @@ static bool action_is_allowed(const struct recover_evidence *e, const struct rec
         return sound && e->is_last && !e->is_writer && !e->is_suspect;
     case RECOVER_SET_ASIDE:
         return sound && e->is_last && e->epoch_end < FIRST;
+    case RECOVER_REPAIR:
     case RECOVER_REFUSE:
         break;
     }
     return true;
+}
+
+/* What another member could give is never refused, and what none could is never asked for. */
+static bool repairs_what_it_can(const struct recover_evidence *e, const struct recover_verdict *v)
+{
+    const bool sound = e->header == OK && !e->follows_gap;
+    const bool can = v->why == E_MISSING
+                     || (v->why == E_DAMAGED && !(sound && !e->is_last && e->epoch_end < FIRST));
+
+    return (v->action == RECOVER_REPAIR) == can;
 }
 
 static bool keeps_what_it_says(const struct recover_evidence *e, const struct recover_verdict *v)
@@ -238,8 +257,8 @@ static bool verdict_is_allowed(const struct recover_evidence *e)
     const bool goes_on = verdict.found == RECOVER_OK || verdict.found == RECOVER_TORN
                          || verdict.found == RECOVER_SURPLUS;
 
-    if (verdict.action == RECOVER_REFUSE) {
-        return !goes_on && there_is_a_reason(e, verdict.why);
+    if (verdict.action == RECOVER_REFUSE || verdict.action == RECOVER_REPAIR) {
+        return !goes_on && there_is_a_reason(e, verdict.why) && repairs_what_it_can(e, &verdict);
     }
     return goes_on && verdict.why == OK && action_is_allowed(e, &verdict)
            && nothing_is_lost(e, &verdict) && keeps_what_it_says(e, &verdict);

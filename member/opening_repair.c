@@ -1,0 +1,86 @@
+/* A segment that recovery cannot do without is damaged or gone. The repair gets the order; when it
+ * is done, headers and scan begin anew, so that what was fetched is judged like everything else.
+ * Where the segment turns out to be whole and to end before what was durable, the rest is in the
+ * one after it, which then is the one that is missing.
+ *
+ * How it goes wrong: nobody has it: the member stays in this state and says so (repair_text). The
+ * same segment is found wanting again and again, although what was fetched fitted: then the disk
+ * does not keep what is written, and the member refuses to start. */
+#include "base/check.h"
+#include "member/opening_state.h"
+
+enum { REPAIRS_MAX = 4 };
+
+static lsn_t committed(const struct member *member)
+{
+    return member->is_writer ? member->control.commit_lsn : 0; /* see evidence_of */
+}
+
+static void forget_reads(struct member *member)
+{
+    struct opening *opening = member->opening;
+
+    reads_forget(&member->reads, READ_OPENING, 0);
+    opening->read = NULL;
+    opening->begun = false;
+    scan_forget(&opening->scan);
+    segment_key_wipe(&opening->key);
+}
+
+void opening_repair(struct member *member, segment_t segment, batch_t through, enum status why,
+                    struct effects *fx)
+{
+    struct opening *opening = member->opening;
+    const batch_t durable = epoch_table_clamp(&member->control.epochs, member->control.durable);
+    const struct repair_order order = {.segment = segment,
+                                       .through_batch = through > durable ? through : durable,
+                                       .through_lsn = committed(member)};
+
+    opening->repairs = segment == opening->repaired ? opening->repairs + 1 : 1;
+    opening->repaired = segment;
+    if (opening->repairs > REPAIRS_MAX) {
+        opening_refuse(member, fx, why,
+                       "Segment %llu was repaired %d times and is damaged again (%s): look at the "
+                       "disk.",
+                       (unsigned long long)segment, REPAIRS_MAX, status_text(why));
+        return;
+    }
+    forget_reads(member);
+    opening->state = OPENING_REPAIR;
+    member->is_repairing = true;
+    repair_order(member, &order);
+    effects_wake_at(fx, opening->now);
+}
+
+/* As after the keys were opened. */
+static void look_anew(struct member *member)
+{
+    struct opening *opening = member->opening;
+
+    index_drop_from(&member->wal.index, opening->first);
+    index_begin_after(&member->wal.index, member->control.before_epoch);
+    producers_clear(&member->wal.producers);
+    opening->count = opening->found;
+    opening->asked = opening->checked = 0;
+    opening->judged = opening->has_checkpoint = false;
+    opening->state = OPENING_HEADERS;
+}
+
+void opening_repair_pump(struct member *member, struct effects *fx)
+{
+    struct opening *opening = member->opening;
+    bool ended;
+
+    if (!repair_is_done(member, &ended)) {
+        return;
+    }
+    if (opening->repaired == opening_segment(opening, opening->found)) {
+        opening->found++;
+    }
+    if (ended && opening->repaired + 1 == opening_segment(opening, opening->found)) {
+        opening_repair(member, opening->repaired + 1, 0, E_MISSING, fx);
+        return;
+    }
+    look_anew(member);
+    effects_wake_at(fx, opening->now);
+}
