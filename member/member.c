@@ -253,7 +253,7 @@ struct write_asked member_on_written(struct member *member, const struct event *
         }
         break;
     case WRITE_DELETE:
-        if (opening_state(member) != OPENING_DONE) {
+        if (opening_state(member) == OPENING_MEND) {
             opening_on_written(member, &asked, fx);
         } else {
             retention_on_deleted(member, asked.value);

@@ -202,6 +202,7 @@ static bool open_control(struct member *member, struct bytes file, struct effect
                        "restore this cluster's own file.");
         return false;
     }
+    pins_restore(member);
     trace_event(&member->settings.trace,
                 "control good=%u highest_epoch=%llu durable=%llu/%llu commit=%llu suspect=%d", good,
                 (unsigned long long)member->control.highest_epoch,

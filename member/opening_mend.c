@@ -44,10 +44,20 @@ static bool move_segments(struct member *member, struct effects *fx)
     return true;
 }
 
-/* What retention was about to delete when the process ended. False while the queue has no room. */
+/* What retention was about to delete when the process ended. That the control file shows the mark
+ * does not say that the disk has it: a sync may have failed. False while that is on its way, or the
+ * queue has no room. */
 static bool delete_stale(struct member *member, struct effects *fx)
 {
     struct opening *opening = member->opening;
+
+    if (opening->stale < opening->first && !opening->mark_asked) {
+        opening->mark_asked = true;
+        saves_control(member, fx);
+    }
+    if (opening->stale < opening->first && !saves_are_durable(&member->saves)) {
+        return false;
+    }
 
     for (; opening->stale < opening->first; opening->stale++) {
         if (writes_room(&member->writes) == 0 || !effects_have_room(fx)) {
@@ -171,7 +181,9 @@ void opening_mend_pump(struct member *member, struct effects *fx)
         return;
     }
     resume(member);
-    pins_restore(member);
+    if (member->wal.segment != SEGMENT_NONE) { /* some may have been ahead of this disk */
+        pins_on_cut(member, member->wal.segment, member->wal.durable);
+    }
     clear_suspicion(member, fx);
     if (member->is_repairing) {
         member->is_repairing = false;

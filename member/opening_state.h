@@ -51,6 +51,7 @@ struct opening {
 
     uint32_t found; /* segments that were there at the beginning */
     uint32_t aside; /* of those that go aside, newest first, how many were asked for */
+    bool mark_asked; /* once more, before what lies below it is deleted */
     bool part_asked, sync_asked;
     uint32_t mending; /* writes that are under way */
 };

@@ -41,9 +41,6 @@ void pins_restore(struct member *member)
         pins->list[i] = (struct pin){.segment = from->segment, .batch = from->batch};
         memcpy(pins->list[i].member, from->member, sizeof from->member);
     }
-    if (member->wal.segment != SEGMENT_NONE) { /* some may have been ahead of this disk */
-        pins_on_cut(member, member->wal.segment, member->wal.durable);
-    }
 }
 
 void pins_on_cut(struct member *member, segment_t segment, batch_t batch)

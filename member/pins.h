@@ -43,7 +43,7 @@ struct pins {
     struct pin list[CONTROL_PINS_MAX];
 };
 
-/* The folder is open: what the control file says of them; and what it shall say. */
+/* What the control file says of them, and what it shall say. */
 void pins_restore(struct member *member);
 void pins_store(struct member *member);
 

@@ -206,9 +206,11 @@ static void note_lost(struct replica *replica, const struct bye *bye)
 /* What no retry can heal ends a replica that is joining: the person sees the sentence at once. */
 static bool is_final(const struct replica *replica, enum status why)
 {
+    if (why == E_LOST) { /* and it has nothing to serve either */
+        return receiver_is_lost(replica) && replica->member.wal.durable == 0;
+    }
     return !replica->receiver.joined
-           && (why == E_RULE || (why == E_LOST && receiver_is_lost(replica))
-               || (status_blame(why) == BLAME_KEYS && why != E_KEY_UNREACHABLE));
+           && (why == E_RULE || (status_blame(why) == BLAME_KEYS && why != E_KEY_UNREACHABLE));
 }
 
 static void on_bye(struct replica *replica, const struct event *event, struct effects *fx)

@@ -99,7 +99,7 @@ void oracle_note_pins(struct oracle *oracle, const struct sim_member *member, st
     }
 }
 
-/* The segment of the last batch that the replica holds and that is still part of the WAL. */
+/* The segment of the batch after the last one that it holds and that is still part of the WAL. */
 static segment_t needed_by(const struct oracle *oracle, const struct sim_member *replica)
 {
     const batch_t durable = oracle->durable[replica->number];
@@ -109,6 +109,9 @@ static segment_t needed_by(const struct oracle *oracle, const struct sim_member 
     while (last != NULL && (last->holders >> replica->number & 1) == 0) {
         last = oracle_at(oracle, --batch);
     }
+    const struct oracle_batch *next = oracle_at(oracle, batch + 1);
+
+    last = next == NULL ? last : next;
     return last == NULL ? 0 : oracle->segments[last->segment]->segment;
 }
 
