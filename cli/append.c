@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { OPTION_FRAMES = 0x200, OPTION_LINES, OPTION_RAW, OPTION_TO, OPTION_JSON, FILES_MAX = 4096 };
@@ -35,10 +36,12 @@ struct append_run {
     struct sealift *sealift;
     const struct append_order *order;
     uint64_t records, bytes, acked;
+    uint64_t empty_lines;
     uint64_t first_lsn, last_lsn;
     bool failed; /* nothing is waited for any more */
     bool bad_input; /* what was good before it is still appended */
     char why[SEALIFT_TEXT_MAX];
+    bool said_waiting;
     struct instant begun, said;
 };
 
@@ -91,6 +94,19 @@ static void say_progress(struct append_run *run)
     fprintf(stderr, "%s%" PRIu64 " records appended, %" PRIu64 " in flight, %.1f MB/s%s",
             terminal ? "\r" : "", run->acked, sealift_in_flight(run->sealift),
             (double)run->bytes / seconds / 1e6, terminal ? "   " : "\n");
+}
+
+/* Once, and soon: that nobody answers must not look like a slow disk. */
+static void say_waiting(struct append_run *run, enum sealift_status status)
+{
+    const char *why = sealift_why(run->sealift);
+
+    if (run->order->quiet || run->said_waiting || status != SEALIFT_TIMEOUT || why[0] == '\0'
+        || seconds_since(run->begun) < 1) {
+        return;
+    }
+    run->said_waiting = true;
+    fprintf(stderr, "%ssealift append: trying again: %s\n", isatty(STDERR_FILENO) ? "\r" : "", why);
 }
 
 static bool give_up(struct append_run *run, const char *why)
@@ -168,8 +184,16 @@ static bool append_input(struct append_run *run, int fd, const char *name)
         snprintf(run->why, sizeof run->why, "%.200s: record %" PRIu64 ": %s (%s)", name,
                  run->records + 1, status_text(status), status_name(status));
     }
+    run->empty_lines += slice.empty_lines;
     slice_close(&slice);
     return !run->failed && !run->bad_input;
+}
+
+static bool is_folder(int fd)
+{
+    struct stat about;
+
+    return fstat(fd, &about) == 0 && S_ISDIR(about.st_mode);
 }
 
 static void append_files(struct append_run *run)
@@ -180,8 +204,13 @@ static void append_files(struct append_run *run)
         append_input(run, STDIN_FILENO, "standard input");
     }
     for (unsigned i = 0; i < order->file_count && !run->failed && !run->bad_input; i++) {
-        const int fd = open(order->files[i], O_RDONLY | O_CLOEXEC);
+        int fd = open(order->files[i], O_RDONLY | O_CLOEXEC);
 
+        if (fd >= 0 && is_folder(fd)) {
+            close(fd);
+            fd = -1;
+            errno = EISDIR;
+        }
         if (fd < 0) {
             snprintf(run->why, sizeof run->why, "%.300s: %s", order->files[i], strerror(errno));
             run->bad_input = true;
@@ -197,6 +226,7 @@ static void drain(struct append_run *run)
     while (sealift_in_flight(run->sealift) > 0) {
         const enum sealift_status status = sealift_drain(run->sealift, 200);
 
+        say_waiting(run, status);
         say_progress(run);
         if (status == SEALIFT_UNREACHABLE) {
             give_up(run, sealift_why(run->sealift));
@@ -206,6 +236,17 @@ static void drain(struct append_run *run)
             give_up(run, "interrupted: what was in flight may have been appended");
             return;
         }
+    }
+}
+
+static void say_done(const struct append_run *run, double seconds)
+{
+    if (run->acked > 0) {
+        printf("%" PRIu64 " records, LSN %" PRIu64 " to %" PRIu64 ", %.3f s\n", run->acked,
+               run->first_lsn, run->last_lsn, seconds);
+    }
+    if (run->empty_lines > 0) {
+        printf("%" PRIu64 " empty lines left out\n", run->empty_lines);
     }
 }
 
@@ -222,11 +263,10 @@ static int report(struct append_run *run)
     }
     if (run->order->json) {
         printf("{\"records\": %" PRIu64 ", \"bytes\": %" PRIu64 ", \"first_lsn\": %" PRIu64
-               ", \"last_lsn\": %" PRIu64 ", \"seconds\": %.6f}\n",
-               run->acked, run->bytes, run->first_lsn, run->last_lsn, seconds);
-    } else if (!run->order->quiet && run->acked > 0) {
-        printf("%" PRIu64 " records, LSN %" PRIu64 " to %" PRIu64 ", %.3f s\n", run->acked,
-               run->first_lsn, run->last_lsn, seconds);
+               ", \"last_lsn\": %" PRIu64 ", \"empty_lines\": %" PRIu64 ", \"seconds\": %.6f}\n",
+               run->acked, run->bytes, run->first_lsn, run->last_lsn, run->empty_lines, seconds);
+    } else if (!run->order->quiet) {
+        say_done(run, seconds);
     }
     return run->failed || run->bad_input ? EXIT_REFUSED : EXIT_DONE;
 }
@@ -234,7 +274,7 @@ static int report(struct append_run *run)
 static const struct argp_option options[] = {
     {"to", OPTION_TO, "ADDRESS", 0, "a member: HOST:PORT or unix:PATH (repeat for more)", 1},
     {"durability", 'd', "LEVEL", 0, "local, quorum:K or region:N (default: the cluster's)", 1},
-    {"lines", OPTION_LINES, 0, 0, "a record is a line (default)", 2},
+    {"lines", OPTION_LINES, 0, 0, "a record is a line (default); empty lines are left out", 2},
     {"frames", OPTION_FRAMES, 0, 0, "a record follows its length: 4 bytes, little-endian", 2},
     {"raw", OPTION_RAW, "N", 0, "a record is the next N bytes", 2},
     {"json", OPTION_JSON, 0, 0, "report as one JSON object", 3},

@@ -14,6 +14,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { OPTION_JSON = 0x200, FILES_MAX = 256, SMALL_FILE_MAX = 16 << 20 };
@@ -98,6 +99,18 @@ static enum status inspect(json_t *object, const char *path)
     return status;
 }
 
+static const char *sentence(const char *path, enum status status)
+{
+    struct stat about;
+
+    if (stat(path, &about) == 0 && S_ISDIR(about.st_mode)) {
+        return "a folder: name files in it, or ask 'sealift verify' about all of it";
+    }
+    return status == E_MALFORMED ? "no segment, descriptor, keyring or control file, or one that "
+                                   "is not as it should be"
+                                 : status_text(status);
+}
+
 static int show(const char *path, bool json)
 {
     json_t *object = json_object();
@@ -115,9 +128,7 @@ static int show(const char *path, bool json)
     json_decref(object);
     if (status != OK) {
         fprintf(stderr, "sealift inspect: %s: %s: %s\n", path, status_name(status),
-                status == E_MALFORMED ? "no segment, descriptor, keyring or control file, or one "
-                                        "that is not as it should be"
-                                      : status_text(status));
+                sentence(path, status));
     }
     return status == OK ? EXIT_DONE : EXIT_REFUSED;
 }

@@ -44,6 +44,16 @@ static void last_words(const char *text)
     fprintf(stderr, "sealift: a bug stopped this command: %s\n", text);
 }
 
+/* Usage and mistakes are said in the name of the whole command, as it was typed. */
+static int run(const struct verb *verb, int argc, char **argv)
+{
+    static char name[32];
+
+    snprintf(name, sizeof name, "sealift %s", verb->name);
+    argv[0] = name;
+    return verb->run(argc, argv);
+}
+
 int main(int argc, char **argv)
 {
     check_listen(last_words);
@@ -64,7 +74,7 @@ int main(int argc, char **argv)
     }
     for (unsigned i = 0; i < COUNT_OF(verbs); i++) {
         if (strcmp(argv[1], verbs[i].name) == 0) {
-            return verbs[i].run(argc - 1, argv + 1);
+            return run(&verbs[i], argc - 1, argv + 1);
         }
     }
     fprintf(stderr, "sealift: no verb '%s'\n", argv[1]);

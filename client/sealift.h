@@ -113,7 +113,8 @@ SEALIFT_API enum sealift_status sealift_read(struct sealift *sealift,
 /* Safe in a signal handler: polls, drains and reads return soon. */
 SEALIFT_API void sealift_stop(struct sealift *sealift);
 
-/* Why the last call failed: a sentence. Borrowed until the next call. */
+/* Why the last call failed: a sentence. After TIMEOUT: why no member is reached, "" while one is.
+ * Borrowed until the next call. */
 SEALIFT_API const char *sealift_why(const struct sealift *sealift);
 
 #ifdef __cplusplus

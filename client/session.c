@@ -128,6 +128,7 @@ static void on_welcome(struct session *session, const struct message *message)
         return;
     }
     evtimer_del(session->retry);
+    session->text[0] = '\0';
     session->is_up = true;
     session->up_since = session_now();
     session->events.welcomed(session->context);

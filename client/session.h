@@ -44,7 +44,7 @@ struct session {
 
     bool failed;
     enum status why;
-    char text[SEALIFT_TEXT_MAX]; /* why it failed, or what the last attempt met */
+    char text[SEALIFT_TEXT_MAX]; /* why it failed, or is not up: what the last attempt met */
     volatile sig_atomic_t stop;
 
     struct session_events events;

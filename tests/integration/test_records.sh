@@ -65,19 +65,26 @@ stopped "an empty frame" "record 2: a record must have at least one byte (E_EMPT
 stopped "a frame cut in its body" "record 3: the bytes end too early (E_TRUNCATED)" 2 --frames "$work/cut-body.frames"
 stopped "a frame cut in its length" "record 3: the bytes end too early (E_TRUNCATED)" 2 --frames "$work/cut-length.frames"
 stopped "a file that is not there" "No such file" 0 "$work/none"
-stopped "a folder" "$work" 0 "$work"
+stopped "a folder" "$work: Is a directory" 0 "$work"
+[[ $(printf '\n\n' | append_to p1) == "2 empty lines left out" ]] && ok "who leaves lines out says so" \
+    || bad "who leaves lines out says so"
 for size in 0 -1 x 8388609; do
     stopped "--raw $size" "--raw takes 1 to 8388608" 0 --raw "$size" "$work/raw"
 done
 
+refused "a mistake is said in the command's name" "sealift append: option '--to' requires an argument" "$bin/sealift" append --to
+refused "inspecting a folder" "ask 'sealift verify' about all of it" "$bin/sealift" inspect "$work/data-p1"
+
 # An append that is interrupted while nobody answers ends, and says what it does not know.
 kill9 p1
 start append timeout 20 "$bin/sealift" append --pki "$work/pki" --to "127.0.0.1:${port[p1]}" "$work/no-newline.lines"
-sleep 1
+sleep 2
 code=0
 stop append || code=$?
 [ "$code" != 124 ] && [ "$code" != 0 ] && ok "an append that is interrupted ends (exit code $code)" \
     || bad "an append that is interrupted ends" "exit code $code"
+grep -q "trying again: 127.0.0.1:${port[p1]}: nobody answers" "$work/log/append" && ok "and has said whom it cannot reach" \
+    || bad "and has said whom it cannot reach" "$(cat "$work/log/append")"
 grep -q "interrupted" "$work/log/append" && ok "and says so" || bad "and says so" "$(cat "$work/log/append")"
 start_primary p1
 wait_status p1 visible_lsn "$lsn"
