@@ -285,6 +285,7 @@ static error_t parse(int option, char *argument, struct argp_state *state)
 {
     struct append_order *order = state->input;
     struct level level;
+    char *end;
 
     switch (option) {
     case ARGP_KEY_INIT:
@@ -307,8 +308,8 @@ static error_t parse(int option, char *argument, struct argp_state *state)
         return 0;
     case OPTION_RAW:
         order->kind = SLICE_RAW;
-        order->raw_bytes = strtoul(argument, NULL, 10);
-        if (order->raw_bytes == 0 || order->raw_bytes > SEALIFT_RECORD_BYTES_MAX) {
+        order->raw_bytes = strtoul(argument, &end, 10);
+        if (*end != '\0' || order->raw_bytes == 0 || order->raw_bytes > SEALIFT_RECORD_BYTES_MAX) {
             argp_failure(state, EXIT_USAGE, 0, "--raw takes 1 to %d", SEALIFT_RECORD_BYTES_MAX);
         }
         return 0;

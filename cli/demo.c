@@ -195,6 +195,7 @@ static const struct argp_option options[] = {
 static error_t parse(int option, char *argument, struct argp_state *state)
 {
     struct demo_order *order = state->input;
+    char *end;
 
     switch (option) {
     case OPTION_INPUT:
@@ -204,8 +205,8 @@ static error_t parse(int option, char *argument, struct argp_state *state)
         order->input = argument[0] == 'l' ? DEMO_LINES : DEMO_POSTGRES;
         return 0;
     case OPTION_SECONDS:
-        order->seconds = (unsigned)strtoul(argument, NULL, 10);
-        if (order->seconds < 1 || order->seconds > 86400) {
+        order->seconds = (unsigned)strtoul(argument, &end, 10);
+        if (*end != '\0' || order->seconds < 1 || order->seconds > 86400) {
             argp_failure(state, EXIT_USAGE, 0, "--seconds takes 1 to 86400");
         }
         return 0;

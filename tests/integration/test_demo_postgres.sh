@@ -31,6 +31,7 @@ nothing_left "$work/demo" && ok "nothing is left running" || bad "nothing is lef
 [ -e "$work/demo/postgres/from-replica-ap" ] && ok "what it made is kept" || bad "what it made is kept"
 refused "a folder that is there already" "exists" \
     "$bin/sealift" demo --input postgres --keep "$work/demo"
+refused "a time that is none" "--seconds takes 1 to 86400" "$bin/sealift" demo --seconds 5x
 refused "another input" "lines or postgres" "$bin/sealift" demo --input oracle
 
 for signal in KILL TERM; do

@@ -68,7 +68,7 @@ stopped "a file that is not there" "No such file" 0 "$work/none"
 stopped "a folder" "$work: Is a directory" 0 "$work"
 [[ $(printf '\n\n' | append_to p1) == "2 empty lines left out" ]] && ok "who leaves lines out says so" \
     || bad "who leaves lines out says so"
-for size in 0 -1 x 8388609; do
+for size in 0 -1 x 5x 8388609; do
     stopped "--raw $size" "--raw takes 1 to 8388608" 0 --raw "$size" "$work/raw"
 done
 

@@ -107,7 +107,12 @@ says()
 # others: what was never acknowledged is allowed to be there.
 holds()
 {
-    wait_status "$2" visible_lsn "$(status "$2" durable_lsn)" # right after a start it is still behind
+    local i durable
+    for i in $(seq $((300 * slower))); do # right after a start it knows of nothing, then is behind
+        durable=$(status "$2" durable_lsn)
+        [ "${durable:-0}" != 0 ] && [ "$(status "$2" visible_lsn)" = "$durable" ] && break
+        sleep 0.1
+    done
     tail_from "$2" >"$work/read" 2>>"$work/log/tail" || true
     if python3 - "$3" "$work/read" <<'PY'
 import sys
