@@ -1,5 +1,5 @@
-/* The verbs of `sealift`, one file each. argv[0] is "sealift VERB"; the result is the exit code: 0 done,
- * 1 refused or failed (said on stderr, with what to do instead), 2 usage. */
+/* The verbs of `sealift`, one file each. argv[0] is "sealift VERB"; the result is the exit code: 0
+ * done, 1 refused or failed (said on stderr, with what to do instead), 2 usage. */
 #ifndef SEALIFT_CLI_VERBS_H
 #define SEALIFT_CLI_VERBS_H
 
