@@ -186,12 +186,43 @@ void fake_step(struct fake_world *world, struct event *event)
 
 /* ---- the disk, the key service, the coordinator ---- */
 
+/* Those behind it that go under the same sync are performed with it. */
+static enum status perform_group(struct fake_world *world, const struct fake_answer *first)
+{
+    const struct fake_disk *disk = world->disk;
+    struct fake_answer *group[FAKE_GROUP_MAX];
+    unsigned count = 0;
+    enum status status = disk->put(disk->context, &first->write);
+
+    for (size_t i = 0; i < world->answer_count && count < FAKE_GROUP_MAX && status == OK; i++) {
+        struct fake_answer *next = &world->answers[(world->answer_first + i) % FAKE_ANSWERS_MAX];
+
+        if (next->kind != EFFECT_WRITE) {
+            continue;
+        }
+        if (first->write.op != STORE_APPEND || next->write.op != STORE_APPEND
+            || next->write.segment != first->write.segment) {
+            break;
+        }
+        status = disk->put(disk->context, &next->write);
+        group[count++] = next;
+    }
+    status = status == OK ? disk->settle(disk->context) : status;
+    for (unsigned i = 0; i < count; i++) {
+        group[i]->performed = true;
+        group[i]->status = status;
+    }
+    return status;
+}
+
 static void tell_written(struct fake_world *world, const struct fake_answer *answer)
 {
     struct event event = {.kind = EVENT_WRITTEN,
                           .written = {.ticket = answer->ticket, .status = world->write_status}};
 
-    if (world->write_status == OK) {
+    if (world->disk != NULL) {
+        event.written.status = answer->performed ? answer->status : perform_group(world, answer);
+    } else if (world->write_status == OK) {
         fake_apply_write(world, &answer->write);
     }
     fake_step(world, &event);
@@ -207,7 +238,9 @@ static void tell_read(struct fake_world *world, const struct fake_answer *answer
                                    .status = segment->exists ? OK : E_MISSING,
                                    .size = part.size}};
 
-    if (part.size > 0) {
+    if (world->disk != NULL) {
+        event.read.status = world->disk->get(world->disk->context, &answer->read, &event.read.size);
+    } else if (part.size > 0) {
         memcpy(answer->read.into, part.data, part.size);
     }
     fake_step(world, &event);
@@ -413,6 +446,9 @@ void fake_start(struct fake_world *world, struct node *node)
         if (world->segments[i].exists) {
             segments[event.start.segment_count++] = i;
         }
+    }
+    if (world->disk != NULL) {
+        event.start = *world->disk->inventory;
     }
     fake_step(world, &event);
 }

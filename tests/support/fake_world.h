@@ -19,12 +19,23 @@ enum {
     FAKE_ANSWERS_MAX = 8192,
     FAKE_MESSAGES_MAX = 8192,
     FAKE_LINKS_MAX = 256,
+    FAKE_GROUP_MAX = 64,
 };
 
 struct fake_file {
     bool exists;
     uint8_t *data;
     size_t size;
+};
+
+/* A disk of another kind under the world, as a test may want it. Appends to one segment that are
+ * asked for one behind the other are put together and settled once, as a host does. */
+struct fake_disk {
+    enum status (*put)(void *context, const struct store_write *write);
+    enum status (*settle)(void *context);
+    enum status (*get)(void *context, const struct store_read *read, uint64_t *got);
+    const struct store_inventory *inventory; /* what it holds when a node is started */
+    void *context;
 };
 
 struct fake_answer { /* what the world still has to tell */
@@ -35,6 +46,8 @@ struct fake_answer { /* what the world still has to tell */
     struct keys_request request;
     uint8_t blob[256], plain[DEK_BYTES];
     struct claim_record record;
+    bool performed; /* on another disk already, in the group of an earlier one */
+    enum status status;
 };
 
 struct fake_message { /* from the node */
@@ -79,6 +92,7 @@ struct fake_world {
     unsigned keys_asked;
 
     /* the disk */
+    const struct fake_disk *disk; /* NULL: `files` and `segments` are all there is */
     enum status write_status; /* what WRITEs are answered with from now on */
     bool hold_writes; /* WRITEs are not answered until this is false again */
     bool disk_full; /* as events say it */
