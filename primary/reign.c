@@ -231,12 +231,15 @@ static void drop_unreached(struct member *member, const struct epoch_entry *next
 }
 
 /* What was accepted at this member's promotion goes with its first epoch (and is durable with it).
- */
+ * The histories may have parted anywhere after what is known here as committed. */
 static void declare_loss(struct control *control, const struct epoch_entry *entry)
 {
-    if (control->loss_pending >= entry->start_lsn) {
+    const lsn_t first =
+        control->commit_lsn + 1 < entry->start_lsn ? control->commit_lsn + 1 : entry->start_lsn;
+
+    if (control->loss_pending >= first) {
         control_add_loss(control, &(struct epoch_loss){.epoch = entry->epoch,
-                                                       .first_lsn = entry->start_lsn,
+                                                       .first_lsn = first,
                                                        .last_lsn = control->loss_pending});
     }
     control->loss_pending = 0;

@@ -81,7 +81,7 @@ void candidate_win(struct replica *replica, struct effects *fx)
         .epoch = candidate->epoch,
         .batch = member->wal.durable,
         .end_lsn = member->wal.durable_lsn,
-        .loss_first_lsn = member->control.loss_pending == 0 ? 0 : member->wal.durable_lsn + 1,
+        .loss_first_lsn = member->control.loss_pending == 0 ? 0 : member->control.commit_lsn + 1,
         .loss_last_lsn = member->control.loss_pending};
 
     candidate_hang_up(replica, E_PROMOTED, fx); /* the old writer need not wait any longer */

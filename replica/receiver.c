@@ -372,8 +372,8 @@ static bool is_astray(const struct replica *replica, struct instant now)
     const struct span rest = {word.ns << doublings};
 
     if (receiver->state != RECEIVER_STREAMING || replica->settings.upstream_count == 1
-        || member->upstream_lsn > member->wal.durable_lsn) {
-        return false;
+        || !instant_reached(instant_add(receiver->fed_at, word), now)) {
+        return false; /* what it gives is wanted, whoever it is */
     }
     return (instant_reached(instant_add(receiver->started_at, word), now)
             && instant_reached(instant_add(receiver->writer_heard_at, silence), now))

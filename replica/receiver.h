@@ -72,6 +72,7 @@ struct receiver {
 
     epoch_t reign; /* the highest epoch that the upstream has shown */
     epoch_t known_epoch; /* the highest, when that was noted last */
+    struct instant fed_at; /* the last time that a batch came */
     bool follows_writer; /* the upstream says that it is the writer itself */
     unsigned seeks; /* upstreams that were left for another since the writer was followed last */
     struct instant writer_heard_at; /* by whoever of those before us is next to it */

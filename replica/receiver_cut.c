@@ -45,6 +45,27 @@ static void begin(struct receiver *receiver, const struct member *member, batch_
     receiver_move(receiver, RECEIVER_CUTTING, now);
 }
 
+/* Epochs that this member has heard of and holds nothing of, and that the upstream's history does
+ * not have: they were cut off before anything of them came. The upstream's table knows better. */
+static void correct_table(struct replica *replica, epoch_t held, struct effects *fx)
+{
+    struct receiver *receiver = &replica->receiver;
+    struct member *member = &replica->member;
+    struct epoch_table *own = &member->control.epochs;
+
+    for (uint32_t i = own->count; i-- > 0 && own->entries[i].epoch > held;) {
+        const struct epoch_entry *theirs =
+            epoch_table_find(receiver->theirs, own->entries[i].epoch);
+
+        if (theirs == NULL || theirs->start_batch != own->entries[i].start_batch) {
+            *own = *receiver->theirs;
+            saves_control(member, fx);
+            receiver->epoch_token = member->saves.control.wanted;
+            return;
+        }
+    }
+}
+
 void receiver_compare(struct replica *replica, struct instant now, struct effects *fx)
 {
     struct receiver *receiver = &replica->receiver;
@@ -74,6 +95,7 @@ void receiver_compare(struct replica *replica, struct instant now, struct effect
         if (ends_with_surplus(member, receiver->theirs)) {
             begin(receiver, member, wal->durable, now);
         } else {
+            correct_table(replica, at.epoch, fx);
             receiver_move(receiver, RECEIVER_CUTTING, now);
             receiver_resume(replica, now, fx);
         }

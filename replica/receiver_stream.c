@@ -276,6 +276,7 @@ void receiver_on_batch(struct replica *replica, const struct event *event, struc
         refuse(replica, event->now, fx, "batch", status);
     } else {
         replica->member.received_bytes += message->tail.size;
+        replica->receiver.fed_at = event->now;
         if (replica->member.wal.epoch == replica->member.control.highest_epoch) {
             note_writer(&replica->receiver, event->now, 0);
         }

@@ -111,7 +111,7 @@ static void pause_one(struct world *world, struct sim_member *victim)
 /* Its machine is replaced: same name, same certificate, an empty disk. */
 static void lose_disk(struct world *world, struct sim_member *victim)
 {
-    if (victim->number == world->oracle->primary || victim == succession_writer(world)
+    if (victim->number == world->oracle->primary || world->promotes
         || victim->store.file_count == 0) {
         return; /* what only the primary had is gone then, and nobody promised otherwise */
     }

@@ -100,7 +100,7 @@ struct oracle {
     epoch_t epoch;
     struct oracle_reign reigns[ORACLE_REIGNS]; /* the newest last */
     unsigned reign_count;
-    bool accepts_losses; /* an operator may give records up */
+    bool succession, accepts_losses; /* any member may become primary; records may be given up */
     lsn_t given_up_first, given_up_last; /* what the newest epoch-start declares as lost */
     lsn_t given_up; /* what some may still call committed because of that */
     lsn_t committed; /* the highest that was ever truly committed at the cluster's level */

@@ -125,9 +125,11 @@ static bool is_within_bound(const struct oracle *oracle, const struct sim_member
            && age_of(oracle, upstream, needed) <= settings->pin_age.ns;
 }
 
+/* Where anybody may follow anybody, a row tells what was so when they last met: a replica that has
+ * been cut since, under another upstream, needs more than it did. */
 static void check_pins(struct oracle *oracle, const struct sim_member *member, segment_t segment)
 {
-    for (unsigned i = 0; i < oracle->sim->member_count; i++) {
+    for (unsigned i = 0; i < oracle->sim->member_count && !oracle->succession; i++) {
         const struct sim_member *replica = &oracle->sim->members[i];
 
         if ((oracle->members >> i & 1) == 0 || upstream_of(oracle, replica) != member

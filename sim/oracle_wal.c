@@ -7,47 +7,10 @@
 #include "seal/digest.h"
 #include "seal/segment_key.h"
 #include "sim/oracle_bounds.h"
+#include "sim/oracle_line.h"
 #include "sim/oracle_retention.h"
 
 #include <stdlib.h>
-
-enum {
-    AT_SUITE = 10,
-    AT_DEK = 64,
-    AT_EPOCH = 80,
-    AT_SEGMENT = 88,
-    AT_FIRST_BATCH = 96,
-    AT_INCARNATION = 112,
-    AT_SALT = 136,
-    AT_PREV_LAST = 200,
-    AT_COMMITMENT = 2780,
-    AT_MAC = 2812,
-    AT_CRC = 2844,
-    B_TYPE = 4,
-    B_BATCH = 8,
-    B_LSN = 16,
-    B_RECORDS = 24,
-    B_PLAIN = 28,
-    B_DURABLE = 32,
-    B_COMMIT = 40,
-    B_PREV_TAG = 48,
-    B_HEADER = 64,
-    B_TRAILER = 24,
-    TYPE_DATA = 1,
-    TYPE_EPOCH_START = 2,
-    TYPE_FINAL = 4,
-    PLAIN_ROOM = 17 << 20,
-};
-
-static uint64_t get(const uint8_t *from, unsigned bytes)
-{
-    uint64_t value = 0;
-
-    for (unsigned i = bytes; i-- > 0;) {
-        value = value << 8 | from[i];
-    }
-    return value;
-}
 
 const struct oracle_batch *oracle_find(const struct oracle *oracle, epoch_t epoch, batch_t batch)
 {
@@ -156,7 +119,7 @@ static void check_new_segment(struct oracle *oracle, const struct oracle_segment
             sim_fail(sim, 21, "incarnations and lives of a writer do not agree");
         }
     }
-    if (get(added->raw + AT_SUITE, 2) != (oracle->encrypted ? 1u : 0u)) {
+    if (oracle_get(added->raw + AT_SUITE, 2) != (oracle->encrypted ? 1u : 0u)) {
         sim_fail(sim, 29, "segment %llu has another at-rest suite than its cluster",
                  (unsigned long long)added->segment);
     }
@@ -169,10 +132,10 @@ static void on_writer_create(struct oracle *oracle, struct sim_member *member,
 
     CHECK(added != NULL && write->data.size == ORACLE_HEADER_BYTES);
     memcpy(added->raw, write->data.data, ORACLE_HEADER_BYTES);
-    added->epoch = get(added->raw + AT_EPOCH, 8);
-    added->segment = get(added->raw + AT_SEGMENT, 8);
-    added->first_batch = get(added->raw + AT_FIRST_BATCH, 8);
-    added->prev_last_batch = get(added->raw + AT_PREV_LAST, 8);
+    added->epoch = oracle_get(added->raw + AT_EPOCH, 8);
+    added->segment = oracle_get(added->raw + AT_SEGMENT, 8);
+    added->first_batch = oracle_get(added->raw + AT_FIRST_BATCH, 8);
+    added->prev_last_batch = oracle_get(added->raw + AT_PREV_LAST, 8);
     memcpy(added->incarnation.bytes, added->raw + AT_INCARNATION, 16);
     added->maker = member->number;
     added->maker_life = member->life;
@@ -199,29 +162,13 @@ static struct oracle_batch *open_batch(struct oracle *oracle, struct oracle_segm
 {
     const uint8_t *data = write->data.data;
     const uint32_t bytes = (uint32_t)write->data.size;
-    const uint32_t sealed = bytes - B_HEADER - B_TRAILER;
-    uint8_t aad[4 + 32 + B_HEADER];
-    struct nonce nonce = segment->base_nonce;
-    struct tag tag;
 
-    if (bytes < 4096 || bytes % 4096 != 0 || get(data, 4) != bytes
-        || get(data + bytes - 4, 4) != bytes) {
+    if (bytes < 4096 || bytes % 4096 != 0 || oracle_get(data, 4) != bytes
+        || oracle_get(data + bytes - 4, 4) != bytes) {
         sim_fail(oracle->sim, 25, "a writer stored %u bytes that are no batch", bytes);
         return NULL;
     }
-    memcpy(aad, "SLB1", 4);
-    memcpy(aad + 4, segment->hash.bytes, 32);
-    memcpy(aad + 36, data, B_HEADER);
-    memcpy(tag.bytes, data + bytes - B_TRAILER, sizeof tag.bytes);
-    nonce.bytes[0] ^= data[B_TYPE] == TYPE_FINAL ? 1 : 0;
-    for (unsigned i = 0; i < 8; i++) {
-        nonce.bytes[4 + i] ^= data[B_BATCH + 7 - i];
-    }
-    if (aead_open(&segment->aead, &nonce, bytes_of(aad, sizeof aad),
-                  bytes_of(data + B_HEADER, sealed), &tag, oracle->plain)
-        != OK) {
-        sim_fail(oracle->sim, 24, "batch %llu does not open for the oracle",
-                 (unsigned long long)get(data + B_BATCH, 8));
+    if (!oracle_unseal(oracle, segment, write->data)) {
         return NULL;
     }
     if (oracle->batch_count == oracle->batch_room) {
@@ -232,175 +179,24 @@ static struct oracle_batch *open_batch(struct oracle *oracle, struct oracle_segm
     struct oracle_batch *added = &oracle->batches[oracle->batch_count++];
 
     *added = (struct oracle_batch){.epoch = segment->epoch,
-                                   .batch = get(data + B_BATCH, 8),
+                                   .batch = oracle_get(data + B_BATCH, 8),
                                    .offset = write->offset,
                                    .data = malloc(bytes),
                                    .bytes = bytes,
                                    .type = data[B_TYPE],
-                                   .first_lsn = get(data + B_LSN, 8),
-                                   .record_count = (uint32_t)get(data + B_RECORDS, 4)};
+                                   .first_lsn = oracle_get(data + B_LSN, 8),
+                                   .record_count = (uint32_t)oracle_get(data + B_RECORDS, 4)};
     CHECK(added->data != NULL);
     memcpy(added->data, data, bytes);
     added->end_lsn = added->first_lsn + added->record_count - 1;
     return added;
 }
 
-static bool holds_record_of(const struct oracle *oracle, const struct oracle_batch *batch,
-                            const struct oracle_append *append)
-{
-    for (lsn_t lsn = batch->first_lsn; lsn <= batch->end_lsn; lsn++) {
-        const struct oracle_record *record = &oracle->records[lsn];
-
-        if (record->producer == append->producer && record->sequence >= append->first_sequence
-            && record->sequence < append->first_sequence + append->count) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Whether a client was told that something in it is durable. From then on it is promised no more:
- * only a writer whose own disk was damaged gets that far, and it promised nothing against that. */
-static bool break_promises(struct oracle *oracle, const struct oracle_batch *batch)
-{
-    const bool promoted = oracle_was_promoted(oracle);
-    const bool given_up = oracle->accepts_losses && batch->first_lsn >= oracle->given_up_first
-                          && batch->end_lsn <= oracle->given_up_last;
-    bool promised = batch->record_count > 0 && batch->first_lsn <= oracle->committed;
-
-    if (promised) {
-        if (oracle->committed > oracle->given_up) {
-            oracle->given_up = oracle->committed;
-        }
-        oracle->committed = batch->first_lsn - 1;
-    }
-    for (unsigned i = 0; i < oracle->append_count; i++) {
-        struct oracle_append *append = &oracle->appends[i];
-
-        if (append->settled && holds_record_of(oracle, batch, append)) {
-            append->settled = false;
-            promised |= !promoted || oracle_protects(append->level, oracle->level);
-        }
-    }
-    return promised && !given_up;
-}
-
-/* A new epoch begins at `start`: what was there before is cut off. */
-static void cut_line(struct oracle *oracle, batch_t start)
-{
-    const struct sim_store *store = &oracle->sim->members[oracle->primary].store;
-    /* one flipped bit under a mark is always found; more may hide each other */
-    const bool damaged = store->damage > 1 || store->damage > store->flips;
-
-    for (batch_t batch = start; batch <= oracle->line_end; batch++) {
-        struct oracle_batch *dead = &oracle->batches[oracle->line[batch] - 1];
-
-        if (break_promises(oracle, dead) && !damaged) {
-            sim_fail(oracle->sim, 1,
-                     "epoch %llu cuts batch %llu (LSN %llu to %llu), of which a client was told "
-                     "that it is durable",
-                     (unsigned long long)oracle->epoch, (unsigned long long)batch,
-                     (unsigned long long)dead->first_lsn, (unsigned long long)dead->end_lsn);
-        }
-        dead->dead = true;
-    }
-    oracle->line_end = start == 0 ? 0 : start - 1;
-    oracle->records_end = oracle->line_end == 0 ? 0 : oracle_at(oracle, oracle->line_end)->end_lsn;
-}
-
-static void put_record(struct oracle *oracle, lsn_t lsn, uint64_t producer, uint64_t sequence,
-                       struct bytes body)
-{
-    static _Thread_local uint8_t expected[1 << 17];
-    const size_t size = oracle_content(oracle, producer, sequence, expected, sizeof expected);
-    bool submitted = false;
-
-    for (unsigned i = 0; i < oracle->append_count && !submitted; i++) {
-        const struct oracle_append *append = &oracle->appends[i];
-
-        submitted = append->producer == producer && sequence >= append->first_sequence
-                    && sequence < append->first_sequence + append->count;
-        if (submitted && append->refused) {
-            sim_fail(oracle->sim, 10, "record %llu of producer %llu appears after a definite no",
-                     (unsigned long long)sequence, (unsigned long long)producer);
-        }
-    }
-    if (!submitted || size != body.size || memcmp(expected, body.data, size) != 0) {
-        sim_fail(oracle->sim, 11, "LSN %llu is a record that no client submitted",
-                 (unsigned long long)lsn);
-    }
-    for (lsn_t other = 1; other < lsn; other++) {
-        if (oracle->records[other].producer == producer
-            && oracle->records[other].sequence == sequence) {
-            sim_fail(oracle->sim, 9, "record %llu of producer %llu is at LSN %llu and at %llu",
-                     (unsigned long long)sequence, (unsigned long long)producer,
-                     (unsigned long long)other, (unsigned long long)lsn);
-        }
-    }
-    if (lsn >= oracle->records_room) {
-        oracle->records_room = oracle->records_room * 2 + 4096;
-        oracle->records = realloc(oracle->records, oracle->records_room * sizeof *oracle->records);
-        CHECK(oracle->records != NULL);
-    }
-    oracle->records[lsn] = (struct oracle_record){producer, sequence};
-    oracle->records_end = lsn;
-}
-
-static void put_data(struct oracle *oracle, const struct oracle_batch *batch, uint32_t plain_bytes)
-{
-    const uint8_t *runs = oracle->plain;
-    const uint8_t *lengths = runs;
-    uint32_t seen = 0;
-
-    for (; seen < batch->record_count && lengths + 20 <= runs + plain_bytes; lengths += 20) {
-        seen += (uint32_t)get(lengths + 16, 4);
-    }
-    const uint8_t *body = lengths + 4 * (size_t)batch->record_count;
-    lsn_t lsn = batch->first_lsn;
-
-    while (runs < lengths && lsn <= batch->end_lsn) {
-        const uint64_t producer = get(runs, 8), first = get(runs + 8, 8), count = get(runs + 16, 4);
-
-        for (uint64_t i = 0; i < count; i++, lsn++) {
-            const size_t size = get(lengths + 4 * (lsn - batch->first_lsn), 4);
-
-            put_record(oracle, lsn, producer, first + i, bytes_of(body, size));
-            body += size;
-        }
-        runs += 20;
-        if (runs >= lengths) {
-            break;
-        }
-    }
-    if (body != oracle->plain + plain_bytes) {
-        sim_fail(oracle->sim, 4, "batch %llu does not add up", (unsigned long long)batch->batch);
-    }
-}
-
-static void put_on_line(struct oracle *oracle, unsigned index)
-{
-    const struct oracle_batch *batch = &oracle->batches[index];
-
-    if (batch->batch != oracle->line_end + 1 || batch->first_lsn != oracle->records_end + 1) {
-        sim_fail(oracle->sim, 4, "batch %llu (LSN %llu) is sealed behind batch %llu (LSN %llu)",
-                 (unsigned long long)batch->batch, (unsigned long long)batch->first_lsn,
-                 (unsigned long long)oracle->line_end, (unsigned long long)oracle->records_end);
-        return;
-    }
-    if (batch->batch >= oracle->line_room) {
-        oracle->line_room = oracle->line_room * 2 + 1024;
-        oracle->line = realloc(oracle->line, oracle->line_room * sizeof *oracle->line);
-        CHECK(oracle->line != NULL);
-    }
-    oracle->line[batch->batch] = index + 1;
-    oracle->line_end = batch->batch;
-}
-
 static void check_stamps(struct oracle *oracle, const struct sim_member *member,
                          const struct oracle_batch *batch)
 {
-    const batch_t durable = get(batch->data + B_DURABLE, 8);
-    const lsn_t commit = get(batch->data + B_COMMIT, 8);
+    const batch_t durable = oracle_get(batch->data + B_DURABLE, 8);
+    const lsn_t commit = oracle_get(batch->data + B_COMMIT, 8);
 
     if (oracle_lacks(oracle, member, durable)) {
         sim_fail(oracle->sim, 2, "batch %llu says that %llu is durable; the disk has %llu",
@@ -434,10 +230,10 @@ static void put_aside(struct oracle *oracle, const struct sim_member *member,
                       struct oracle_batch *added)
 {
     added->dead = true;
-    if (get(added->data + B_COMMIT, 8) > oracle->committed) {
+    if (oracle_get(added->data + B_COMMIT, 8) > oracle->committed) {
         sim_fail(oracle->sim, 17, "%s, superseded, says in batch %llu that LSN %llu is committed",
                  member->name, (unsigned long long)added->batch,
-                 (unsigned long long)get(added->data + B_COMMIT, 8));
+                 (unsigned long long)oracle_get(added->data + B_COMMIT, 8));
     }
 }
 
@@ -452,7 +248,7 @@ static void on_writer_append(struct oracle *oracle, struct sim_member *member,
                  (unsigned long long)write->segment);
         return;
     }
-    const batch_t number = get(write->data.data + B_BATCH, 8);
+    const batch_t number = oracle_get(write->data.data + B_BATCH, 8);
 
     if (oracle_find(oracle, segment->epoch, number) != NULL) {
         sim_fail(oracle->sim, 20, "batch %llu of epoch %llu is sealed twice",
@@ -472,15 +268,12 @@ static void on_writer_append(struct oracle *oracle, struct sim_member *member,
         return;
     }
     if (added->type == TYPE_EPOCH_START) {
-        oracle->given_up_first = get(oracle->plain + 56, 8);
-        oracle->given_up_last = get(oracle->plain + 64, 8);
+        oracle->given_up_first = oracle_get(oracle->plain + 56, 8);
+        oracle->given_up_last = oracle_get(oracle->plain + 64, 8);
         oracle->reigns[oracle->reign_count - 1].start = oracle->batch_count;
-        cut_line(oracle, added->batch);
+        oracle_line_begin(oracle, member, added->batch);
     }
-    put_on_line(oracle, oracle->batch_count - 1);
-    if (added->type == TYPE_DATA && !oracle->sim->failed) {
-        put_data(oracle, added, (uint32_t)get(added->data + B_PLAIN, 4));
-    }
+    oracle_line_put(oracle, oracle->batch_count - 1);
     check_stamps(oracle, member, added);
     oracle_check_segment(oracle, member, added);
 }
@@ -493,12 +286,12 @@ static void on_replica_write(struct oracle *oracle, struct sim_member *member,
 
     if (write->op == STORE_CREATE) {
         const struct oracle_segment *segment =
-            oracle_find_segment(oracle, get(write->data.data + AT_EPOCH, 8), write->segment);
+            oracle_find_segment(oracle, oracle_get(write->data.data + AT_EPOCH, 8), write->segment);
 
         same = segment != NULL
                && bytes_equal(write->data, bytes_of(segment->raw, ORACLE_HEADER_BYTES));
     } else {
-        const batch_t number = get(write->data.data + B_BATCH, 8);
+        const batch_t number = oracle_get(write->data.data + B_BATCH, 8);
 
         for (unsigned i = oracle->batch_count; i-- > 0 && !same;) {
             const struct oracle_batch *batch = &oracle->batches[i];
@@ -572,7 +365,7 @@ void oracle_on_write(struct oracle *oracle, struct sim_member *member,
 static void on_batch_durable(struct oracle *oracle, const struct sim_member *member,
                              const struct store_write *write)
 {
-    const batch_t number = get(write->data.data + B_BATCH, 8);
+    const batch_t number = oracle_get(write->data.data + B_BATCH, 8);
 
     for (unsigned i = oracle->batch_count; i-- > 0;) {
         struct oracle_batch *batch = &oracle->batches[i];

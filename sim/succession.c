@@ -208,7 +208,7 @@ void succession_begin(struct world *world, struct operator* operator, uint64_t s
     operator->puppet.self.role = ROLE_OPERATOR;
     snprintf(operator->puppet.self.member, sizeof operator->puppet.self.member, "operator");
     prng_seed(&operator->dice, seed);
-    world->promotes = true;
+    world->promotes = world->oracle->succession = true;
     for (unsigned i = 0; i < world->sim->member_count; i++) {
         equip(world, &world->sim->members[i]);
     }
