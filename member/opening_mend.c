@@ -4,7 +4,9 @@
  * batches count as held, and the WAL goes on. A deletion that retention had begun is ended. Each of
  * these may be repeated by a later start and leaves the same.
  *
- * A segment before the newest needs no sync: the newest one's header was written after it. */
+ * A segment before the newest needs no sync: the newest one's header was written after it. Where
+ * there is no segment, the control file is written once more: its sync is the folder's, and the
+ * small files that an earlier process had put there may be no more than seen. */
 #include "base/check.h"
 #include "member/opening_state.h"
 
@@ -172,12 +174,23 @@ static bool mend_newest(struct member *member, struct effects *fx)
     return opening->mending > 0;
 }
 
+static bool mend_small_files(struct member *member, struct effects *fx)
+{
+    struct opening *opening = member->opening;
+
+    if (!opening->sync_asked) {
+        opening->sync_asked = true;
+        saves_control(member, fx);
+    }
+    return !saves_are_durable(&member->saves);
+}
+
 void opening_mend_pump(struct member *member, struct effects *fx)
 {
     struct opening *opening = member->opening;
 
     if (!move_segments(member, fx) || !delete_stale(member, fx) || opening->mending > 0
-        || (opening->count > 0 && mend_newest(member, fx))) {
+        || (opening->count > 0 ? mend_newest(member, fx) : mend_small_files(member, fx))) {
         return;
     }
     resume(member);

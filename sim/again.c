@@ -147,6 +147,17 @@ static struct outcome recover(struct world *world, const struct sim_member *orig
     return outcome;
 }
 
+/* A member whose disk has failed says so in its control file if the disk still takes it: what only
+ * the cache shows, a power cut may take back. */
+static bool may_forget_suspicion(const struct sim_member *member, const struct outcome *once)
+{
+    const struct sim_small *control = &member->store.smalls[STORE_CONTROL];
+
+    return once->why == E_SUSPECT
+           && (control->cache_size != control->disk_size
+               || memcmp(control->cache, control->disk, control->cache_size) != 0);
+}
+
 void again_check(struct world *world, const struct sim_member *member)
 {
     const unsigned strike_at = (unsigned)prng_between(&world->dice, 1, STEPS_MAX);
@@ -154,6 +165,9 @@ void again_check(struct world *world, const struct sim_member *member)
     const struct outcome twice = recover(world, member, strike_at);
     const batch_t durable = world->oracle->durable[member->number];
 
+    if (may_forget_suspicion(member, &once)) {
+        return;
+    }
     if (once.state != twice.state || once.why != twice.why || once.kept != twice.kept
         || once.disk.segments != twice.disk.segments
         || memcmp(once.follows, twice.follows, sizeof once.follows) != 0) {

@@ -40,7 +40,19 @@ static void crash_again(struct world *world, struct sim_member *victim)
     }
 }
 
-/* Until some replica holds what the primary's slow disk does not: that is what must be cut. */
+/* Whether a replica holds more than the primary; or, more by a whole segment. */
+static bool holds_more(const struct oracle *oracle, unsigned replica, bool by_a_segment)
+{
+    const batch_t theirs = oracle->durable[replica], ours = oracle->durable[oracle->primary];
+    const struct oracle_batch *last = oracle_at(oracle, theirs);
+    const struct oracle_batch *first = oracle_at(oracle, ours + 1);
+
+    return theirs > ours
+           && (!by_a_segment || (last != NULL && first != NULL && last->segment != first->segment));
+}
+
+/* Until some replica holds what the primary's slow disk does not: that is what must be cut. In one
+ * half of the cases the cut must reach over the beginning of a segment, too. */
 static void run_fall_behind(struct sim *sim, const struct todo *todo)
 {
     struct world *world = sim->world;
@@ -49,8 +61,7 @@ static void run_fall_behind(struct sim *sim, const struct todo *todo)
     bool is_behind = false;
 
     for (unsigned i = 0; i < sim->member_count; i++) {
-        is_behind |=
-            (oracle->voters >> i & 1) != 0 && oracle->durable[i] > oracle->durable[oracle->primary];
+        is_behind |= (oracle->voters >> i & 1) != 0 && holds_more(oracle, i, todo->b);
     }
     if (world->calm || sim->now > todo->a || primary->state != SIM_UP) {
         return;
@@ -68,7 +79,9 @@ static void fall_behind(struct world *world)
     struct sim_store *store = &world->sim->members[world->oracle->primary].store;
 
     store->slow_until_ns = until(world, 5);
-    sim_after(world->sim, 0, (struct todo){run_fall_behind, store->slow_until_ns, 0, 0});
+    sim_after(
+        world->sim, 0,
+        (struct todo){run_fall_behind, store->slow_until_ns, prng_chance(&world->dice, 1, 2), 0});
 }
 
 static void run_must_be_down(struct sim *sim, const struct todo *todo)
@@ -298,6 +311,7 @@ static void tamper(struct world *world, enum sim_fault fault)
     world->sim->tamper.wanted = true;
     world->sim->tamper.what = fault;
     world->sim->tamper.until_ns = until(world, 3);
+    world->sim->tamper.only_header = prng_chance(&world->dice, 1, 2);
 }
 
 /* What befalls a process, and the links of it. */

@@ -52,6 +52,7 @@ struct sim_member {
     char name[MEMBER_TEXT_MAX]; /* also its address */
     unsigned region;
     struct identity self;
+    struct id certified; /* the lineage that its certificate names; zeros: what it says itself */
     const struct sim_kind *kind;
     struct {
         struct primary_settings primary;

@@ -106,7 +106,12 @@ static bool end_lives(struct sim *sim, const struct sim_end *end)
 
 static struct identity identity_of(struct sim *sim, const struct sim_end *end)
 {
-    return end->member < 0 ? end->puppet->self : sim->members[end->member].self;
+    struct identity shown = end->member < 0 ? end->puppet->self : sim->members[end->member].self;
+
+    if (end->member >= 0 && !id_is_zero(&sim->members[end->member].certified)) {
+        shown.lineage = sim->members[end->member].certified;
+    }
+    return shown;
 }
 
 static void tell_up(struct sim *sim, struct sim_link *link, unsigned side)

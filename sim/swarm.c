@@ -149,7 +149,8 @@ static void draw_room(struct world *world, uint64_t seed)
     }
 }
 
-/* A replica that asks for the other at-rest setting, or whose certificate names another lineage. */
+/* A replica that asks for the other at-rest setting, or whose certificate names another lineage,
+ * whether it says so itself or lies. */
 static void add_impostor(struct world *world, const struct shape *shape)
 {
     struct sim_member *impostor =
@@ -158,10 +159,17 @@ static void add_impostor(struct world *world, const struct shape *shape)
     world->oracle->members &= ~(1u << impostor->number);
     world->oracle->voters &= ~(1u << impostor->number);
     sim_count(world->sim, FAULT_IMPOSTOR);
-    if (prng_chance(&world->dice, 1, 2)) {
+    switch (prng_below(&world->dice, 3)) {
+    case 0:
         impostor->self.lineage.bytes[5] = 1;
-    } else {
+        return;
+    case 1:
+        impostor->certified = impostor->self.lineage;
+        impostor->certified.bytes[5] = 1;
+        return;
+    default: /* number: dice */
         impostor->settings.replica.member.encrypted = shape->encrypted ? WISH_NO : WISH_YES;
+        return;
     }
 }
 

@@ -17,6 +17,7 @@ enum {
     HEADER_BYTES = 4096,
     HEADER_CRC_AT = 2844, /* docs/FORMAT.md */
     BATCH_CRC_FROM_END = 8,
+    BATCH_TAG_BYTES = 16,
     HEAD_ROOM = 256,
     MEMORY_BYTES = HEAD_ROOM + (17 << 20),
     LIE_BATCHES = 1000,
@@ -77,6 +78,24 @@ static void put_u32(uint8_t *into, uint32_t value)
     }
 }
 
+/* Where a field begins: most bytes are not in the small ones, and each field has its own check. */
+static uint64_t draw_place(struct prng *dice, const struct message *message, size_t end)
+{
+    static const uint16_t header_fields[] = {8,   10,  16,  32,  64,  80,  88,  96,   104, 112,
+                                             128, 136, 168, 200, 208, 216, 220, 2780, 2812};
+    static const uint16_t batch_fields[] = {0, 4, 8, 16, 24, 28, 32, 40, 48, 64};
+    const bool is_header = message->type == MESSAGE_SEGMENT;
+    const uint16_t *fields = is_header ? header_fields : batch_fields;
+    const size_t count = is_header ? COUNT_OF(header_fields) : COUNT_OF(batch_fields);
+
+    if (prng_chance(dice, 1, 2)) {
+        return prng_below(dice, end);
+    }
+    const uint64_t field = prng_below(dice, count + !is_header);
+
+    return field == count ? end - BATCH_TAG_BYTES : fields[field];
+}
+
 /* One bit of what the checksum covers, and the checksum with it; or, now and then, any bit. */
 static void forge(struct sim *sim, struct message *message)
 {
@@ -86,7 +105,8 @@ static void forge(struct sim *sim, struct message *message)
                                ? (size_t)HEADER_CRC_AT
                                : message->tail.size - BATCH_CRC_FROM_END;
     const bool mends = prng_chance(dice, 3, 4);
-    const uint64_t at = prng_below(dice, mends ? covered : message->tail.size);
+    const uint64_t at =
+        mends ? draw_place(dice, message, covered) : prng_below(dice, message->tail.size);
     const uint32_t before = crc32c(0, bytes_of(message->tail.data, covered));
 
     CHECK(HEAD_ROOM + message->tail.size <= MEMORY_BYTES);
@@ -141,7 +161,7 @@ static bool change(struct sim *sim, struct message *message)
 {
     switch ((int)sim->tamper.what) {
     case FAULT_FORGED:
-        if (is_wal(message)) {
+        if (is_wal(message) && (message->type == MESSAGE_SEGMENT || !sim->tamper.only_header)) {
             forge(sim, message);
             return true;
         }

@@ -82,8 +82,11 @@ void world_on_trace(struct world *world, struct sim_member *member, const char *
     const bool is_cut = strncmp(line, "cut ", 4) == 0 || strncmp(line, "cut_done", 8) == 0;
 
     if (is_cut && !world->calm && world->rates[FAULT_CUT_CRASH] > 0) {
+        /* some operations of its disk later, or while the link takes its time */
         sim_after(world->sim,
-                  prng_below(&world->dice, 4 * member->store.latency_ns + SPAN_MS(100).ns),
+                  prng_below(&world->dice, prng_chance(&world->dice, 1, 2)
+                                               ? 8 * member->store.latency_ns
+                                               : SPAN_MS(100).ns),
                   (struct todo){run_recrash, member->number, member->life, FAULT_CUT_CRASH});
     }
 }
