@@ -79,6 +79,17 @@ static bool has_begun_epoch(const struct oracle *oracle, const struct sim_member
     return newest != NULL && newest->maker == member->number && newest->maker_life == member->life;
 }
 
+/* The last word of a writer that goes in order: a mark on all that it has sealed, so that the next
+ * start misses whatever is not there. */
+static bool marks_all(const struct oracle *oracle, const struct sim_member *member)
+{
+    const struct sim_small *small = &member->store.smalls[STORE_CONTROL];
+    static struct control control;
+
+    return control_decode(&control, bytes_of(small->disk, small->disk_size), NULL) == OK
+           && control.durable.epoch == oracle->epoch && control.durable.batch == oracle->line_end;
+}
+
 /* Who goes in order leaves nothing undone; who refuses to start leaves all as it was. */
 static void on_halt(struct oracle *oracle, const struct sim_member *member, enum status why)
 {
@@ -87,6 +98,11 @@ static void on_halt(struct oracle *oracle, const struct sim_member *member, enum
     if (why == OK && has_begun_epoch(oracle, member) && !is_excused(member)
         && oracle_read_disk(oracle, member).reached.batch != oracle->line_end) {
         sim_fail(oracle->sim, 12, "%s stops in order, and batch %llu is not on its disk",
+                 member->name, (unsigned long long)oracle->line_end);
+    }
+    if (why == OK && has_begun_epoch(oracle, member) && !is_excused(member)
+        && !marks_all(oracle, member)) {
+        sim_fail(oracle->sim, 12, "%s stops in order, and its mark is not on batch %llu",
                  member->name, (unsigned long long)oracle->line_end);
     }
     if (why != OK && !by_disk && !member->has_acted

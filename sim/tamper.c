@@ -45,7 +45,8 @@ static void strike(struct sim *sim)
     struct sim_tamper *tamper = &sim->tamper;
 
     sim_count(sim, tamper->what);
-    tamper->wanted = tamper->what == FAULT_FALSE_ACK && tamper->until_ns > sim->now;
+    tamper->wanted = (tamper->what == FAULT_FALSE_ACK || tamper->what == FAULT_FORGED)
+                     && tamper->until_ns > sim->now;
 }
 
 void sim_tamper_order(struct sim *sim, struct sim_link *link, unsigned side)
