@@ -209,9 +209,9 @@ static void draw_rates(struct world *world)
     for (unsigned i = 0; i < FAULT_PROMOTION; i++) {
         world->rates[i] = prng_chance(dice, 1, 3) ? (unsigned)prng_between(dice, 1, 10) : 0;
     }
-    if (prng_chance(dice, 1, 4)) {
-        world->rates[FAULT_BEHIND] = 10;
-        world->rates[FAULT_CUT_CRASH] = prng_chance(dice, 2, 3);
+    if (prng_chance(dice, 1, 3)) {
+        world->rates[FAULT_BEHIND] = 40;
+        world->rates[FAULT_CUT_CRASH] = prng_chance(dice, 3, 4);
     }
     for (unsigned i = 0; i < COUNT_OF(crippling); i++) {
         world->rates[crippling[i]] = 0;

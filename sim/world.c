@@ -84,7 +84,7 @@ void world_on_trace(struct world *world, struct sim_member *member, const char *
     if (is_cut && !world->calm && world->rates[FAULT_CUT_CRASH] > 0) {
         /* some operations of its disk later, or while the link takes its time */
         sim_after(world->sim,
-                  prng_below(&world->dice, prng_chance(&world->dice, 1, 2)
+                  prng_below(&world->dice, prng_chance(&world->dice, 3, 4)
                                                ? 8 * member->store.latency_ns
                                                : SPAN_MS(100).ns),
                   (struct todo){run_recrash, member->number, member->life, FAULT_CUT_CRASH});
