@@ -109,6 +109,23 @@ static void stop(struct world *world, struct sim_member *victim)
     sim_step(world->sim, victim, &event);
 }
 
+static void run_stop(struct sim *sim, const struct todo *todo)
+{
+    struct sim_member *member = &sim->members[todo->a];
+
+    if (!sim->world->calm && member->life == todo->b) {
+        stop(sim->world, member);
+    }
+}
+
+void chaos_on_serving(struct world *world, const struct sim_member *member)
+{
+    if (!world->calm && world->rates[FAULT_STOP] > 0 && prng_chance(&world->dice, 1, 4)) {
+        sim_after(world->sim, prng_below(&world->dice, 2 * member->store.latency_ns),
+                  (struct todo){run_stop, member->number, member->life, 0});
+    }
+}
+
 /* As SIGSTOP and SIGCONT do: it sleeps, the world goes on, and then it hears of everything at once.
  */
 static void pause_one(struct world *world, struct sim_member *victim)

@@ -7,4 +7,7 @@
 /* The first fault, which leads to the next, until the world is calm. */
 void chaos_begin(struct world *world);
 
+/* A writer that serves since now may be told to stop before its first batches are durable. */
+void chaos_on_serving(struct world *world, const struct sim_member *member);
+
 #endif

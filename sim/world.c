@@ -3,6 +3,7 @@
  * that no injected fault explains is a failure at once. */
 #include "base/check.h"
 #include "sim/again.h"
+#include "sim/chaos.h"
 #include "sim/oracle_retention.h"
 #include "sim/sim_space.h"
 
@@ -79,6 +80,9 @@ static void run_recrash(struct sim *sim, const struct todo *todo)
 /* What is rare must be struck on purpose: a suffix that is on its way to quarantine. */
 void world_on_trace(struct world *world, struct sim_member *member, const char *line)
 {
+    if (strcmp(line, "phase serving") == 0) {
+        chaos_on_serving(world, member);
+    }
     const bool is_cut = strncmp(line, "cut ", 4) == 0 || strncmp(line, "cut_done", 8) == 0;
 
     if (is_cut && !world->calm && world->rates[FAULT_CUT_CRASH] > 0) {

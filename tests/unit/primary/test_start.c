@@ -121,6 +121,65 @@ TEST(a_start_that_always_dies_after_its_claim_does_no_harm)
     scene_free(&scene);
 }
 
+static struct control control_on_disk(const struct scene *scene)
+{
+    static struct control control;
+    const struct fake_file *file = &scene->world.files[STORE_CONTROL];
+
+    CHECK(control_decode(&control, bytes_of(file->data, file->size), NULL) == OK);
+    return control;
+}
+
+/* A stop in the moment when it serves, and nothing of its epoch is durable yet. */
+TEST(a_stop_waits_for_the_first_batches_and_its_last_word_covers_them)
+{
+    struct scene scene;
+
+    scene_init(&scene);
+    for (uint64_t events = 1; scene.world.node == NULL || !serves(&scene); events++) {
+        scene_crash(&scene, false);
+        scene.world.events = 0;
+        scene.world.events_max = events;
+        scene_start(&scene);
+    }
+    NEED(scene_status(&scene).durable_batch < scene_status(&scene).sealed_batch);
+    scene.world.events_max = UINT64_MAX;
+    fake_stop(&scene.world);
+    EXPECT(scene.world.halted && scene.world.halt_why == OK);
+
+    const struct control control = control_on_disk(&scene);
+
+    EXPECT(control.durable.epoch == scene.world.record.epoch && control.durable.batch > 0);
+    EXPECT(control.durable.batch == scene_status(&scene).sealed_batch);
+    scene_free(&scene);
+}
+
+/* Made by a process that was killed then: its small files may be in the page cache only. */
+TEST(a_folder_without_segments_is_made_durable_before_its_epoch_is_claimed)
+{
+    struct scene scene;
+
+    scene_init(&scene);
+    scene.world.events_max = 1;
+    for (uint64_t events = 1; !scene.world.files[STORE_DESCRIPTOR].exists; events++) {
+        scene_crash(&scene, false);
+        scene.world.events = 0;
+        scene.world.events_max = events;
+        scene_start(&scene);
+    }
+    NEED(scene.world.record.epoch == 0 && !scene.world.segments[0].exists);
+    scene_crash(&scene, false);
+    scene.world.events = 0;
+    scene.world.events_max = UINT64_MAX;
+    scene.world.hold_writes = true;
+    scene_start(&scene);
+    EXPECT(scene.world.record.epoch == 0);
+    scene.world.hold_writes = false;
+    fake_run(&scene.world);
+    EXPECT(serves(&scene) && scene.world.record.epoch == 1);
+    scene_free(&scene);
+}
+
 TEST(the_setting_is_for_life)
 {
     struct scene scene;
