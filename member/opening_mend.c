@@ -180,6 +180,7 @@ static bool mend_small_files(struct member *member, struct effects *fx)
 
     if (!opening->sync_asked) {
         opening->sync_asked = true;
+        pins_restore(member); /* they go into the file as they came out of it */
         saves_control(member, fx);
     }
     return !saves_are_durable(&member->saves);
