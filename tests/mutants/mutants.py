@@ -138,8 +138,19 @@ def fails_unspoilt(seed, folder):
 
 def hunt(mutant, folder):
     """What the simulator says of it: (seed, how), or (None, why not)."""
+    first = 1
+    while True:
+        seed, how = hunt_from(first, mutant, folder)
+        if seed is None or not fails_unspoilt(seed, folder):
+            return seed, how
+        first = seed + 1
+
+
+def hunt_from(first, mutant, folder):
+    if first > mutant.seeds:
+        return None, "survives"
     try:
-        done = subprocess.run([simulator(folder), "--seeds", f"1..{mutant.seeds}",
+        done = subprocess.run([simulator(folder), "--seeds", f"{first}..{mutant.seeds}",
                                "--first-failure"], capture_output=True, text=True,
                               timeout=LONGEST_S, check=False)
     except subprocess.TimeoutExpired:
@@ -175,8 +186,6 @@ def try_one(mutant, folders):
             whole[file] = source.read()
     wrong = mutant.apply(folder, True) or build(folder)
     seed, how = (None, wrong) if wrong else hunt(mutant, folder)
-    if seed is not None and fails_unspoilt(seed, folder):
-        seed, how = None, f"seed {seed} fails without the bug, too"
     for file, text in whole.items():
         with open(os.path.join(folder, file), "w", encoding="utf-8") as target:
             target.write(text)
