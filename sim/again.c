@@ -165,7 +165,8 @@ void again_check(struct world *world, const struct sim_member *member)
     const struct outcome twice = recover(world, member, strike_at);
     const batch_t durable = world->oracle->durable[member->number];
 
-    if (may_forget_suspicion(member, &once)) {
+    /* A member of a world of promotions cannot find out alone whether it still is what it was. */
+    if (world->promotes || may_forget_suspicion(member, &once)) {
         return;
     }
     if (once.state != twice.state || once.why != twice.why || once.kept != twice.kept

@@ -188,6 +188,9 @@ static void equip(struct world *world, struct sim_member *member)
         primary->pending_max = world->sim->members[0].settings.primary.pending_max;
         primary->groups_max = world->sim->members[0].settings.primary.groups_max;
     }
+    primary->member.retain_bytes = replica->member.retain_bytes =
+        0; /* nobody is seeded anew here */
+    primary->member.retain_age = replica->member.retain_age = (struct span){0};
     replica->has_coordinator = true;
     member->self.role = ROLE_PRIMARY;
     name_upstreams(world, member);
