@@ -44,6 +44,15 @@ static void print_member(const struct status_answer *answer)
     if (status->notice[0] != '\0') {
         printf("  !! %s\n", status->notice);
     }
+    if (status->damaged_segments > 0) {
+        printf("  %s damaged segments found: %" PRIu64 ", repaired: %" PRIu64
+               ", outstanding: %" PRIu64 "\n",
+               status->outstanding_segments > 0 ? "!!" : "--", status->damaged_segments,
+               status->repaired_segments, status->outstanding_segments);
+    }
+    if (status->repair[0] != '\0') {
+        printf("  !! %s\n", status->repair);
+    }
     if (status->segments_max > 0
         && (uint64_t)status->segment_count * 10 >= (uint64_t)status->segments_max * 9) {
         printf("  !! the WAL has %u of at most %u segments: raise --segments-max\n",
@@ -142,6 +151,20 @@ static void add_positions(json_t *object, const struct member_status *status)
     json_object_set_new(object, "up_seconds", json_real((double)status->up_us / 1e6));
 }
 
+/* `last_scrub_seconds`: since the last completed pass; null before the first. */
+static void add_repair(json_t *object, const struct member_status *status)
+{
+    add_number(object, "digested_segments", status->digested_segments);
+    add_number(object, "damaged_segments", status->damaged_segments);
+    add_number(object, "repaired_segments", status->repaired_segments);
+    add_number(object, "outstanding_segments", status->outstanding_segments);
+    json_object_set_new(object, "repair", json_string(status->repair));
+    add_number(object, "scrubs", status->scrubs);
+    json_object_set_new(object, "last_scrub_seconds",
+                        status->scrubs == 0 ? json_null()
+                                            : json_real((double)status->scrubbed_us / 1e6));
+}
+
 json_t *status_to_json(const struct status_answer *answer)
 {
     const struct member_status *status = &answer->status;
@@ -162,6 +185,7 @@ json_t *status_to_json(const struct status_answer *answer)
         level_format(status->level, level, sizeof level));
 
     add_positions(object, status);
+    add_repair(object, status);
     json_object_set_new(object, "notice", json_string(status->notice));
     json_t *pins = json_array();
 

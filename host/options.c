@@ -39,6 +39,8 @@ enum option_key {
     KEY_RETAIN_AGE,
     KEY_PIN_BYTES,
     KEY_PIN_AGE,
+    KEY_SCRUB_RATE,
+    KEY_SCRUB_GAP,
 };
 
 const struct argp_option options_table[] = {
@@ -77,6 +79,9 @@ const struct argp_option options_table[] = {
     {"pin-bytes", KEY_PIN_BYTES, "SIZE", 0,
      "So much is kept for a replica that is behind or away, and no more (64G)", 0},
     {"pin-age", KEY_PIN_AGE, "SPAN", 0, "For so long (72h)", 0},
+    {"scrub-rate", KEY_SCRUB_RATE, "SIZE", 0,
+     "Closed segments are read again, so many bytes a second (4M); 0: they are not", 0},
+    {"scrub-gap", KEY_SCRUB_GAP, "SPAN", 0, "From the end of one pass to the next (1h)", 0},
     {"accept-suspect", KEY_ACCEPT_SUSPECT, NULL, 0,
      "The disk failed, was looked at, and may be relied upon again", 0},
     {"aes", KEY_AES, "WHICH", 0,
@@ -219,6 +224,22 @@ static error_t parse_link_option(struct options *options, int key, char *text,
     }
 }
 
+static error_t parse_scrub(struct options *options, int key, char *text,
+                           const struct argp_state *state)
+{
+    switch (key) {
+    case KEY_SCRUB_RATE:
+        options->no_scrub = strcmp(text, "0") == 0;
+        options->scrub_rate = options->no_scrub ? 0 : parse_size(text, "scrub-rate", state);
+        return 0;
+    case KEY_SCRUB_GAP:
+        options->scrub_gap = parse_span(text, "scrub-gap", state);
+        return 0;
+    default: /* number: keys of argp */
+        return parse_link_option(options, key, text, state);
+    }
+}
+
 /* What is deleted, and what is kept for whom. */
 static error_t parse_retention(struct options *options, int key, char *text,
                                const struct argp_state *state)
@@ -237,7 +258,7 @@ static error_t parse_retention(struct options *options, int key, char *text,
         options->pin_age = parse_span(text, "pin-age", state);
         return 0;
     default: /* number: keys of argp */
-        return parse_link_option(options, key, text, state);
+        return parse_scrub(options, key, text, state);
     }
 }
 
@@ -367,6 +388,12 @@ void options_apply(const struct options *options, struct member_settings *settin
     }
     if (options->pin_age.ns != 0) {
         settings->pin_age = options->pin_age;
+    }
+    if (options->no_scrub || options->scrub_rate != 0) {
+        settings->scrub_rate = options->scrub_rate;
+    }
+    if (options->scrub_gap.ns != 0) {
+        settings->scrub_gap = options->scrub_gap;
     }
     settings->accept_suspect = options->accept_suspect;
 }

@@ -30,6 +30,9 @@ struct options {
     uint64_t segments_max; /* likewise */
     uint64_t retain_bytes, pin_bytes; /* likewise */
     struct span retain_age, pin_age; /* likewise */
+    uint64_t scrub_rate; /* likewise */
+    struct span scrub_gap; /* likewise */
+    bool no_scrub;
     bool accept_suspect;
     enum aes_choice aes;
     uint64_t link_age_seconds; /* 0: the default */

@@ -133,6 +133,7 @@ bool repair_is_done(const struct member *member, bool *ended);
 /* Retention would delete that segment. False while it is being repaired; where nobody gives what it
  * lacks, it is put down. */
 bool repair_lets_go(struct member *member, segment_t segment);
+
 /* The opening has no more of them. */
 void repair_end_order(struct member *member);
 

@@ -29,7 +29,7 @@ start_keyd eu-west-1
 plan p1 r1 p2
 start_primary p1 --create --storage-encrypted --segment-bytes 1M
 wait_status p1 role primary
-start_replica r1 p1 --kms-key-id alias/aws/rds
+start_replica r1 p1 --kms-key-id alias/aws/rds --scrub-rate 0 # whoever verifies finds it first
 seq 1 60000 | sed 's/^/a line of the WAL /' | append_to p1 -q || bad "60,000 lines are appended"
 wait_in_step p1 r1
 
@@ -105,18 +105,14 @@ verify_of r1 >"$work/log/rot" 2>&1 || code=$?
 is "one changed byte: exit code" $code 1
 grep -q "E_CHECKSUM: batch of segment 1 at offset $offset (batch $batch)" "$work/log/rot" \
     && ok "it is named with segment, offset and batch" || bad "it is named" "$(cat "$work/log/rot")"
-code=0
-verify_of r1 --json --as operator >"$work/rot.json" 2>/dev/null || code=$?
-is "the same as an object" "$code $(field "['damage']['segment']" <"$work/rot.json")" "1 1"
-refused "what is damaged is not compared" E_CHECKSUM verify_of p1 --against "127.0.0.1:${port[r1]}"
 grep -q "verified why=E_CHECKSUM .*segment=1 offset=$offset batch=$batch" "$work/log/r1" \
     && ok "the member's own trace says it too" || bad "the member's own trace says it too"
 is "the member goes on" "$(status r1 role)" replica
 echo more | append_to p1 -q || bad "one more line is appended"
 wait_in_step p1 r1
-change "$second" $((offset + 100))
+wait_status r1 repaired_segments 1
 verify_of r1 --against "127.0.0.1:${port[p1]}" --json >"$work/r1.json" 2>>"$work/log/verify" \
-    && ok "the byte is back: whole again" || bad "the byte is back: whole again"
+    && ok "it was repaired from the primary: whole again" || bad "it was repaired: whole again"
 [ "$(field "['digested']" <"$work/r1.json")" -ge 1 ] && ok "what headers list by then agrees" \
     || bad "digests are listed, and agree" "$(field "['digested']" <"$work/r1.json")"
 for name in p1 r1; do # the changed byte was on r1's disk, and a background check may have seen it
