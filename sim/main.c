@@ -112,7 +112,7 @@ static bool is_reachable(enum recover_case found)
 struct totals {
     uint64_t seeds, failed, steps, virtual_ns, appended, records_read, batches, digests, acks,
         excused;
-    uint64_t verified_segments, verified_damages, deletions, lost;
+    uint64_t verified_segments, verified_damages, repairs, deletions, lost;
     uint64_t faults[SIM_FAULTS];
     uint64_t recoveries[RECOVER_CASES];
 };
@@ -131,6 +131,7 @@ static void add(struct totals *totals, const struct swarm_result *result)
     totals->excused += result->excused;
     totals->verified_segments += result->verified_segments;
     totals->verified_damages += result->verified_damages;
+    totals->repairs += result->repairs;
     totals->deletions += result->deletions;
     totals->lost += result->lost;
     for (unsigned i = 0; i < SIM_FAULTS; i++) {
@@ -154,8 +155,9 @@ static void print_totals(const struct totals *totals, double seconds)
            (unsigned long long)totals->acks, (double)totals->seeds * 60 / seconds,
            (unsigned long long)totals->verified_segments,
            (unsigned long long)totals->verified_damages);
-    printf("%llu segments deleted by retention, %llu replicas lost by right\n",
-           (unsigned long long)totals->deletions, (unsigned long long)totals->lost);
+    printf("%llu segments repaired, %llu deleted by retention, %llu replicas lost by right\n",
+           (unsigned long long)totals->repairs, (unsigned long long)totals->deletions,
+           (unsigned long long)totals->lost);
     for (unsigned i = 0; i < SIM_FAULTS; i++) {
         printf("  %-26s %llu\n", sim_fault_name((enum sim_fault)i),
                (unsigned long long)totals->faults[i]);

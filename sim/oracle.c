@@ -29,6 +29,7 @@ static const struct oracle_invariant invariants[] = {
     {18, "with faults off, all appends are answered, all members hold the same bytes, who is told "
          "to stop "
          "stops"},
+    {19, "a repair writes what was sealed, and leaves no less of it than there was"},
     {20, "no (key, nonce) seals twice: a batch number is sealed once in a segment"},
     {21, "a segment has one maker; salts and incarnations never repeat"},
     {22, "a segment ends before its size, unless one batch alone is larger"},

@@ -114,7 +114,7 @@ struct oracle {
     bool must_refuse[SIM_MEMBERS_MAX]; /* in this life: a batch that it marked is not there */
     uint64_t refusals_demanded, marks_checked, digests_checked;
     uint64_t commits_checked, acks_checked, reads_checked, batches_checked;
-    uint64_t verified_segments, verified_damages, deletions_checked;
+    uint64_t verified_segments, verified_damages, repairs, deletions_checked;
     struct proto_scratch scratch;
     uint8_t *scratch_memory;
     uint8_t *plain;

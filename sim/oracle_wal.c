@@ -8,6 +8,7 @@
 #include "seal/segment_key.h"
 #include "sim/oracle_bounds.h"
 #include "sim/oracle_line.h"
+#include "sim/oracle_repair.h"
 #include "sim/oracle_retention.h"
 
 #include <stdlib.h>
@@ -387,7 +388,10 @@ void oracle_on_durable(struct oracle *oracle, struct sim_member *member,
         on_batch_durable(oracle, member, write);
     } else if (write->op == STORE_REPLACE && write->file == STORE_CONTROL) {
         oracle_note_pins(oracle, member, write->data);
-    } else if (write->op != STORE_REPLACE) {
+    } else if (write->op != STORE_REPLACE && write->op != STORE_REPAIR_PART) {
         oracle_note_disk(oracle, member);
+    }
+    if (write->op == STORE_REPAIR_DONE) {
+        oracle_on_repaired(oracle, member, write->segment);
     }
 }

@@ -75,6 +75,7 @@ struct sim_store {
     unsigned read_failures;
     unsigned losses; /* how often all of it was lost */
     struct sim_file *repair; /* being written anew; it is nowhere yet */
+    const struct sim_file *last_replaced; /* by a repair: it is in quarantine */
     unsigned repaired; /* segments that were replaced by a repair */
     unsigned io_failures; /* how many writes were made to fail */
     uint64_t longest_queue;

@@ -146,6 +146,7 @@ static void repair_done(struct sim_store *store, const struct store_write *write
         damaged->shown = damaged->on_disk = SIM_ASIDE;
     }
     file->shown = file->on_disk = SIM_IN_WAL;
+    store->last_replaced = damaged;
     store->repair = NULL;
     store->repaired++;
 }

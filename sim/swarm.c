@@ -71,6 +71,7 @@ static void draw_limits(struct world *world, struct member_settings *settings)
     settings->window_bytes = (largest + 4095) / 4096 * 4096 << prng_below(dice, 3);
     settings->window_batches = (uint32_t)prng_between(dice, 6, 16);
     settings->feed_window_bytes = (uint64_t)prng_between(dice, 16, 256) << 10;
+    settings->scrub_gap = SPAN_S(4);
     settings->reads_max = (uint32_t)prng_between(dice, 2, 6);
 }
 
@@ -274,6 +275,7 @@ static void collect(struct world *world, struct swarm_result *result)
     result->acks_checked = world->oracle->acks_checked;
     result->verified_segments = world->oracle->verified_segments;
     result->verified_damages = world->oracle->verified_damages;
+    result->repairs = world->oracle->repairs;
     result->deletions = world->oracle->deletions_checked;
     for (unsigned i = 0; i < sim->member_count; i++) {
         result->lost += (world->oracle->members >> i & 1) != 0

@@ -34,7 +34,7 @@ struct swarm_result {
     uint64_t hash, steps, virtual_ns;
     uint64_t faults[SIM_FAULTS];
     uint64_t appended, records_read, batches, digests, commits_checked, acks_checked;
-    uint64_t verified_segments, verified_damages, deletions, lost;
+    uint64_t verified_segments, verified_damages, repairs, deletions, lost;
     uint64_t recoveries[RECOVER_CASES];
     unsigned excused; /* members that may stay out: their disk was made to fail */
 };
