@@ -8,13 +8,8 @@
 #include "base/check.h"
 #include "member/opening_state.h"
 
-/* A writer's own segments end where the next header says. Its table may hold the entry of a reign
- * that ended before its first header, and a segment of such a reign may be empty: neither is
- * surplus. */
-static batch_t epoch_end(const struct member *member, epoch_t epoch)
+static batch_t table_end(const struct epoch_table *table, epoch_t epoch)
 {
-    const struct epoch_table *table = &member->control.epochs;
-
     if (epoch_table_find(table, epoch) != NULL) {
         return epoch_table_end(table, epoch);
     }
@@ -22,6 +17,20 @@ static batch_t epoch_end(const struct member *member, epoch_t epoch)
         return table->entries[0].start_batch - 1;
     }
     return BATCH_OPEN_END; /* newer than the table: nothing is known of its end */
+}
+
+/* A writer's segments end where the next header says; only the last may have been cut while this
+ * member was a replica. Its table may hold the entry of a reign of its own that ended before its
+ * first header, and a segment of such a reign may be empty: that is no surplus. */
+static batch_t epoch_end(const struct member *member, const struct opening_row *row)
+{
+    const struct opening *opening = member->opening;
+    const batch_t end = table_end(&member->control.epochs, row->epoch);
+
+    if (member->is_writer && opening->at + 1 < opening->count) {
+        return BATCH_OPEN_END;
+    }
+    return member->is_writer && end < row->first_batch ? row->first_batch - 1 : end;
 }
 
 static batch_t smaller(batch_t a, batch_t b)
@@ -160,7 +169,7 @@ static struct recover_evidence evidence_of(const struct member *member)
         .sealed_here = member->is_writer,
         .first_batch = row->first_batch,
         .first_lsn = row->first_lsn,
-        .epoch_end = epoch_end(member, row->epoch),
+        .epoch_end = epoch_end(member, row),
         .next_end = next_end(opening),
         .next_disagrees = next_disagrees(opening),
         .last_valid = scan->surplus.batch,
@@ -341,8 +350,7 @@ static bool ask(struct member *member, struct effects *fx)
 static enum status begin_scan(struct member *member, struct bytes raw)
 {
     struct opening *opening = member->opening;
-    const batch_t end =
-        smaller(epoch_end(member, opening->rows[opening->at].epoch), next_end(opening));
+    const batch_t end = smaller(epoch_end(member, &opening->rows[opening->at]), next_end(opening));
 
     TRY(opening_open_header(member, &opening->header, raw, &opening->key));
     memcpy(opening->raw, raw.data, sizeof opening->raw);

@@ -90,6 +90,7 @@ void oracle_on_message(struct oracle *oracle, const struct sim_member *member,
     struct ack ack;
 
     if (message->message.type != MESSAGE_ACK || oracle->sim->tamper.at_work || from < 0
+        || member->kind != &sim_primary /* to a replica, a deposed one included, it is no vote */
         || ack_decode(&ack, message->message.head, &oracle->scratch) != OK) {
         return;
     }
