@@ -109,7 +109,7 @@ struct oracle {
     uint64_t hash_at_start[SIM_MEMBERS_MAX]; /* of the disk */
     unsigned spoilt_at_start[SIM_MEMBERS_MAX];
     segment_t deleted[SIM_MEMBERS_MAX]; /* segments below were allowed to go */
-    uint32_t pinned[SIM_MEMBERS_MAX]; /* whom its disk has named as pinned, one bit each */
+    uint32_t pinned[SIM_MEMBERS_MAX], told_lost; /* whom its disk named; whom some upstream told */
     uint64_t created_at[SIM_MEMBERS_MAX][ORACLE_SEGMENTS_MAX]; /* when each was begun there */
     bool must_refuse[SIM_MEMBERS_MAX]; /* in this life: a batch that it marked is not there */
     uint64_t refusals_demanded, marks_checked, digests_checked;

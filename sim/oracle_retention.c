@@ -75,14 +75,6 @@ static uint64_t bytes_from(const struct sim_member *member, segment_t segment)
 
 /* ---- pins ---- */
 
-static const struct sim_member *upstream_of(const struct oracle *oracle,
-                                            const struct sim_member *member)
-{
-    return member->kind != &sim_replica
-               ? NULL
-               : sim_find_member(oracle->sim, member->settings.replica.upstreams[0]);
-}
-
 void oracle_note_pins(struct oracle *oracle, const struct sim_member *member, struct bytes file)
 {
     static _Thread_local struct control control;
@@ -99,20 +91,26 @@ void oracle_note_pins(struct oracle *oracle, const struct sim_member *member, st
     }
 }
 
-/* The segment of the batch after the last one that it holds and that is still part of the WAL. */
-static segment_t needed_by(const struct oracle *oracle, const struct sim_member *replica)
+/* The last batch that the replica holds and that is still part of the WAL. */
+static batch_t held_by(const struct oracle *oracle, const struct sim_member *replica)
 {
     const batch_t durable = oracle->durable[replica->number];
     batch_t batch = durable < oracle->line_end ? durable : oracle->line_end;
-    const struct oracle_batch *last = oracle_at(oracle, batch);
 
-    while (last != NULL && (last->holders >> replica->number & 1) == 0) {
-        last = oracle_at(oracle, --batch);
+    while (batch > 0 && (oracle_at(oracle, batch)->holders >> replica->number & 1) == 0) {
+        batch--;
     }
-    const struct oracle_batch *next = oracle_at(oracle, batch + 1);
+    return batch;
+}
 
-    last = next == NULL ? last : next;
-    return last == NULL ? 0 : oracle->segments[last->segment]->segment;
+/* The segment of the batch after that. */
+static segment_t needed_by(const struct oracle *oracle, const struct sim_member *replica)
+{
+    const batch_t held = held_by(oracle, replica);
+    const struct oracle_batch *next = oracle_at(oracle, held + 1);
+
+    next = next == NULL ? oracle_at(oracle, held) : next;
+    return next == NULL ? 0 : oracle->segments[next->segment]->segment;
 }
 
 static bool is_within_bound(const struct oracle *oracle, const struct sim_member *upstream,
@@ -132,7 +130,7 @@ static void check_pins(struct oracle *oracle, const struct sim_member *member, s
     for (unsigned i = 0; i < oracle->sim->member_count && !oracle->succession; i++) {
         const struct sim_member *replica = &oracle->sim->members[i];
 
-        if ((oracle->members >> i & 1) == 0 || upstream_of(oracle, replica) != member
+        if ((oracle->members >> i & 1) == 0 || replica == member
             || replica->store.losses + replica->store.damage > 0) {
             continue;
         }
@@ -222,36 +220,74 @@ void oracle_on_delete(struct oracle *oracle, const struct sim_member *member, se
     }
 }
 
-bool oracle_is_lost(const struct oracle *oracle, const struct sim_member *member)
+/* What comes next for the replica is not on that member's disk any more. */
+static bool is_behind(const struct oracle *oracle, const struct sim_member *upstream,
+                      const struct sim_member *replica)
 {
-    const struct sim_member *upstream = upstream_of(oracle, member);
+    const segment_t first = oracle_first_segment(oracle, upstream);
+    const struct sim_file *file = oracle_file_on_disk(upstream, first);
+    const struct oracle_segment *header =
+        file == NULL ? NULL : oracle_segment_on_disk(oracle, file);
 
-    for (unsigned hops = 0; upstream != NULL && hops < SIM_MEMBERS_MAX; hops++) {
-        const segment_t first = oracle_first_segment(oracle, upstream);
-        const struct sim_file *file = oracle_file_on_disk(upstream, first);
-        const struct oracle_segment *header =
-            file == NULL ? NULL : oracle_segment_on_disk(oracle, file);
-
-        if (first > 0
-            && (header == NULL || oracle->durable[member->number] <= header->prev_last_batch)) {
-            return true;
-        }
-        member = upstream; /* whose upstream may have left it behind */
-        upstream = upstream_of(oracle, member);
-    }
-    return false;
+    return first > 0 && (header == NULL || held_by(oracle, replica) <= header->prev_last_batch);
 }
 
-bool oracle_is_nearly_lost(const struct oracle *oracle, const struct sim_member *member)
+/* Each of its upstreams has left it behind, or is left behind itself. */
+static bool is_left(const struct oracle *oracle, const struct sim_member *member, uint32_t lost)
+{
+    const struct replica_settings *settings = &member->settings.replica;
+    bool left = member->kind == &sim_replica;
+
+    for (uint32_t i = 0; left && i < settings->upstream_count; i++) {
+        const struct sim_member *upstream = sim_find_member(oracle->sim, settings->upstreams[i]);
+
+        left = upstream != NULL
+               && ((lost >> upstream->number & 1) != 0 || is_behind(oracle, upstream, member));
+    }
+    return left;
+}
+
+bool oracle_is_lost(const struct oracle *oracle, const struct sim_member *member)
+{
+    const struct sim *sim = oracle->sim;
+    uint32_t lost = 0;
+
+    for (unsigned round = 0; round < sim->member_count; round++) {
+        for (unsigned i = 0; i < sim->member_count; i++) {
+            lost |= is_left(oracle, &sim->members[i], lost) ? 1u << i : 0;
+        }
+    }
+    return (lost >> member->number & 1) != 0;
+}
+
+static bool is_about_to_delete(const struct oracle *oracle, const struct sim_member *member)
 {
     static _Thread_local struct member_status status;
-    const struct sim_member *upstream = upstream_of(oracle, member);
 
-    if (upstream == NULL || upstream->state != SIM_UP) {
-        return true; /* nobody can be asked */
+    member->kind->status(member->node, (struct instant){0}, &status);
+    return status.first_segment > oracle->deleted[member->number];
+}
+
+void oracle_on_bye(struct oracle *oracle, const struct sim_member *member,
+                   const struct effect_send *send)
+{
+    const struct sim_link *link = sim_net_link(&oracle->sim->net, send->link);
+    const int to = link == NULL ? -1 : link->ends[0].member;
+    struct bye bye;
+
+    if (to < 0 || to == (int)member->number || (oracle->members >> to & 1) == 0
+        || bye_decode(&bye, send->head, &oracle->scratch) != OK || bye.why != E_LOST) {
+        return;
     }
-    upstream->kind->status(upstream->node, (struct instant){0}, &status);
-    return status.first_segment > oracle->deleted[upstream->number];
+    const struct sim_member *replica = &oracle->sim->members[to];
+    const bool by_tables = strncmp(bye.text, "Retention", 9) != 0; /* another kind of lost */
+
+    if (by_tables || is_behind(oracle, member, replica) || is_about_to_delete(oracle, member)) {
+        oracle->told_lost |= 1u << to;
+    } else {
+        sim_fail(oracle->sim, 43, "%s says that %s is lost; it is not", member->name,
+                 replica->name);
+    }
 }
 
 bool oracle_may_begin_at(const struct oracle *oracle, const struct sim_member *member, lsn_t lsn)

@@ -12,8 +12,10 @@ void oracle_on_delete(struct oracle *oracle, const struct sim_member *member, se
 /* Its upstream, or one further up, was allowed to delete what it needs. */
 bool oracle_is_lost(const struct oracle *oracle, const struct sim_member *member);
 
-/* Its upstream is about to: it has forgotten a segment, whose mark is not on its disk yet. */
-bool oracle_is_nearly_lost(const struct oracle *oracle, const struct sim_member *member);
+/* E_LOST is only for who is lost, or is about to be: its upstream has forgotten a segment whose mark
+ * is not on its disk yet (and may never be, if a crash comes). */
+void oracle_on_bye(struct oracle *oracle, const struct sim_member *member,
+                   const struct effect_send *send);
 
 /* Whether a reader there may find this LSN to be the first. */
 bool oracle_may_begin_at(const struct oracle *oracle, const struct sim_member *member, lsn_t lsn);

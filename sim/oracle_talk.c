@@ -4,8 +4,8 @@
 #include "base/check.h"
 #include "proto/message.h"
 #include "proto/ship.h"
-#include "sim/oracle.h"
 #include "sim/oracle_bounds.h"
+#include "sim/oracle_retention.h"
 #include "sim/oracle_verify.h"
 #include "sim/workload.h"
 
@@ -216,6 +216,9 @@ void oracle_on_send(struct oracle *oracle, struct sim_member *member,
         oracle_check_flight(oracle, member, send);
         check_shipped(oracle, member, send);
         return;
+    case MESSAGE_BYE:
+        oracle_on_bye(oracle, member, send);
+        return;
     case MESSAGE_ACK:
         check_ack(oracle, member, send);
         return;
@@ -234,7 +237,6 @@ void oracle_on_send(struct oracle *oracle, struct sim_member *member,
     case MESSAGE_RESUME:
     case MESSAGE_REPAIR_ASK:
     case MESSAGE_REPAIR_IS:
-    case MESSAGE_BYE:
     case MESSAGE_HELLO:
     case MESSAGE_WELCOME:
     case MESSAGE_APPEND:

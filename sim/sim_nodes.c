@@ -39,12 +39,6 @@ static void note(void *context, const char *line)
     if (member->sim->world != NULL) {
         world_on_trace(member->sim->world, member, line);
     }
-    if (strncmp(line, "lost ", 5) == 0 && member->sim->world != NULL
-        && !member->sim->world->promotes /* of several upstreams one may have what another lacks */
-        && !oracle_is_lost(member->sim->world->oracle, member)
-        && !oracle_is_nearly_lost(member->sim->world->oracle, member)) {
-        sim_fail(member->sim, 43, "%s is told that it is lost; it is not: %s", member->name, line);
-    }
     const struct sim_store *store = &member->store;
 
     sim_say(member->sim, member->name, "%s", line);

@@ -166,8 +166,7 @@ static bool is_justified(const struct world *world, const struct sim_member *mem
         return world->sim->faults[FAULT_CLAIM] + world->sim->faults[FAULT_CLAIM_LOSS] > 0;
     }
     if (member->halted_why == E_LOST) { /* it joins anew, and the beginning is not there any more */
-        return oracle_is_lost(world->oracle, member)
-               || oracle_is_nearly_lost(world->oracle, member);
+        return (world->oracle->told_lost >> member->number & 1) != 0;
     }
     if (member->halted_why == E_CUT_COMMITTED) { /* it is right: the writer's damaged disk is not */
         return hurt || world->sim->members[world->oracle->primary].store.damage > 0;
@@ -337,6 +336,9 @@ void world_calm(struct world *world)
 /* Who may stay out for good, because its disk was made to fail: then not everything can settle. */
 static bool is_crippled(const struct world *world)
 {
+    if (world->oracle->told_lost != 0) { /* by right: it waits for a person */
+        return true;
+    }
     for (unsigned i = 0; i < world->sim->member_count; i++) {
         const struct sim_member *member = &world->sim->members[i];
 
