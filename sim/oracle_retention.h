@@ -12,8 +12,8 @@ void oracle_on_delete(struct oracle *oracle, const struct sim_member *member, se
 /* Its upstream, or one further up, was allowed to delete what it needs. */
 bool oracle_is_lost(const struct oracle *oracle, const struct sim_member *member);
 
-/* E_LOST is only for who is lost, or is about to be: its upstream has forgotten a segment whose mark
- * is not on its disk yet (and may never be, if a crash comes). */
+/* E_LOST is only for who is lost, or is about to be: its upstream has forgotten a segment whose
+ * mark is not on its disk yet (and may never be, if a crash comes). */
 void oracle_on_bye(struct oracle *oracle, const struct sim_member *member,
                    const struct effect_send *send);
 
