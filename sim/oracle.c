@@ -77,7 +77,8 @@ static bool has_begun_epoch(const struct oracle *oracle, const struct sim_member
     const struct oracle_segment *newest =
         oracle->segment_count == 0 ? NULL : oracle->segments[oracle->segment_count - 1];
 
-    return newest != NULL && newest->maker == member->number && newest->maker_life == member->life;
+    return newest != NULL && newest->maker == member->number && newest->maker_life == member->life
+           && newest->epoch == oracle->epoch;
 }
 
 /* The last word of a writer that goes in order: a mark on all that it has sealed, so that the next

@@ -25,12 +25,27 @@ bool oracle_was_promoted(const struct oracle *oracle)
     return count > 1 && oracle->reigns[count - 2].primary != oracle->reigns[count - 1].primary;
 }
 
+/* The acks of others are no votes, however much they hold. */
+static uint32_t recorded_now(const struct oracle *oracle, const struct oracle_reign *reign)
+{
+    const struct claim_record *record = &oracle->sim->claim.record;
+    uint32_t mask = 0;
+
+    for (uint32_t i = 0; i < record->member_count && record->epoch == reign->epoch; i++) {
+        const struct sim_member *member = sim_find_member(oracle->sim, record->members[i].name);
+
+        mask |= member == NULL ? 0 : (uint32_t)1 << member->number;
+    }
+    return mask;
+}
+
 void oracle_on_acked(struct oracle *oracle, unsigned writer, unsigned from, epoch_t epoch,
                      batch_t batch)
 {
     for (unsigned i = 0; i < oracle->reign_count; i++) {
         struct oracle_reign *reign = &oracle->reigns[i];
 
+        reign->recorded |= recorded_now(oracle, reign);
         if (reign->epoch == epoch && reign->primary == writer && batch > reign->acked[from]) {
             reign->acked[from] = batch;
             oracle_note_committed(oracle);
@@ -96,8 +111,10 @@ static bool is_held(const struct oracle *oracle, const struct oracle_reign *reig
     const struct oracle_batch *start = &oracle->batches[reign->start - 1];
     const uint32_t both = batch->holders & start->holders;
     const batch_t acked = batch->batch > start->batch ? batch->batch : start->batch;
-    const uint32_t voters = (both | rotten(oracle)) & ackers(reign, acked) & oracle->voters
-                            & ~((uint32_t)1 << reign->primary);
+    const uint32_t may_vote = oracle->succession
+                                  ? reign->recorded | recorded_now(oracle, reign)
+                                  : oracle->voters & ~((uint32_t)1 << reign->primary);
+    const uint32_t voters = (both | rotten(oracle)) & ackers(reign, acked) & may_vote;
 
     if ((both >> reign->primary & 1) == 0) {
         return false;

@@ -21,6 +21,7 @@ struct oracle_reign {
     unsigned primary;
     unsigned start; /* index of its epoch-start batch + 1; 0: not sealed yet */
     batch_t acked[SIM_MEMBERS_MAX];
+    uint32_t recorded; /* members that were seen in the coordinator's record in this reign */
 };
 
 /* A writer makes the first segment of an epoch above all others. */
