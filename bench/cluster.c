@@ -235,7 +235,7 @@ static bool watch(struct asking *asking, lsn_t lsn, struct instant end)
 
 bool cluster_wait_for_replica(const struct cluster *cluster, lsn_t lsn, int timeout_ms)
 {
-    static const struct session_events events = {on_welcomed, on_message};
+    static const struct session_events events = {on_welcomed, on_message, NULL};
     const struct session_settings settings = {
         .addresses = {cluster->replica_address},
         .files = {cluster->ca, cluster->certificate, cluster->key, NULL},

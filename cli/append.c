@@ -7,6 +7,7 @@
 #include "cli/connect.h"
 #include "cli/slice.h"
 #include "cli/verbs.h"
+#include "cli/waiting.h"
 #include "client/session.h"
 
 #include <errno.h>
@@ -41,7 +42,7 @@ struct append_run {
     bool failed; /* nothing is waited for any more */
     bool bad_input; /* what was good before it is still appended */
     char why[SEALIFT_TEXT_MAX];
-    bool said_waiting;
+    struct waiting waiting;
     struct instant begun, said;
 };
 
@@ -96,19 +97,6 @@ static void say_progress(struct append_run *run)
             (double)run->bytes / seconds / 1e6, terminal ? "   " : "\n");
 }
 
-/* Once, and soon: that nobody answers must not look like a slow disk. */
-static void say_waiting(struct append_run *run, enum sealift_status status)
-{
-    const char *why = sealift_why(run->sealift);
-
-    if (run->order->quiet || run->said_waiting || status != SEALIFT_TIMEOUT || why[0] == '\0'
-        || seconds_since(run->begun) < 1) {
-        return;
-    }
-    run->said_waiting = true;
-    fprintf(stderr, "%ssealift append: trying again: %s\n", isatty(STDERR_FILENO) ? "\r" : "", why);
-}
-
 static bool give_up(struct append_run *run, const char *why)
 {
     if (!run->failed) {
@@ -140,6 +128,7 @@ static bool append_one(struct append_run *run, struct bytes record)
         if (interrupted || sealift_poll(run->sealift, 1000) == SEALIFT_UNREACHABLE) {
             return give_up(run, interrupted ? "interrupted" : sealift_why(run->sealift));
         }
+        waiting_look(&run->waiting, sealift_why(run->sealift));
         say_progress(run);
     }
 }
@@ -157,6 +146,7 @@ static bool wait_for_input(struct append_run *run, const struct slice *slice)
         if (interrupted || sealift_poll(run->sealift, 10) == SEALIFT_UNREACHABLE) {
             return give_up(run, interrupted ? "interrupted" : sealift_why(run->sealift));
         }
+        waiting_look(&run->waiting, sealift_why(run->sealift));
         say_progress(run);
     }
     return true;
@@ -226,12 +216,12 @@ static void drain(struct append_run *run)
     while (sealift_in_flight(run->sealift) > 0) {
         const enum sealift_status status = sealift_drain(run->sealift, 200);
 
-        say_waiting(run, status);
-        say_progress(run);
         if (status == SEALIFT_UNREACHABLE) {
             give_up(run, sealift_why(run->sealift));
             return;
         }
+        waiting_look(&run->waiting, sealift_why(run->sealift));
+        say_progress(run);
         if (interrupted) {
             give_up(run, "interrupted: what was in flight may have been appended");
             return;
@@ -350,6 +340,7 @@ int verb_append(int argc, char **argv)
     const struct sealift_options sealift_options = connect_options(&order.connect);
 
     run.begun = run.said = session_now();
+    run.waiting = (struct waiting){.verb = "append", .quiet = order.quiet};
     run.sealift = sealift_open(&sealift_options, text);
     if (run.sealift == NULL) {
         fprintf(stderr, "sealift append: %s\n", text);

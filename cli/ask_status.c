@@ -37,7 +37,7 @@ static void on_message(void *context, const struct message *message)
 
 void status_ask(const struct connect *connect, struct status_answer *answer)
 {
-    static const struct session_events events = {on_welcomed, on_message};
+    static const struct session_events events = {on_welcomed, on_message, NULL};
     const struct session_settings settings = {
         .addresses = {answer->address},
         .files = {.ca = connect->ca,

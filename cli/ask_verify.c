@@ -2,12 +2,13 @@
  * end.
  *
  * How it goes wrong: nobody answers (a few tries), our certificate is not accepted, the member is
- * busy with somebody else's verification, or the link is lost on the way: then what was heard until
- * then is no verdict. */
+ * busy with somebody else's verification, the link is lost on the way, or it falls silent: then
+ * what was heard until then is no verdict. */
 #include "cli/ask_verify.h"
 
 #include "base/check.h"
 #include "cli/progress.h"
+#include "cli/waiting.h"
 #include "client/session.h"
 
 #include <stdio.h>
@@ -20,6 +21,7 @@ struct asking {
     const struct verify_message *order;
     struct verify_answer *answer;
     struct progress progress;
+    struct waiting waiting;
     bool begun, lost, done;
 };
 
@@ -189,6 +191,14 @@ static void on_message(void *context, const struct message *message)
     }
 }
 
+/* Its last word ends the whole: until then there is always something to hear. */
+static bool is_owed(void *context)
+{
+    const struct asking *asking = context;
+
+    return !asking->done;
+}
+
 static void wait_for_end(struct asking *asking)
 {
     struct session *session = asking->session;
@@ -196,6 +206,7 @@ static void wait_for_end(struct asking *asking)
 
     while (!asking->done && !session->failed && !asking->lost) {
         session_wait(session, STEP_MS);
+        waiting_look(&asking->waiting, session->text);
         asking->lost |= asking->begun && !session->is_up;
     }
     if (asking->done) {
@@ -213,14 +224,14 @@ static void wait_for_end(struct asking *asking)
 void verify_ask(const struct connect *connect, const struct verify_message *order,
                 struct verify_answer *answer)
 {
-    static const struct session_events events = {on_welcomed, on_message};
+    static const struct session_events events = {on_welcomed, on_message, is_owed};
     const struct session_settings settings = {.addresses = {answer->address},
                                               .files = {.ca = connect->ca,
                                                         .certificate = connect->certificate,
                                                         .key = connect->key,
                                                         .crl = connect->crl},
                                               .give_up = SPAN_MS(TRY_MS)};
-    struct asking asking = {.order = order, .answer = answer};
+    struct asking asking = {.order = order, .answer = answer, .waiting = {.verb = "verify"}};
 
     answer->answered = false;
     progress_begin(&asking.progress);

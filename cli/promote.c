@@ -65,7 +65,7 @@ static void on_message(void *context, const struct message *message)
 /* False where there was no answer; `why` (SEALIFT_TEXT_MAX) then says so. */
 static bool ask(struct promotion *promotion, char *why)
 {
-    static const struct session_events events = {on_welcomed, on_message};
+    static const struct session_events events = {on_welcomed, on_message, NULL};
     const struct connect *connect = &promotion->connect;
     const struct session_settings settings = {
         .addresses = {promotion->address},

@@ -6,6 +6,7 @@
 #include "base/check.h"
 #include "cli/connect.h"
 #include "cli/verbs.h"
+#include "cli/waiting.h"
 
 #include <inttypes.h>
 #include <signal.h>
@@ -29,6 +30,7 @@ struct tail_run {
     uint64_t records;
     bool broken; /* standard output takes no more */
     char *base64; /* room for the largest record */
+    struct waiting waiting;
 };
 
 static struct sealift *running; /* for the signal handler alone */
@@ -87,6 +89,13 @@ static bool on_record(void *context, uint64_t lsn, const void *data, size_t size
     }
     run->broken = ferror(stdout) != 0;
     return !run->broken && (run->order->count == 0 || run->records < run->order->count);
+}
+
+static void on_waiting(void *context, const char *why)
+{
+    struct tail_run *run = context;
+
+    waiting_look(&run->waiting, why);
 }
 
 static const struct argp_option options[] = {
@@ -151,9 +160,12 @@ static error_t parse(int option, char *argument, struct argp_state *state)
 
 static int run_tail(const struct tail_order *order, struct sealift *sealift)
 {
-    struct tail_run run = {.order = order};
-    const struct sealift_reading reading = {
-        .from_lsn = order->since, .follow = order->follow, .record = on_record, .context = &run};
+    struct tail_run run = {.order = order, .waiting = {.verb = "tail"}};
+    const struct sealift_reading reading = {.from_lsn = order->since,
+                                            .follow = order->follow,
+                                            .record = on_record,
+                                            .context = &run,
+                                            .waiting = on_waiting};
     const enum sealift_status status = sealift_read(sealift, &reading);
 
     free(run.base64);

@@ -206,6 +206,11 @@ void appends_on_welcomed(struct appends *appends)
     appends_pump(appends, false);
 }
 
+bool appends_are_owed(const struct appends *appends)
+{
+    return appends->unsent > appends->ring.head; /* the first of a ring is never answered */
+}
+
 static void pop_answered(struct appends *appends)
 {
     while (!ring_is_empty(&appends->ring) && message_at(appends, appends->ring.head)->answered) {

@@ -55,6 +55,9 @@ enum sealift_status appends_add(struct appends *appends, const struct sealift_re
 void appends_pump(struct appends *appends, bool flush);
 void appends_on_welcomed(struct appends *appends);
 
+/* Whether something was sent and is not answered. */
+bool appends_are_owed(const struct appends *appends);
+
 /* True where the message was an answer to one of ours. */
 bool appends_on_message(struct appends *appends, const struct message *message);
 

@@ -14,6 +14,7 @@ enum {
     BATCH_BYTES_MIN = 64,
     IN_FLIGHT_DEFAULT = 16 << 20,
     GIVE_UP_MS_DEFAULT = 30000,
+    WAITING_MS = 1000, /* how often at least a reader hears whom it waits for */
 };
 
 struct sealift {
@@ -41,6 +42,13 @@ static void on_message(void *context, const struct message *message)
     }
 }
 
+static bool is_owed(void *context)
+{
+    const struct sealift *sealift = context;
+
+    return sealift->reading.active || appends_are_owed(&sealift->appends);
+}
+
 static uint32_t or_default(uint32_t value, uint32_t standard)
 {
     return value == 0 ? standard : value;
@@ -48,7 +56,8 @@ static uint32_t or_default(uint32_t value, uint32_t standard)
 
 struct sealift *sealift_open(const struct sealift_options *options, char *text)
 {
-    static const struct session_events events = {.welcomed = on_welcomed, .message = on_message};
+    static const struct session_events events = {
+        .welcomed = on_welcomed, .message = on_message, .is_owed = is_owed};
     struct session_settings settings = {
         .files = {.ca = options->ca,
                   .certificate = options->certificate,
@@ -132,7 +141,7 @@ enum sealift_status sealift_poll(struct sealift *sealift, int timeout_ms)
         return failure(sealift, SEALIFT_TIMEOUT);
     }
     appends_pump(&sealift->appends, false);
-    return SEALIFT_OK;
+    return failure(sealift, SEALIFT_OK);
 }
 
 static int left_ms(struct instant end)
@@ -154,15 +163,19 @@ enum sealift_status sealift_drain(struct sealift *sealift, int timeout_ms)
             return failure(sealift, SEALIFT_TIMEOUT);
         }
     }
-    return SEALIFT_OK;
+    return failure(sealift, SEALIFT_OK);
 }
 
 enum sealift_status sealift_read(struct sealift *sealift, const struct sealift_reading *reading)
 {
     reading_begin(&sealift->reading, reading);
     while (sealift->reading.active && !sealift->session->stop) {
-        if (!session_wait(sealift->session, -1) && sealift->session->failed) {
+        if (!session_wait(sealift->session, reading->waiting == NULL ? -1 : WAITING_MS)
+            && sealift->session->failed) {
             break;
+        }
+        if (reading->waiting != NULL) {
+            reading->waiting(reading->context, sealift->session->text);
         }
     }
     reading_end(&sealift->reading);

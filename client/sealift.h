@@ -7,6 +7,8 @@
  *   - SEALIFT_UNKNOWN is neither yes nor no: the record may be there. Only a handle that gave up
  *     for good says it. Until then a lost link is dialed again, and whatever was not answered is
  *     sent again with its producer and sequence, so that it lands once.
+ *   - A member that owes an answer and has been silent for 15 s, asked in vain after 5 s, counts as
+ *     a lost link: the next address is dialed.
  *   - Memory is bounded by in_flight_bytes and the records that are larger than batch_bytes.
  *
  * A record is 1 byte to 8 MiB. Its LSN is dense and starts at 1. Durability: "local", "quorum:K",
@@ -97,11 +99,16 @@ SEALIFT_API enum sealift_status sealift_drain(struct sealift *sealift, int timeo
 /* Borrowed until the callback returns. False: that is enough, stop reading. */
 typedef bool sealift_on_record(void *context, uint64_t lsn, const void *data, size_t size);
 
+/* At least once a second: which member is waited for and why, as a sentence that begins with its
+ * address; "" while one is there and answers. */
+typedef void sealift_on_waiting(void *context, const char *why);
+
 struct sealift_reading {
     uint64_t from_lsn; /* 0: from the first there is */
     bool follow; /* wait for more at the end */
     sealift_on_record *record;
     void *context;
+    sealift_on_waiting *waiting; /* may be NULL */
 };
 
 /* Reads until the end (OK), until the callback has had enough (OK), for ever with `follow`, or
@@ -113,8 +120,8 @@ SEALIFT_API enum sealift_status sealift_read(struct sealift *sealift,
 /* Safe in a signal handler: polls, drains and reads return soon. */
 SEALIFT_API void sealift_stop(struct sealift *sealift);
 
-/* Why the last call failed: a sentence. After TIMEOUT: why no member is reached, "" while one is.
- * Borrowed until the next call. */
+/* Why the last call failed: a sentence. After a poll or drain that ended with OK or TIMEOUT: which
+ * member is waited for and why, "" while one is there and answers. Borrowed until the next call. */
 SEALIFT_API const char *sealift_why(const struct sealift *sealift);
 
 #ifdef __cplusplus

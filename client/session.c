@@ -2,7 +2,8 @@
  *
  * A refusal that cannot heal (a certificate, an identity, another deployment) fails the session at
  * once: dialing again would only hide it. Everything else is tried until give_up has passed without
- * a WELCOME, since a member that restarts is the normal case. */
+ * a WELCOME, since a member that restarts is the normal case. A member that hangs keeps its
+ * sockets: only its silence tells (silence.h). */
 #include "client/session.h"
 
 #include "base/arena.h"
@@ -104,7 +105,7 @@ static void on_down(void *context, struct link *link, enum status why, const cha
 
 void session_move_on(struct session *session, enum status why, const char *text)
 {
-    link_close(session->link, LINK_FLUSH);
+    link_close(session->link, why == E_SILENT ? LINK_AT_ONCE : LINK_FLUSH);
     lost(session, why, text);
 }
 
@@ -119,6 +120,59 @@ static void on_up(void *context, struct link *link, const struct link_peer *peer
     arm(session->retry, WELCOME_MS_MAX);
 }
 
+static struct silence_signs signs_of(const struct session *session)
+{
+    const struct link_counters counters = link_counters(session->link);
+
+    return (struct silence_signs){.bytes_in = counters.bytes_in,
+                                  .bytes_out = counters.bytes_out,
+                                  .waiting = link_output_bytes(session->link)};
+}
+
+static void arm_tick(struct session *session)
+{
+    if (session->events.is_owed != NULL) {
+        arm(session->tick, (unsigned)(silence_tick(&session->silence).ns / 1000000));
+    }
+}
+
+static void say_silent(struct session *session)
+{
+    snprintf(session->text, sizeof session->text, "%s: it has said nothing for %u s",
+             session->addresses[session->address],
+             (unsigned)(session->silence.quiet.ns / 1000000000));
+}
+
+static void on_tick(evutil_socket_t fd, short what, void *context)
+{
+    struct session *session = context;
+
+    (void)fd;
+    (void)what;
+    if (!session->is_up) {
+        return;
+    }
+    const bool owed = session->events.is_owed(session->context);
+
+    switch (silence_look(&session->silence, session_now(), owed, signs_of(session))) {
+    case SILENCE_NONE:
+        session->text[0] = '\0';
+        break;
+    case SILENCE_ASK:
+        session->probes++;
+        session_send(session, MESSAGE_STATUS, bytes_none(), bytes_none(), bytes_none());
+        say_silent(session);
+        break;
+    case SILENCE_LASTS:
+        say_silent(session);
+        break;
+    case SILENCE_ENDS:
+        session_move_on(session, E_SILENT, "");
+        return;
+    }
+    arm_tick(session);
+}
+
 static void on_welcome(struct session *session, const struct message *message)
 {
     const enum status status = welcome_decode(&session->welcome, message->head, &session->scratch);
@@ -131,6 +185,9 @@ static void on_welcome(struct session *session, const struct message *message)
     session->text[0] = '\0';
     session->is_up = true;
     session->up_since = session_now();
+    session->probes = 0;
+    silence_begin(&session->silence, session->up_since, signs_of(session));
+    arm_tick(session);
     session->events.welcomed(session->context);
 }
 
@@ -150,7 +207,9 @@ static enum link_answer on_message(void *context, struct link *link, const struc
     struct session *session = context;
 
     (void)link;
-    if (session->is_up) {
+    if (session->is_up && session->probes > 0 && message->type == MESSAGE_STATUS_IS) {
+        session->probes--; /* it lives: that it came was seen by its bytes */
+    } else if (session->is_up) {
         session->events.message(session->context, message);
     } else if (message->type == MESSAGE_WELCOME) {
         on_welcome(session, message);
@@ -172,6 +231,9 @@ static void dial(struct session *session)
         .callbacks = {.up = on_up, .message = on_message, .down = on_down},
         .context = session};
 
+    if (session->text[0] == '\0') {
+        snprintf(session->text, sizeof session->text, "%s: it has not answered yet", address);
+    }
     session->link = dialer_dial(&order);
 }
 
@@ -248,7 +310,9 @@ static void make_loop(struct session *session)
     session->loop = link_loop_new(session->base);
     session->retry = evtimer_new(session->base, on_retry, session);
     session->alarm = evtimer_new(session->base, on_alarm, session);
-    CHECK(session->loop != NULL && session->retry != NULL && session->alarm != NULL);
+    session->tick = evtimer_new(session->base, on_tick, session);
+    CHECK(session->loop != NULL && session->retry != NULL);
+    CHECK(session->alarm != NULL && session->tick != NULL);
 }
 
 enum status session_open(struct session **out, const struct session_settings *settings,
@@ -262,6 +326,7 @@ enum status session_open(struct session **out, const struct session_settings *se
     session->events = *events;
     session->context = context;
     session->give_up = settings->give_up;
+    silence_init(&session->silence, settings->silence);
 
     enum status status = take_addresses(session, settings, &needs_tls, text);
 
@@ -288,6 +353,7 @@ void session_close(struct session *session)
     }
     event_free(session->retry);
     event_free(session->alarm);
+    event_free(session->tick);
     link_loop_free(session->loop);
     event_base_free(session->base);
     if (session->identity != NULL) {

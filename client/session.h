@@ -2,12 +2,15 @@
  *
  * Dials the addresses in turn, says HELLO, and is up from WELCOME on. A lost link is dialed again
  * after a growing gap; after give_up without any WELCOME, or where our certificate is not accepted,
- * the session has failed for good. Owns its event loop, so that a library needs no other. */
+ * the session has failed for good. A member that owes an answer and has said nothing for a while is
+ * asked for its STATUS, and is left (E_SILENT) where not even that comes: it may be stopped, or
+ * behind a partition. Owns its event loop, so that a library needs no other. */
 #ifndef SEALIFT_CLIENT_SESSION_H
 #define SEALIFT_CLIENT_SESSION_H
 
 #include "base/instant.h"
 #include "client/sealift.h"
+#include "client/silence.h"
 #include "proto/control.h"
 #include "proto/message.h"
 #include "transport/link.h"
@@ -17,12 +20,14 @@
 struct session_events {
     void (*welcomed)(void *context); /* send again whatever was not answered */
     void (*message)(void *context, const struct message *message);
+    bool (*is_owed)(void *context); /* an answer, now? NULL: silence is never judged */
 };
 
 struct session_settings {
     const char *addresses[SEALIFT_ADDRESSES_MAX];
     struct tls_files files;
     struct span give_up;
+    struct silence_limits silence;
 };
 
 struct session {
@@ -36,6 +41,9 @@ struct session {
     struct tls_identity *identity; /* NULL where all addresses are unix: */
     struct event *retry; /* dial again, or give up waiting for WELCOME */
     struct event *alarm; /* the end of session_wait */
+    struct event *tick; /* the next look at the silence of whom we talk to */
+    struct silence silence;
+    unsigned probes; /* of ours, whose STATUS_IS has not come */
     struct link *link;
     bool is_up;
     struct welcome welcome;
@@ -44,7 +52,9 @@ struct session {
 
     bool failed;
     enum status why;
-    char text[SEALIFT_TEXT_MAX]; /* why it failed, or is not up: what the last attempt met */
+    /* Whom we wait for, and why: what the last attempt met, or how long it has been silent. ""
+     * while it is up and talks. Where it failed: why. */
+    char text[SEALIFT_TEXT_MAX];
     volatile sig_atomic_t stop;
 
     struct session_events events;

@@ -16,7 +16,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { KEEPALIVE_IDLE_S = 30, KEEPALIVE_INTERVAL_S = 10, KEEPALIVE_COUNT = 3 };
+/* Whom the network has lost is known to be lost after a minute: an idle peer does not answer three
+ * probes, a busy one does not take what was sent (the kernel's own idea: a quarter of an hour). */
+enum {
+    KEEPALIVE_IDLE_S = 30,
+    KEEPALIVE_INTERVAL_S = 10,
+    KEEPALIVE_COUNT = 3,
+    UNTAKEN_MS_MAX = 1000 * (KEEPALIVE_IDLE_S + KEEPALIVE_INTERVAL_S * KEEPALIVE_COUNT),
+};
 
 int socket_open(int family)
 {
@@ -41,6 +48,7 @@ void socket_tune(int file, int family, int buffer)
         option_set(file, IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE_S);
         option_set(file, IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_INTERVAL_S);
         option_set(file, IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_COUNT);
+        option_set(file, IPPROTO_TCP, TCP_USER_TIMEOUT, UNTAKEN_MS_MAX);
     }
 }
 

@@ -1,4 +1,5 @@
-/* Sockets as we want them: not blocking, closed on exec, without delay, with keepalive. */
+/* Sockets as we want them: not blocking, closed on exec, without delay. Whom
+ * the network has lost is known to be lost after a minute. */
 #ifndef SEALIFT_TRANSPORT_SOCKET_H
 #define SEALIFT_TRANSPORT_SOCKET_H
 

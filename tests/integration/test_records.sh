@@ -83,7 +83,7 @@ code=0
 stop append || code=$?
 [ "$code" != 124 ] && [ "$code" != 0 ] && ok "an append that is interrupted ends (exit code $code)" \
     || bad "an append that is interrupted ends" "exit code $code"
-grep -q "trying again: 127.0.0.1:${port[p1]}: nobody answers" "$work/log/append" && ok "and has said whom it cannot reach" \
+grep -q "waiting for 127.0.0.1:${port[p1]}: nobody answers" "$work/log/append" && ok "and has said whom it cannot reach" \
     || bad "and has said whom it cannot reach" "$(cat "$work/log/append")"
 grep -q "interrupted" "$work/log/append" && ok "and says so" || bad "and says so" "$(cat "$work/log/append")"
 start_primary p1
