@@ -90,14 +90,12 @@ static void show_table(const struct demo_show *show, bool terminal)
     demo_ask(world);
     for (unsigned i = 0; i < DEMO_MEMBERS; i++) {
         answers[i] = world->members[i].answer;
-        if (!terminal) {
-            answers[i].status.feed_count = 0;
-        }
     }
     if (terminal) {
         printf("\033[H\033[2J");
     }
-    status_print_table(answers, DEMO_MEMBERS);
+    status_print_table(stdout, answers, DEMO_MEMBERS,
+                       terminal ? STATUS_MEMBERS_AND_FEEDS : STATUS_MEMBERS);
     print_progress(show);
     fflush(stdout);
 }

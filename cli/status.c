@@ -30,7 +30,7 @@ static void print_json(const struct status_answer *answers, unsigned count)
     json_t *members = json_array();
 
     for (unsigned i = 0; i < count; i++) {
-        json_array_append_new(members, status_to_json(&answers[i]));
+        json_array_append_new(members, status_to_json(answers, count, i));
     }
     json_t *object = json_pack("{s:o}", "members", members);
 
@@ -95,7 +95,9 @@ int verb_status(int argc, char **argv)
         .options = options,
         .parser = parse,
         .args_doc = "ADDRESS...",
-        .doc = "Shows what members say of themselves.\vThe exit code is 0 when all answered.",
+        .doc = "Shows what members say of themselves.\vLAG is how far a replica is behind the "
+               "primary, where that is asked too; else behind what its upstream told it last; - "
+               "where nobody can say. The exit code is 0 when all answered.",
         .children = children};
     struct status_order order = {0};
     bool all;
@@ -118,7 +120,7 @@ int verb_status(int argc, char **argv)
         if (order.json) {
             print_json(answers, order.count);
         } else {
-            status_print_table(answers, order.count);
+            status_print_table(stdout, answers, order.count, STATUS_MEMBERS_AND_FEEDS);
         }
         fflush(stdout);
     } while (order.watch && !stopped && sleep(1) == 0);

@@ -2,6 +2,7 @@
 #include "cli/status_form.h"
 
 #include "base/hex.h"
+#include "cli/status_lag.h"
 #include "node/identity.h"
 #include "seal/aead.h"
 
@@ -25,78 +26,115 @@ static double rate_mb(const struct status_answer *answer)
     return (double)(status_moved_bytes(status) - answer->previous_bytes) / (double)us;
 }
 
-static uint64_t lag_records(const struct member_status *status)
+struct lag_texts {
+    char records[24], bytes[24], ms[24];
+};
+
+static void lag_format(const struct status_lag *lag, struct lag_texts *texts)
 {
-    return status->upstream_lsn > status->durable_lsn ? status->upstream_lsn - status->durable_lsn
-                                                      : 0;
+    const bool known = lag->from != LAG_UNKNOWN;
+
+    snprintf(texts->records, sizeof texts->records, "-");
+    snprintf(texts->bytes, sizeof texts->bytes, "-");
+    snprintf(texts->ms, sizeof texts->ms, "-");
+    if (known) {
+        snprintf(texts->records, sizeof texts->records, "%" PRIu64, lag->records);
+    }
+    if (known && lag->has_bytes) {
+        snprintf(texts->bytes, sizeof texts->bytes, "%" PRIu64, lag->bytes);
+    }
+    if (known && lag->has_us) {
+        snprintf(texts->ms, sizeof texts->ms, "%.1f", (double)lag->us / 1000);
+    }
 }
 
-static void print_member(const struct status_answer *answer)
+static void print_member(FILE *to, const struct status_answer *answer, const struct status_lag *lag)
 {
     const struct member_status *status = &answer->status;
+    struct lag_texts texts;
 
-    printf("%-15s %-8s %-12s %-14s %6" PRIu64 " %12" PRIu64 " %12" PRIu64 " %12" PRIu64 " %8" PRIu64
-           " %8.1f %8.1f  %s\n",
-           status->region, role_name((enum role)status->role), status->member, status->state,
-           status->epoch, status->durable_lsn, status->committed_lsn, status->visible_lsn,
-           lag_records(status), (double)status->lag_us / 1000, rate_mb(answer),
-           status->suite == SUITE_NONE ? "not encrypted" : status->key_arn);
+    lag_format(lag, &texts);
+    fprintf(to,
+            "%-15s %-8s %-12s %-14s %6" PRIu64 " %12" PRIu64 " %12" PRIu64 " %12" PRIu64
+            " %8s %10s %8s %8.1f  %s\n",
+            status->region, role_name((enum role)status->role), status->member, status->state,
+            status->epoch, status->durable_lsn, status->committed_lsn, status->visible_lsn,
+            texts.records, texts.bytes, texts.ms, rate_mb(answer),
+            status->suite == SUITE_NONE ? "not encrypted" : status->key_arn);
     if (status->notice[0] != '\0') {
-        printf("  !! %s\n", status->notice);
+        fprintf(to, "  !! %s\n", status->notice);
     }
     if (status->damaged_segments > 0) {
-        printf("  %s damaged segments found: %" PRIu64 ", repaired: %" PRIu64
-               ", outstanding: %" PRIu64 "\n",
-               status->outstanding_segments > 0 ? "!!" : "--", status->damaged_segments,
-               status->repaired_segments, status->outstanding_segments);
+        fprintf(to,
+                "  %s damaged segments found: %" PRIu64 ", repaired: %" PRIu64
+                ", outstanding: %" PRIu64 "\n",
+                status->outstanding_segments > 0 ? "!!" : "--", status->damaged_segments,
+                status->repaired_segments, status->outstanding_segments);
     }
     if (status->repair[0] != '\0') {
-        printf("  !! %s\n", status->repair);
+        fprintf(to, "  !! %s\n", status->repair);
     }
     if (status->segments_max > 0
         && (uint64_t)status->segment_count * 10 >= (uint64_t)status->segments_max * 9) {
-        printf("  !! the WAL has %u of at most %u segments: raise --segments-max\n",
-               status->segment_count, status->segments_max);
+        fprintf(to, "  !! the WAL has %u of at most %u segments: raise --segments-max\n",
+                status->segment_count, status->segments_max);
     }
 }
 
-static void print_feed(const struct feed_status *feed)
+static void print_feed(FILE *to, const struct feed_status *feed)
 {
-    printf("  -> %-10s %-8s %-27s acked LSN %" PRIu64 ", behind %" PRIu64 " bytes, %.1f ms%s\n",
-           feed->region, feed->member, feed->state, feed->acked_lsn, feed->lag_bytes,
-           (double)feed->lag_us / 1000, feed->votes ? ", votes" : "");
+    fprintf(to,
+            "  -> %-10s %-8s %-27s acked LSN %" PRIu64 ", behind %" PRIu64 " bytes, %.1f ms%s\n",
+            feed->region, feed->member, feed->state, feed->acked_lsn, feed->lag_bytes,
+            (double)feed->lag_us / 1000, feed->votes ? ", votes" : "");
 }
 
 /* Those that a feed's line does not tell enough of. */
-static void print_pin(const struct pin_status *pin)
+static void print_pin(FILE *to, const struct pin_status *pin)
 {
     if (pin->connected && strcmp(pin->state, "held") == 0) {
         return;
     }
-    printf("  %s %-10s %-8s pin %-8s%s batch %" PRIu64 ", from segment %" PRIu64 ": %" PRIu64
-           " bytes, %.0f s\n",
-           strcmp(pin->state, "held") == 0 ? "--" : "!!", pin->region, pin->member, pin->state,
-           pin->connected ? "" : " (away)", pin->batch, pin->segment, pin->bytes,
-           (double)pin->age_us / 1e6);
+    fprintf(to,
+            "  %s %-10s %-8s pin %-8s%s batch %" PRIu64 ", from segment %" PRIu64 ": %" PRIu64
+            " bytes, %.0f s\n",
+            strcmp(pin->state, "held") == 0 ? "--" : "!!", pin->region, pin->member, pin->state,
+            pin->connected ? "" : " (away)", pin->batch, pin->segment, pin->bytes,
+            (double)pin->age_us / 1e6);
 }
 
-void status_print_table(const struct status_answer *answers, unsigned count)
+static void print_downstreams(FILE *to, const struct member_status *status, enum status_rows rows)
 {
-    printf("%-15s %-8s %-12s %-14s %6s %12s %12s %12s %8s %8s %8s  %s\n", "REGION", "ROLE",
-           "MEMBER", "STATE", "EPOCH", "DURABLE", "COMMITTED", "VISIBLE", "LAG", "LAG MS", "MB/S",
-           "KEY");
+    for (uint32_t i = 0; i < status->feed_count && rows == STATUS_MEMBERS_AND_FEEDS; i++) {
+        print_feed(to, &status->feeds[i]);
+    }
+    for (uint32_t i = 0; i < status->pin_count; i++) {
+        print_pin(to, &status->pins[i]);
+    }
+}
+
+void status_print_table(FILE *to, const struct status_answer *answers, unsigned count,
+                        enum status_rows rows)
+{
+    bool hearsay = false;
+
+    fprintf(to, "%-15s %-8s %-12s %-14s %6s %12s %12s %12s %8s %10s %8s %8s  %s\n", "REGION",
+            "ROLE", "MEMBER", "STATE", "EPOCH", "DURABLE", "COMMITTED", "VISIBLE", "LAG",
+            "LAG BYTES", "LAG MS", "MB/S", "KEY");
     for (unsigned i = 0; i < count; i++) {
         if (!answers[i].answered) {
-            printf("%-15s %s\n", "-", answers[i].why);
+            fprintf(to, "%-15s %s\n", "-", answers[i].why);
             continue;
         }
-        print_member(&answers[i]);
-        for (uint32_t k = 0; k < answers[i].status.feed_count; k++) {
-            print_feed(&answers[i].status.feeds[k]);
-        }
-        for (uint32_t k = 0; k < answers[i].status.pin_count; k++) {
-            print_pin(&answers[i].status.pins[k]);
-        }
+        const struct status_lag lag = status_lag_of(answers, count, i);
+
+        hearsay |= lag.from == LAG_FROM_UPSTREAM;
+        print_member(to, &answers[i], &lag);
+        print_downstreams(to, &answers[i].status, rows);
+    }
+    if (hearsay) {
+        fprintf(to, "LAG is what the replica's upstream told it last: it may be more. Ask the "
+                    "primary too.\n");
     }
 }
 
@@ -135,8 +173,6 @@ static void add_positions(json_t *object, const struct member_status *status)
     add_number(object, "sealed_batch", status->sealed_batch);
     add_number(object, "durable_batch", status->durable_batch);
     add_number(object, "upstream_lsn", status->upstream_lsn);
-    add_number(object, "lag_records", lag_records(status));
-    json_object_set_new(object, "lag_ms", json_real((double)status->lag_us / 1000));
     add_number(object, "appended_records", status->appended_records);
     add_number(object, "appended_bytes", status->appended_bytes);
     add_number(object, "shipped_bytes", status->shipped_bytes);
@@ -165,8 +201,25 @@ static void add_repair(json_t *object, const struct member_status *status)
                                             : json_real((double)status->scrubbed_us / 1e6));
 }
 
-json_t *status_to_json(const struct status_answer *answer)
+/* null: nobody can say. */
+static void add_lag(json_t *object, const struct status_lag *lag)
 {
+    const bool known = lag->from != LAG_UNKNOWN;
+    const char *from = status_lag_from_name(lag->from);
+
+    json_object_set_new(object, "lag_from", from == NULL ? json_null() : json_string(from));
+    json_object_set_new(object, "lag_records",
+                        known ? json_integer((json_int_t)lag->records) : json_null());
+    json_object_set_new(object, "lag_bytes",
+                        known && lag->has_bytes ? json_integer((json_int_t)lag->bytes)
+                                                : json_null());
+    json_object_set_new(object, "lag_ms",
+                        known && lag->has_us ? json_real((double)lag->us / 1000) : json_null());
+}
+
+json_t *status_to_json(const struct status_answer *answers, unsigned count, unsigned which)
+{
+    const struct status_answer *answer = &answers[which];
     const struct member_status *status = &answer->status;
     char lineage[33], dek[33], level[16];
 
@@ -184,7 +237,10 @@ json_t *status_to_json(const struct status_answer *answer)
         status->suite != SUITE_NONE, "KmsKeyId", status->key_arn, "dek", dek, "durability",
         level_format(status->level, level, sizeof level));
 
+    const struct status_lag lag = status_lag_of(answers, count, which);
+
     add_positions(object, status);
+    add_lag(object, &lag);
     add_repair(object, status);
     json_object_set_new(object, "notice", json_string(status->notice));
     json_t *pins = json_array();

@@ -5,6 +5,7 @@
 #include "proto/control.h"
 
 #include <jansson.h>
+#include <stdio.h>
 
 /* What was asked, and what came of it. */
 struct status_answer {
@@ -16,10 +17,15 @@ struct status_answer {
     uint64_t previous_us;
 };
 
-void status_print_table(const struct status_answer *answers, unsigned count);
+enum status_rows { STATUS_MEMBERS, STATUS_MEMBERS_AND_FEEDS };
 
-/* A new reference. */
-json_t *status_to_json(const struct status_answer *answer);
+/* A lag that nobody can say is "-" (cli/status_lag.h); who says the others, where it is not the
+ * primary, is said below. */
+void status_print_table(FILE *to, const struct status_answer *answers, unsigned count,
+                        enum status_rows rows);
+
+/* Of answers[which], among the others that tell how far it is behind. A new reference. */
+json_t *status_to_json(const struct status_answer *answers, unsigned count, unsigned which);
 
 /* What a member has taken in since it started: appended on a primary, persisted on a replica. */
 uint64_t status_moved_bytes(const struct member_status *status);
