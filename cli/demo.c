@@ -5,13 +5,12 @@
  * do: cuts a region off, kills a replica, asks for what must be refused; stops, and looks at the
  * disks. Ends by itself, leaves nothing running, and fails if any promise failed. */
 #include "base/check.h"
-#include "cli/demo_promises.h"
+#include "cli/demo_report.h"
 #include "cli/verbs.h"
 #include "client/session.h"
 
 #include <argp.h>
 #include <inttypes.h>
-#include <jansson.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,21 +19,11 @@
 
 enum { OPTION_SECONDS = 0x200, OPTION_KEEP, OPTION_JSON, OPTION_INPUT, TABLE_MS = 500 };
 
-enum demo_input { DEMO_LINES = 1, DEMO_POSTGRES = 2, DEMO_BOTH = 3 };
-
 struct demo_order {
     unsigned seconds;
     const char *keep;
     bool json;
     enum demo_input input;
-};
-
-struct promise {
-    const char *name;
-    const char *text;
-    bool (*show)(struct demo_show *show);
-    enum demo_input input; /* with which it is shown */
-    bool at_rest; /* on the folders, with all members stopped */
 };
 
 static const struct promise promises[] = {
@@ -119,69 +108,6 @@ static bool run_load(const struct demo_order *order, struct demo_show *show)
     return demo_show_drain(show, 30000) && demo_wait_in_step(show->world, 30000);
 }
 
-static bool show_promises(const struct demo_order *order, struct demo_show *show, json_t *results)
-{
-    bool all = true, stopped = false;
-
-    for (unsigned i = 0; i < COUNT_OF(promises); i++) {
-        if ((promises[i].input & order->input) == 0) {
-            continue;
-        }
-        if (promises[i].at_rest && !stopped) {
-            demo_world_stop_members(show->world);
-            stopped = true;
-        }
-        show->saw[0] = '\0';
-        const bool holds = promises[i].show(show);
-
-        all &= holds;
-        json_object_set_new(results, promises[i].name, json_boolean(holds));
-        if (!order->json) {
-            printf("%s  %s\n      %s\n", holds ? "  ok" : "FAIL", promises[i].text, show->saw);
-            fflush(stdout);
-        } else if (!holds) {
-            fprintf(stderr, "FAIL %s: %s\n", promises[i].name, show->saw);
-        }
-    }
-    return all;
-}
-
-static void add_input(const struct demo_show *show, json_t *object)
-{
-    const struct demo_load *load = show->load;
-    const struct demo_pg *pg = show->pg;
-
-    json_object_update_new(
-        object, pg != NULL ? json_pack("{s:s, s:I, s:I, s:s}", "input", "postgres", "segment_files",
-                                       (json_int_t)pg->shipped, "bytes",
-                                       (json_int_t)pg->bytes_shipped, "database", pg->truth)
-                           : json_pack("{s:s, s:I, s:I, s:f}", "input", "lines", "records",
-                                       (json_int_t)load->acked, "bytes", (json_int_t)load->bytes,
-                                       "mean_commit_ms",
-                                       load->acked == 0 ? 0.0
-                                                        : (double)load->latency_us_sum
-                                                              / (double)load->acked / 1000));
-}
-
-static void report(const struct demo_order *order, const struct demo_show *show, json_t *results,
-                   bool all)
-{
-    if (order->json) {
-        json_t *object =
-            json_pack("{s:O, s:b, s:s?}", "promises", results, "all", all, "dir", order->keep);
-
-        add_input(show, object);
-        json_dumpf(object, stdout, JSON_COMPACT);
-        putchar('\n');
-        json_decref(object);
-    } else {
-        printf("\n%s\n", all ? "Every promise holds." : "A promise FAILED.");
-        if (order->keep != NULL) {
-            printf("Everything is kept in %s\n", order->keep);
-        }
-    }
-}
-
 static const struct argp_option options[] = {
     {"input", OPTION_INPUT, "WHAT", 0,
      "lines (default): of the package database; postgres: a real server's WAL", 1},
@@ -253,40 +179,44 @@ static bool open_lines(struct demo_load *load)
     return true;
 }
 
-static bool run_and_show(const struct demo_order *order, struct demo_show *show, json_t *results)
+static int run_and_show(const struct demo_order *order, struct demo_show *show)
 {
-    bool all = run_load(order, show);
+    const struct demo_report report = {.promises = promises,
+                                       .count = COUNT_OF(promises),
+                                       .input = order->input,
+                                       .json = order->json,
+                                       .keep = order->keep,
+                                       .to = stdout};
+    const bool went_well = run_load(order, show);
 
-    if (!all) {
+    if (!went_well) {
         fprintf(stderr, "sealift demo: the workload did not end well: %s\n", demo_show_why(show));
     }
-    all &= show_promises(order, show, results);
-    report(order, show, results, all);
-    return all;
+    return demo_report(&report, show, went_well);
 }
 
-static bool run(const struct demo_order *order, json_t *results)
+static int run(const struct demo_order *order)
 {
     static struct demo_load load;
     static struct demo_pg pg;
     const bool lines = order->input == DEMO_LINES;
     struct demo_show show = {
         .world = &world, .load = lines ? &load : NULL, .pg = lines ? NULL : &pg};
-    bool all = false;
+    int result = EXIT_REFUSED;
 
     if (!lines && !demo_pg_is_possible()) {
-        return false;
+        return EXIT_REFUSED;
     }
     if (demo_world_open(&world, order->keep)
         && (lines ? open_lines(&load) : demo_pg_open(&pg, &world))) {
-        all = run_and_show(order, &show, results);
+        result = run_and_show(order, &show);
     }
     if (lines) {
         demo_load_close(&load);
     } else {
         demo_pg_close(&pg);
     }
-    return all;
+    return result;
 }
 
 int verb_demo(int argc, char **argv)
@@ -297,7 +227,6 @@ int verb_demo(int argc, char **argv)
         .doc = "Three regions on this machine, a real workload, every promise shown.\vThe exit "
                "code is 0 when every promise held."};
     struct demo_order order = {.seconds = 15, .input = DEMO_LINES};
-    json_t *results = json_object();
 
     argp_err_exit_status = EXIT_USAGE;
     argp_parse(&argp, argc, argv, 0, NULL, &order);
@@ -309,9 +238,8 @@ int verb_demo(int argc, char **argv)
                order.input == DEMO_POSTGRES ? "; a PostgreSQL server under pgbench" : "");
         fflush(stdout);
     }
-    const bool all = run(&order, results);
+    const int result = run(&order);
 
     demo_world_close(&world);
-    json_decref(results);
-    return all ? EXIT_DONE : EXIT_REFUSED;
+    return result;
 }
