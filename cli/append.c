@@ -26,6 +26,7 @@ enum { OPTION_FRAMES = 0x200, OPTION_LINES, OPTION_RAW, OPTION_TO, OPTION_JSON, 
 struct append_order {
     struct connect connect;
     enum slice_kind kind;
+    const char *form; /* the option that chose it */
     size_t raw_bytes;
     const char *durability;
     bool json, quiet;
@@ -261,6 +262,16 @@ static int report(struct append_run *run)
     return run->failed || run->bad_input ? EXIT_REFUSED : EXIT_DONE;
 }
 
+static void choose(struct append_order *order, enum slice_kind kind, const char *form,
+                   const struct argp_state *state)
+{
+    if (order->form != NULL && order->kind != kind) {
+        argp_failure(state, EXIT_USAGE, 0, "%s and %s contradict each other", order->form, form);
+    }
+    order->kind = kind;
+    order->form = form;
+}
+
 static const struct argp_option options[] = {
     {"to", OPTION_TO, "ADDRESS", 0, "a member: HOST:PORT or unix:PATH (repeat for more)", 1},
     {"durability", 'd', "LEVEL", 0, "local, quorum:K or region:N (default: the cluster's)", 1},
@@ -291,13 +302,13 @@ static error_t parse(int option, char *argument, struct argp_state *state)
         order->durability = argument;
         return 0;
     case OPTION_LINES:
-        order->kind = SLICE_LINES;
+        choose(order, SLICE_LINES, "--lines", state);
         return 0;
     case OPTION_FRAMES:
-        order->kind = SLICE_FRAMES;
+        choose(order, SLICE_FRAMES, "--frames", state);
         return 0;
     case OPTION_RAW:
-        order->kind = SLICE_RAW;
+        choose(order, SLICE_RAW, "--raw", state);
         order->raw_bytes = strtoul(argument, &end, 10);
         if (*end != '\0' || order->raw_bytes == 0 || order->raw_bytes > SEALIFT_RECORD_BYTES_MAX) {
             argp_failure(state, EXIT_USAGE, 0, "--raw takes 1 to %d", SEALIFT_RECORD_BYTES_MAX);
@@ -341,7 +352,8 @@ int verb_append(int argc, char **argv)
 
     run.begun = run.said = session_now();
     run.waiting = (struct waiting){.verb = "append", .quiet = order.quiet};
-    run.sealift = sealift_open(&sealift_options, text);
+    run.sealift =
+        connect_lacks_any(&order.connect, text) ? NULL : sealift_open(&sealift_options, text);
     if (run.sealift == NULL) {
         fprintf(stderr, "sealift append: %s\n", text);
         return EXIT_USAGE;

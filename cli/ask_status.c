@@ -49,7 +49,8 @@ void status_ask(const struct connect *connect, struct status_answer *answer)
     struct asking asking = {.answer = answer};
 
     answer->answered = false;
-    if (session_open(&asking.session, &settings, &events, &asking, answer->why) != OK) {
+    if (connect_lacks(connect, answer->address, answer->why)
+        || session_open(&asking.session, &settings, &events, &asking, answer->why) != OK) {
         return;
     }
     while (!asking.done && !asking.session->failed && !instant_reached(end, session_now())) {

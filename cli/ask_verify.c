@@ -235,7 +235,8 @@ void verify_ask(const struct connect *connect, const struct verify_message *orde
 
     answer->answered = false;
     progress_begin(&asking.progress);
-    if (session_open(&asking.session, &settings, &events, &asking, answer->why) != OK) {
+    if (connect_lacks(connect, answer->address, answer->why)
+        || session_open(&asking.session, &settings, &events, &asking, answer->why) != OK) {
         return;
     }
     wait_for_end(&asking);

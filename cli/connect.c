@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { OPTION_CA = 0x100, OPTION_CERT, OPTION_KEY, OPTION_PKI, OPTION_AS, OPTION_CRL };
 
@@ -77,6 +78,30 @@ void connect_complete(struct connect *connect)
     if (connect->key == NULL) {
         connect->key = in_folder(connect->key_path, folder, name, ".key");
     }
+}
+
+bool connect_lacks(const struct connect *connect, const char *address, char *why)
+{
+    if (strncmp(address, "unix:", 5) == 0
+        || (connect->ca != NULL && connect->certificate != NULL && connect->key != NULL)) {
+        return false;
+    }
+    snprintf(
+        why, SEALIFT_TEXT_MAX,
+        "a link to %.100s needs to know who we are: give --pki DIR, or set SEALIFT_PKI, or all "
+        "of --ca, --cert and --key",
+        address);
+    return true;
+}
+
+bool connect_lacks_any(const struct connect *connect, char *why)
+{
+    for (unsigned i = 0; i < connect->address_count; i++) {
+        if (connect_lacks(connect, connect->addresses[i], why)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 struct sealift_options connect_options(const struct connect *connect)

@@ -29,6 +29,13 @@ void connect_add(struct connect *connect, const char *address, struct argp_state
 /* Fills the paths in from --pki and --as. */
 void connect_complete(struct connect *connect);
 
+/* True where `address` needs to know who we are, and we do not; `why` (SEALIFT_TEXT_MAX) then says
+ * what to give. */
+bool connect_lacks(const struct connect *connect, const char *address, char *why);
+
+/* Those of its own addresses. */
+bool connect_lacks_any(const struct connect *connect, char *why);
+
 struct sealift_options connect_options(const struct connect *connect);
 
 #endif

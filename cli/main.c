@@ -2,6 +2,7 @@
 #include "cli/verbs.h"
 
 #include "base/check.h"
+#include "base/version.h"
 #include "host/key_json.h"
 #include "seal/aes_provider.h"
 
@@ -69,7 +70,7 @@ int main(int argc, char **argv)
         return EXIT_DONE;
     }
     if (strcmp(argv[1], "--version") == 0) {
-        puts("sealift 0.1.0");
+        puts("sealift " SEALIFT_VERSION);
         return EXIT_DONE;
     }
     for (unsigned i = 0; i < COUNT_OF(verbs); i++) {

@@ -16,6 +16,7 @@
 
 #include <argp.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,6 +40,7 @@ enum {
     OPTION_REVOKE_OLD,
     NAME_BYTES_MAX = 80, /* a member and ".new" */
     CA_DAYS = 3650,
+    DAYS_MAX = 36500,
     LEAF_DAYS = 365,
     BACKDATE_SECONDS = 300, /* clocks of regions differ a little */
 };
@@ -60,6 +62,18 @@ static const struct argp_option options[] = {
      "how long it is valid (default: 3650 for a CA, 30 for a CRL, else 365)", 3},
     {"seconds", OPTION_SECONDS, "N", 0, "the same, for trials", 3},
     {0}};
+
+/* All of it: "5x" or what overflows is no number of days. */
+static int number(const char *text, const char *name, int most, const struct argp_state *state)
+{
+    char *end;
+    const unsigned long value = strtoul(text, &end, 10); /* too large: saturates, and is refused */
+
+    if (*text < '0' || *text > '9' || *end != '\0' || value == 0 || value > (unsigned)most) {
+        argp_failure(state, EXIT_USAGE, 0, "--%s %s: takes 1 to %d", name, text, most);
+    }
+    return (int)value;
+}
 
 static error_t parse(int option, char *argument, struct argp_state *state)
 {
@@ -97,16 +111,10 @@ static error_t parse(int option, char *argument, struct argp_state *state)
         order->hosts[order->host_count++] = argument;
         return 0;
     case OPTION_DAYS:
-        order->days = atoi(argument);
-        if (order->days < 1 || order->days > 36500) {
-            argp_failure(state, EXIT_USAGE, 0, "--days takes 1 to 36500");
-        }
+        order->days = number(argument, "days", DAYS_MAX, state);
         return 0;
     case OPTION_SECONDS:
-        order->seconds = atoi(argument);
-        if (order->seconds < 1) {
-            argp_failure(state, EXIT_USAGE, 0, "--seconds takes 1 or more");
-        }
+        order->seconds = number(argument, "seconds", INT_MAX, state);
         return 0;
     case OPTION_CERT:
         order->certificate = argument;

@@ -73,7 +73,8 @@ static bool ask(struct promotion *promotion, char *why)
         .give_up = SPAN_S(10)};
     const struct instant end = instant_add(session_now(), SPAN_S(ANSWER_S));
 
-    if (session_open(&promotion->session, &settings, &events, promotion, why) != OK) {
+    if (connect_lacks(connect, promotion->address, why)
+        || session_open(&promotion->session, &settings, &events, promotion, why) != OK) {
         return false;
     }
     while (!promotion->answered && !promotion->refused && !promotion->session->failed

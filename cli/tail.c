@@ -20,6 +20,7 @@ enum tail_form { TAIL_LINES, TAIL_FRAMES, TAIL_RAW, TAIL_JSON };
 struct tail_order {
     struct connect connect;
     enum tail_form form;
+    bool formed; /* an option has said so */
     uint64_t since;
     uint64_t count; /* 0: all */
     bool follow;
@@ -120,6 +121,19 @@ static uint64_t number(const char *text, struct argp_state *state)
     return value;
 }
 
+static void choose(struct tail_order *order, enum tail_form form, const struct argp_state *state)
+{
+    static const char *const names[] = {
+        [TAIL_LINES] = "lines", [TAIL_FRAMES] = "frames", [TAIL_RAW] = "raw", [TAIL_JSON] = "json"};
+
+    if (order->formed && order->form != form) {
+        argp_failure(state, EXIT_USAGE, 0, "--%s and --%s contradict each other",
+                     names[order->form], names[form]);
+    }
+    order->form = form;
+    order->formed = true;
+}
+
 static error_t parse(int option, char *argument, struct argp_state *state)
 {
     struct tail_order *order = state->input;
@@ -141,16 +155,16 @@ static error_t parse(int option, char *argument, struct argp_state *state)
         order->follow = true;
         return 0;
     case OPTION_LINES:
-        order->form = TAIL_LINES;
+        choose(order, TAIL_LINES, state);
         return 0;
     case OPTION_FRAMES:
-        order->form = TAIL_FRAMES;
+        choose(order, TAIL_FRAMES, state);
         return 0;
     case OPTION_RAW:
-        order->form = TAIL_RAW;
+        choose(order, TAIL_RAW, state);
         return 0;
     case OPTION_JSON:
-        order->form = TAIL_JSON;
+        choose(order, TAIL_JSON, state);
         return 0;
     case ARGP_KEY_ARG:
         argp_failure(state, EXIT_USAGE, 0, "'%s': say --from ADDRESS", argument);
@@ -195,7 +209,8 @@ int verb_tail(int argc, char **argv)
     connect_complete(&order.connect);
 
     const struct sealift_options sealift_options = connect_options(&order.connect);
-    struct sealift *sealift = sealift_open(&sealift_options, text);
+    struct sealift *sealift =
+        connect_lacks_any(&order.connect, text) ? NULL : sealift_open(&sealift_options, text);
 
     if (sealift == NULL) {
         fprintf(stderr, "sealift tail: %s\n", text);

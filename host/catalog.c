@@ -30,6 +30,7 @@ enum { TABLES = sizeof tables / sizeof tables[0] };
 struct catalog {
     int folder;
     int lock;
+    bool made_folder, made_lock, made_database;
     sqlite3 *database;
     sqlite3_stmt *put[TABLES];
     sqlite3_stmt *remove[TABLES];
@@ -108,7 +109,8 @@ static enum status explain(enum status status, const char *folder, const char *w
 
 static enum status open_folder(struct catalog *catalog, const char *path, bool create, char *why)
 {
-    if (create && mkdir(path, 0700) != 0 && errno != EEXIST) {
+    catalog->made_folder = create && mkdir(path, 0700) == 0;
+    if (create && !catalog->made_folder && errno != EEXIST) {
         return explain(file_status_of_errno(errno), path, "cannot make the data folder",
                        strerror(errno), why);
     }
@@ -119,6 +121,8 @@ static enum status open_folder(struct catalog *catalog, const char *path, bool c
                               : "cannot open the data folder (--create makes one)",
                        strerror(errno), why);
     }
+    catalog->made_lock = faccessat(catalog->folder, "lock", F_OK, 0) != 0;
+    catalog->made_database = faccessat(catalog->folder, database_name, F_OK, 0) != 0;
     catalog->lock = openat(catalog->folder, "lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (catalog->lock < 0) {
         return explain(file_status_of_errno(errno), path, "cannot open lock", strerror(errno), why);
@@ -235,13 +239,38 @@ enum status catalog_open(struct catalog **into, const char *folder, bool create,
     return OK;
 }
 
-void catalog_close(struct catalog *catalog)
+static void close_database(struct catalog *catalog)
 {
     for (unsigned table = 0; table < TABLES; table++) {
         sqlite3_finalize(catalog->put[table]);
         sqlite3_finalize(catalog->remove[table]);
+        catalog->put[table] = catalog->remove[table] = NULL;
     }
     sqlite3_close(catalog->database); /* what was begun and not committed is rolled back */
+    catalog->database = NULL;
+}
+
+/* The lock is still ours, so nobody else has begun to use any of it. */
+void catalog_close_unused(struct catalog *catalog, const char *folder)
+{
+    static const char *const files[] = {"catalog.db-wal", "catalog.db-shm", database_name};
+
+    close_database(catalog);
+    for (unsigned i = 0; catalog->made_database && i < sizeof files / sizeof files[0]; i++) {
+        unlinkat(catalog->folder, files[i], 0);
+    }
+    if (catalog->made_lock) {
+        unlinkat(catalog->folder, "lock", 0);
+    }
+    if (catalog->made_folder) {
+        rmdir(folder); /* refuses where anybody has put something into it */
+    }
+    catalog_close(catalog);
+}
+
+void catalog_close(struct catalog *catalog)
+{
+    close_database(catalog);
     if (catalog->lock >= 0) {
         close(catalog->lock);
     }

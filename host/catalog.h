@@ -33,6 +33,9 @@ NODISCARD enum status catalog_open(struct catalog **catalog, const char *folder,
                                    char *why);
 void catalog_close(struct catalog *catalog);
 
+/* The same, where the service never began: what catalog_open has made is removed again. */
+void catalog_close_unused(struct catalog *catalog, const char *folder);
+
 struct catalog_rows {
     struct save_row *rows;
     size_t count;

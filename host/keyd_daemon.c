@@ -5,7 +5,8 @@
  * its own copy.
  *
  * A root key is never made for a catalog that holds keys: it could not open them, and would hide
- * that the right one is missing. */
+ * that the right one is missing. A start that fails takes away what it has made: a port in use must
+ * not leave secrets that nobody was told about. */
 #include "host/keyd_daemon.h"
 
 #include "base/check.h"
@@ -18,6 +19,7 @@
 
 #include <stdio.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 struct running {
     const struct keyd_options *options;
@@ -28,6 +30,7 @@ struct running {
     void *memory;
     size_t memory_bytes;
     struct keyd *keyd;
+    bool made_root, made_credentials; /* in this start */
     char why[KEYD_WHY_MAX];
 };
 
@@ -97,7 +100,7 @@ static enum status create_root_key(struct running *running)
         return E_MISSING;
     }
     TRY(root_key_create(running->root_path, &entropy, running->why));
-    printf("root key: %s\n", running->root_path);
+    running->made_root = true;
     return OK;
 }
 
@@ -110,7 +113,7 @@ static enum status create_credentials(struct running *running)
     }
     TRY(credentials_create(running->credentials_path, running->options->account, &entropy,
                            running->why));
-    printf("credentials: %s\n", running->credentials_path);
+    running->made_credentials = true;
     return OK;
 }
 
@@ -122,7 +125,6 @@ static enum status open_data(struct running *running)
     if (create) {
         TRY(create_root_key(running));
         TRY(create_credentials(running));
-        fflush(stdout);
     }
     return root_key_load(running->root_path, &running->root, running->why);
 }
@@ -171,6 +173,32 @@ static enum status open_all(struct running *running)
     return open_world(running);
 }
 
+static void announce(const struct running *running)
+{
+    if (running->made_root) {
+        printf("root key: %s\n", running->root_path);
+    }
+    if (running->made_credentials) {
+        printf("credentials: %s\n", running->credentials_path);
+    }
+    fflush(stdout);
+}
+
+/* The catalog is still locked: nobody has sealed a key under this root key. */
+static void unmake(struct running *running)
+{
+    if (running->made_root) {
+        unlink(running->root_path);
+    }
+    if (running->made_credentials) {
+        unlink(running->credentials_path);
+    }
+    if (running->settings.catalog != NULL) {
+        catalog_close_unused(running->settings.catalog, running->options->data);
+        running->settings.catalog = NULL;
+    }
+}
+
 static void close_all(struct running *running)
 {
     if (running->keyd != NULL) {
@@ -196,8 +224,10 @@ int keyd_daemon_run(const struct keyd_options *options, const char *program)
     running = (struct running){.options = options, .settings.trace = host_trace()};
     check_listen(host_last_words);
     if (open_all(&running) == OK) {
+        announce(&running);
         code = keyd_run(running.keyd);
     } else {
+        unmake(&running);
         fprintf(stderr, "%s: %s\n", program, running.why);
     }
     close_all(&running);

@@ -3,6 +3,7 @@
  *   sealift-keyd --create --data keys --region us-east-1 --listen 127.0.0.1:7201 --cert k.crt ...
  *
  * Options, and nothing else: host/keyd_daemon.h says what comes of them. */
+#include "base/version.h"
 #include "host/conf.h"
 #include "host/keyd_daemon.h"
 #include "keys/arn.h"
@@ -10,6 +11,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+const char *argp_program_version = "sealift-keyd " SEALIFT_VERSION; /* for --version */
 
 enum { EXIT_USAGE = 2 };
 

@@ -3,11 +3,14 @@
  * Reads the settings, fills in the node's, and leaves the rest to host/daemon.h. What only a
  * primary has: creation, the coordinator, the cluster's durability level. */
 #include "base/level.h"
+#include "base/version.h"
 #include "host/daemon.h"
 #include "primary/primary.h"
 
 #include <stdio.h>
 #include <string.h>
+
+const char *argp_program_version = "sealift-primary " SEALIFT_VERSION; /* for --version */
 
 enum own_key { KEY_CREATE = 0x2000, KEY_COORDINATOR, KEY_DURABILITY, KEY_ENGINE, KEY_ADOPT };
 

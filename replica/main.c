@@ -3,12 +3,15 @@
  * Reads the settings, fills in the node's, and leaves the rest to host/daemon.h. What only a
  * replica has: its upstreams. When it has been promoted, the same process opens the same folder as
  * a primary, with the same settings: from then on it is what sealift-primary is. */
+#include "base/version.h"
 #include "host/daemon.h"
 #include "primary/primary.h"
 #include "replica/replica.h"
 
 #include <stdio.h>
 #include <string.h>
+
+const char *argp_program_version = "sealift-replica " SEALIFT_VERSION; /* for --version */
 
 enum own_key { KEY_UPSTREAM = 0x2000, KEY_COORDINATOR };
 

@@ -66,6 +66,25 @@ echo "no-such-setting = 1" >"$work/bad.ini"
 refuses 2 "a settings file with an unknown setting" "no-such-setting" $(primary) --conf "$work/bad.ini"
 refuses 2 "a settings file that is not there" "none.ini" $(primary) --conf "$work/none.ini"
 
+# ---- what people type ----
+for program in sealift sealift-primary sealift-replica sealift-keyd; do
+    is "$program says which it is" "$("$bin/$program" --version)" "$program 0.1.0"
+done
+for value in 0 -1 x 5x 99999999999999999999 4294967297 ""; do
+    refuses 2 "--days $value" "--days $value: takes 1 to 36500" "$bin/sealift" pki init --dir "$work/none" --days "$value"
+    refuses 2 "--seconds $value" "--seconds $value: takes 1 to 2147483647" "$bin/sealift" pki init --dir "$work/none" --seconds "$value"
+done
+for verb in "append --to" "tail --from"; do
+    refuses 2 "$verb, from nobody" "give --pki DIR, or set SEALIFT_PKI" "$bin/sealift" $verb 127.0.0.1:1
+    refuses 2 "$verb, two forms" "--frames and --lines contradict each other" \
+        "$bin/sealift" $verb 127.0.0.1:1 --frames --lines
+done
+refuses 2 "append, two others" "--lines and --raw contradict each other" "$bin/sealift" append --lines --raw 5
+for verb in status verify promote; do
+    said=$(limit 20 "$bin/sealift" $verb 127.0.0.1:1 2>&1) && bad "$verb, from nobody" "is not refused"
+    [[ $said == *"give --pki DIR, or set SEALIFT_PKI"* ]] && ok "$verb, from nobody" || bad "$verb, from nobody" "$said"
+done
+
 # ---- refused: exit code 1 ----
 refuse() { refuses 1 "$@"; }
 refuse "a window that no batch fits into" "window_bytes is 4096" $(primary) --create --window-bytes 4096
@@ -108,7 +127,26 @@ refuse "a port in use" "127.0.0.1:${port[p1]}" $(primary) --create --no-storage-
 [ ! -e "$work/coordinator" ] && ok "nor a claim" || bad "nor a claim"
 refuse "a metrics port in use" "127.0.0.1:${port[p1]}" $(primary) --create --no-storage-encrypted \
     --listen 127.0.0.1:0 --metrics "127.0.0.1:${port[p1]}"
+keyd() { echo "$bin/sealift-keyd" --create --region us-east-1 --listen "127.0.0.1:${port[p1]}" --cert "$work/pki/p1.crt" --key "$work/pki/p1.key"; }
+refuse "a key service's port in use" "127.0.0.1:${port[p1]}" $(keyd) --data "$work/keys"
+[ ! -e "$work/keys" ] && ok "no folder is left behind" || bad "no folder is left behind" "$(find "$work/keys")"
+mkdir "$work/keys" "$work/secrets"
+touch "$work/keys/note"
+refuse "the same, with files elsewhere" "127.0.0.1:${port[p1]}" $(keyd) --data "$work/keys" \
+    --root-key-file "$work/secrets/root" --credentials "$work/secrets/credentials"
+is "no secret is left behind, and nothing of others is taken" "$(ls -A "$work/keys" "$work/secrets" | xargs)" \
+    "$work/keys: note $work/secrets:"
 kill9 holder
+start keys $(keyd) --data "$work/keys"
+wait_for_port keys "${port[p1]}"
+says_made=$(grep -c "^root key: $work/keys/root.key\|^credentials: $work/keys/credentials" "$work/log/keys")
+is "a start that succeeds says what it has made" "$says_made" 2
+refuse "its folder in use by another process" E_LOCKED $(keyd) --data "$work/keys"
+stop keys
+secrets=$(sha256sum "$work/keys/root.key" "$work/keys/credentials")
+refuse "a port that is none, with keys that are there" nowhere $(keyd) --data "$work/keys" --listen nowhere
+is "what was there before stays" "$(sha256sum "$work/keys/root.key" "$work/keys/credentials")" "$secrets"
+[ -s "$work/keys/catalog.db" ] && ok "the catalog too" || bad "the catalog too"
 
 # A coordinator whose lock somebody holds: links are served meanwhile, the start goes on afterwards.
 touch "$work/coordinator.lock"
