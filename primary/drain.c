@@ -80,7 +80,9 @@ void drain_pump(struct primary *primary, struct instant now, struct effects *fx)
             return;
         }
     }
-    if (!drain->saving) {
+    /* On a slow disk the first of the last words may be said before all is durable. */
+    if (!drain->saving
+        || (saves_are_durable(&primary->member.saves) && marks_are_behind(&primary->member))) {
         save(primary, fx);
     }
     if (saves_are_durable(&primary->member.saves)) {

@@ -99,7 +99,7 @@ static void list_invariants(void)
     }
 }
 
-enum { COUNTED_SEEDS = 1000 }; /* in so many, every class has its turn */
+enum { COUNTED_SEEDS = 2000 }; /* in so many, every class has its turn */
 
 /* What the recovery table cannot say in these worlds: a wrong key needs another cluster's keyring;
  * whether a control file is there is decided before the table is asked. */

@@ -260,12 +260,13 @@ bool oracle_is_lost(const struct oracle *oracle, const struct sim_member *member
     return (lost >> member->number & 1) != 0;
 }
 
+/* For the first time, or again what a crash has brought back. */
 static bool is_about_to_delete(const struct oracle *oracle, const struct sim_member *member)
 {
     static _Thread_local struct member_status status;
 
     member->kind->status(member->node, (struct instant){0}, &status);
-    return status.first_segment > oracle->deleted[member->number];
+    return status.first_segment > oracle_first_segment(oracle, member);
 }
 
 void oracle_on_bye(struct oracle *oracle, const struct sim_member *member,

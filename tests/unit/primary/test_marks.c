@@ -105,3 +105,25 @@ TEST(a_writer_that_never_rests_makes_no_mark_since_its_batches_do)
     EXPECT(scene_lacks(&scene, "segment 0 lacks batch "));
     scene_free(&scene);
 }
+
+TEST(a_drain_that_gave_up_on_a_slow_disk_still_marks_all_that_became_durable)
+{
+    struct scene scene;
+
+    scene_init(&scene);
+    scene_start(&scene);
+    const link_t client = scene_client(&scene);
+
+    append_one(&scene, client, 1);
+    scene.world.hold_writes = true;
+    scene_append(&scene, client, 3, 2, 3000, NULL);
+    fake_run(&scene.world);
+    fake_stop(&scene.world);
+    fake_advance(&scene.world, SPAN_S(2)); /* more than drain_max */
+    scene.world.hold_writes = false;
+    fake_advance(&scene.world, SPAN_S(1));
+    EXPECT(scene.world.halted);
+    EXPECT(control_of(&scene).durable.batch == scene_status(&scene).durable_batch);
+    EXPECT(scene_status(&scene).durable_lsn == 2);
+    scene_free(&scene);
+}
