@@ -5,10 +5,10 @@
 #include "base/check.h"
 #include "base/level.h"
 #include "cli/connect.h"
+#include "cli/progress.h"
 #include "cli/slice.h"
 #include "cli/verbs.h"
 #include "cli/waiting.h"
-#include "client/session.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -44,7 +44,7 @@ struct append_run {
     bool bad_input; /* what was good before it is still appended */
     char why[SEALIFT_TEXT_MAX];
     struct waiting waiting;
-    struct instant begun, said;
+    struct progress progress;
 };
 
 /* For the signal handler alone; after it, waiting for anything would be waiting for ever. */
@@ -77,25 +77,14 @@ static void on_appended(void *context, const struct sealift_appended *appended)
     }
 }
 
-static double seconds_since(struct instant begun)
-{
-    return (double)instant_since(begun, session_now()).ns / 1e9;
-}
-
 static void say_progress(struct append_run *run)
 {
-    const bool terminal = isatty(STDERR_FILENO);
-    const struct span gap = terminal ? SPAN_MS(200) : SPAN_S(5);
-
-    if (run->order->quiet || !instant_reached(instant_add(run->said, gap), session_now())) {
-        return;
+    if (!run->order->quiet) {
+        progress_say(&run->progress,
+                     "%" PRIu64 " records appended, %" PRIu64 " in flight, %.1f MB/s", run->acked,
+                     sealift_in_flight(run->sealift),
+                     (double)run->bytes / progress_seconds(&run->progress) / 1e6);
     }
-    run->said = session_now();
-    const double seconds = seconds_since(run->begun);
-
-    fprintf(stderr, "%s%" PRIu64 " records appended, %" PRIu64 " in flight, %.1f MB/s%s",
-            terminal ? "\r" : "", run->acked, sealift_in_flight(run->sealift),
-            (double)run->bytes / seconds / 1e6, terminal ? "   " : "\n");
 }
 
 static bool give_up(struct append_run *run, const char *why)
@@ -243,11 +232,9 @@ static void say_done(const struct append_run *run, double seconds)
 
 static int report(struct append_run *run)
 {
-    const double seconds = seconds_since(run->begun);
+    const double seconds = progress_seconds(&run->progress);
 
-    if (isatty(STDERR_FILENO) && !run->order->quiet) {
-        fputc('\n', stderr);
-    }
+    progress_end(&run->progress);
     if (run->failed || run->bad_input) {
         fprintf(stderr, "sealift append: %s; %" PRIu64 " records were appended before\n", run->why,
                 run->acked);
@@ -350,7 +337,7 @@ int verb_append(int argc, char **argv)
 
     const struct sealift_options sealift_options = connect_options(&order.connect);
 
-    run.begun = run.said = session_now();
+    progress_begin(&run.progress);
     run.waiting = (struct waiting){.verb = "append", .quiet = order.quiet};
     run.sealift =
         connect_lacks_any(&order.connect, text) ? NULL : sealift_open(&sealift_options, text);

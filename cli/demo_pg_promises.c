@@ -98,20 +98,10 @@ static bool cut_copies(struct demo_show *show, const char *reader, const char *p
     return same;
 }
 
-static const struct demo_member *member_named(const struct demo_world *world, const char *name)
-{
-    for (unsigned i = 0; i < DEMO_MEMBERS; i++) {
-        if (strcmp(world->members[i].name, name) == 0) {
-            return &world->members[i];
-        }
-    }
-    UNREACHABLE();
-}
-
 static bool read_back(struct demo_show *show, const char *reader)
 {
     const struct demo_pg *pg = show->pg;
-    const struct demo_member *member = member_named(show->world, reader);
+    const struct demo_member *member = demo_member_named(show->world, reader);
     char folder[CHILD_PATH_MAX], path[CHILD_PATH_MAX];
 
     copies_path(pg, folder, reader, "");

@@ -1,8 +1,6 @@
 /* Each promise is tried on the running regions, or on their folders once all has stopped. */
 #include "cli/demo_promises.h"
 
-#include "base/check.h"
-
 #include <dirent.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -15,16 +13,6 @@
 #include <unistd.h>
 
 enum { CATCH_UP_MS_MAX = 60000 };
-
-static struct demo_member *member_named(struct demo_world *world, const char *name)
-{
-    for (unsigned i = 0; i < DEMO_MEMBERS; i++) {
-        if (strcmp(world->members[i].name, name) == 0) {
-            return &world->members[i];
-        }
-    }
-    UNREACHABLE();
-}
 
 bool demo_show_run(struct demo_show *show, unsigned ms)
 {
@@ -50,8 +38,8 @@ static bool drained_and_in_step(struct demo_show *show)
 
 bool promise_region_cut_and_healed(struct demo_show *show)
 {
-    const struct member_status *eu = &member_named(show->world, "replica-eu")->answer.status;
-    const struct member_status *ap = &member_named(show->world, "replica-ap")->answer.status;
+    const struct member_status *eu = &demo_member_named(show->world, "replica-eu")->answer.status;
+    const struct member_status *ap = &demo_member_named(show->world, "replica-ap")->answer.status;
     const struct member_status *primary = &show->world->members[0].answer.status;
 
     if (!demo_wan(show->world, "cut", "eu-west-1", "us-east-1") || !demo_show_run(show, 3000)) {
@@ -77,7 +65,7 @@ bool promise_region_cut_and_healed(struct demo_show *show)
 
 bool promise_replica_killed_and_recovered(struct demo_show *show)
 {
-    struct demo_member *ap = member_named(show->world, "replica-ap");
+    struct demo_member *ap = demo_member_named(show->world, "replica-ap");
 
     if (!demo_show_run(show, 500)) {
         return false;

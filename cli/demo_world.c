@@ -336,6 +336,16 @@ static void plan_members(struct demo_world *world)
     }
 }
 
+struct demo_member *demo_member_named(struct demo_world *world, const char *name)
+{
+    for (unsigned i = 0; i < DEMO_MEMBERS; i++) {
+        if (strcmp(world->members[i].name, name) == 0) {
+            return &world->members[i];
+        }
+    }
+    UNREACHABLE();
+}
+
 bool demo_ask(struct demo_world *world)
 {
     bool all = true;

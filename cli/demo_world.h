@@ -47,6 +47,9 @@ void demo_world_stop_members(struct demo_world *world);
 
 bool demo_start_member(struct demo_world *world, struct demo_member *member);
 
+/* One that there is. */
+struct demo_member *demo_member_named(struct demo_world *world, const char *name);
+
 /* Fills in every member's answer. True where all answered. */
 bool demo_ask(struct demo_world *world);
 
