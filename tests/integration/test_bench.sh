@@ -24,9 +24,15 @@ TEXT
     ); then ok "$1"; else bad "$1" "$said"; fi
 }
 
-measure seal --seconds 0.1 && judge "seal: four sizes, each beside its cipher alone" '
+measure seal --seconds 0.1 && judge "seal: four sizes, each beside two ciphers alone" '
 assert [line["record_bytes"] for line in lines] == [1024, 16384, 131072, 1048576]
-assert all(line["mb_per_s"] > 0 and line["aes_256_gcm_mb_per_s"] > 0 for line in lines)'
+for line in lines:
+    assert line["aes"] in ("OpenSSL", "libipsec-mb"), line
+    assert line["mb_per_s"] > 0 and line["aes_256_gcm_mb_per_s"] > 0, line
+    assert line["aes_in_use_mb_per_s"] > 0, line'
+
+measure seal --seconds 0.1 --aes openssl && judge "seal: told so, it uses that of OpenSSL" '
+assert all(line["aes"] == "OpenSSL" for line in lines)'
 
 measure tls --seconds 0.1 && judge "tls: one stream, both ends pay" '
 assert lines[0]["mb_per_s"] > 1 and len(lines) == 1
