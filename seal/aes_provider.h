@@ -1,6 +1,7 @@
-/* Which AES-256-GCM does this process use: OpenSSL's own, or the same cipher four times as fast?
+/* Which AES-256-GCM does this process use: OpenSSL's own, or the same cipher made for VAES?
  *
- * OpenSSL before 3.1 has no AES-GCM for processors with VAES (AVX-512), and libipsec-mb has. A
+ * OpenSSL before 3.1 has no AES-GCM for processors with VAES (AVX-512), and libipsec-mb has: there
+ * it is 2 to 2.6 times as fast (`sealift-bench seal`; docs/PERFORMANCE.md has the figures). A
  * program that calls aes_provider_choose first thing gives OpenSSL an in-process provider over
  * libipsec-mb for exactly one algorithm; sealing and TLS reach it through the EVP calls that they
  * make anyhow. Without that call, on another processor, in FIPS mode or with a newer OpenSSL,
