@@ -299,10 +299,23 @@ static enum status look_into(struct store_posix *store, int folder, seen_name *s
     return status;
 }
 
+/* A process that was killed between a rename and its sync leaves a name that the next power cut may
+ * take back. Whoever starts acts on what it reads: so that comes first. */
+static enum status sync_names(const struct store_posix *store)
+{
+    TRY(file_sync_folder(store->folder));
+    TRY(file_sync_folder(store->wal));
+    return file_sync_folder(store->quarantine);
+}
+
 static enum status take_inventory(struct store_posix *store, char *why)
 {
-    enum status status = look_into(store, store->folder, seen_in_folder);
+    enum status status = sync_names(store);
 
+    if (status != OK) {
+        return explain(store, status, "cannot sync its folders", why);
+    }
+    status = look_into(store, store->folder, seen_in_folder);
     if (status == OK) {
         status = look_into(store, store->quarantine, seen_in_quarantine);
     }

@@ -50,7 +50,26 @@ static bool is_wanted(size_t at, const struct choice *choice)
     return wanted == NULL || strcmp(wanted, here) == 0;
 }
 
+static void list(const struct recording *recording)
+{
+    for (size_t i = 0; i < recording->count; i++) {
+        const struct op *op = &recording->ops[i];
+
+        printf("%6zu  %-11s %s %s", i, op_name(op->kind), op->path, op->other);
+        printf(op->size > 0 ? " %llu+%llu\n" : "\n", (unsigned long long)op->offset,
+               (unsigned long long)op->size);
+    }
+}
+
 static void nested(struct replay *replay, struct model *model, const struct run *recovery);
+
+/* Killed when a small file had its new name and the folder was not synced: whoever starts then reads
+ * what power may yet take away. */
+static bool is_between_name_and_sync(const struct run *run, size_t at)
+{
+    return at < run->recording.count && run->recording.ops[at].kind == OP_SYNC_FOLDER
+           && run->recording.ops[at].path[0] == '\0';
+}
 
 /* One state; how many things were pending. */
 static unsigned state(struct replay *replay, const struct model *model, const struct run *run,
@@ -67,8 +86,9 @@ static unsigned state(struct replay *replay, const struct model *model, const st
     const unsigned things = model_cut(model, &choice, disk.folder);
     const bool killed = choice.how == CHOOSE_ALL; /* what is pending then stays so */
     const uint64_t turn = killed ? replay->kills++ : replay->states;
-    const bool records =
-        every > 0 && !replay->is_nested && turn % (killed ? every / 4 : every) == every / 8;
+    const bool records = !replay->is_nested && every > 0
+                         && (turn % (killed && every >= 8 ? every / 4 : every) == every / 8
+                             || (killed && is_between_name_and_sync(run, at)));
 
     if (replay->is_nested || is_wanted(at, &choice)) {
         if (!replay->is_nested) {
@@ -123,6 +143,9 @@ static void nested(struct replay *replay, struct model *model, const struct run 
 
     snprintf(outer, sizeof outer, "%s", replay->place);
     replay->is_nested = true;
+    if (getenv("REPLAY_LIST") != NULL && getenv("REPLAY_AT") != NULL) {
+        list(&recovery->recording);
+    }
     for (size_t at = 0; at <= recovery->recording.count; at++) {
         snprintf(replay->place, sizeof replay->place, "%.120s, then %zu of the start", outer, at);
         place(replay, model, recovery, at, 1);
@@ -153,6 +176,9 @@ void replay_run(struct replay *replay, const struct run *run)
     current = replay;
     check_listen(last_words);
     begin_with_nothing(&model);
+    if (getenv("REPLAY_LIST") != NULL) {
+        list(&run->recording);
+    }
     for (size_t at = 0; at <= run->recording.count; at++) {
         if (at % stride == 0 || at == run->recording.count) {
             place(replay, &model, run, at, samples);

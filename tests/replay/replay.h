@@ -7,8 +7,9 @@
  *
  *   REPLAY_SAMPLES   samples a place (default 2)
  *   REPLAY_STRIDE    only every so many places (default 1)
- *   REPLAY_NESTED    starts that are recorded: every so many states (default 100; 0: none)
- *   REPLAY_AT        PLACE.HOW.NUMBER, as a failure says it: that state only */
+ *   REPLAY_NESTED    starts that are recorded: every so many states (default 100; 0: none; 1: all)
+ *   REPLAY_AT        PLACE.HOW.NUMBER, as a failure says it: that state only
+ *   REPLAY_LIST      list the operations; with REPLAY_AT also those of its start */
 #ifndef SEALIFT_TESTS_REPLAY_REPLAY_H
 #define SEALIFT_TESTS_REPLAY_REPLAY_H
 
