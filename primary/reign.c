@@ -37,6 +37,19 @@ void reign_look(struct primary *primary, struct effects *fx)
     ask(primary, REIGN_LOOK, &nothing, fx);
 }
 
+/* The control file was saved after that claim and says where its reign begins: here, and nothing
+ * of it is here. What it was to follow may have been an empty segment of a still earlier reign,
+ * which is surplus by that very entry, and was set aside. */
+static bool was_claimed_here(const struct primary *primary)
+{
+    const struct claim_record *record = &primary->reign.record;
+    const struct member *member = &primary->member;
+    const struct epoch_entry *entry = epoch_table_find(&member->control.epochs, record->epoch);
+
+    return entry != NULL && entry->start_batch == member->wal.durable + 1
+           && record->segment >= wal_next_segment(&member->wal);
+}
+
 /* Whether what the record says of the newest reign is so in this folder. */
 static bool agrees(const struct primary *primary)
 {
@@ -58,8 +71,9 @@ static bool agrees(const struct primary *primary)
     if (record->epoch == epoch) {
         return record->segment == segment && digest_equal(&record->chain, &chain);
     }
-    return record->segment == wal_next_segment(&primary->member.wal)
-           && digest_equal(&record->chain, &next_chain);
+    return was_claimed_here(primary)
+           || (record->segment == wal_next_segment(&primary->member.wal)
+               && digest_equal(&record->chain, &next_chain));
 }
 
 /* `ours` is the lineage of the folder, or of the certificate where there is no folder yet. */
