@@ -63,8 +63,8 @@ static void list(const struct recording *recording)
 
 static void nested(struct replay *replay, struct model *model, const struct run *recovery);
 
-/* Killed when a small file had its new name and the folder was not synced: whoever starts then reads
- * what power may yet take away. */
+/* Killed when a small file had its new name and the folder was not synced: whoever starts then
+ * reads what power may yet take away. */
 static bool is_between_name_and_sync(const struct run *run, size_t at)
 {
     return at < run->recording.count && run->recording.ops[at].kind == OP_SYNC_FOLDER
