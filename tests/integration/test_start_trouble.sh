@@ -202,7 +202,11 @@ for file in descriptor control; do
 done
 segment=$(find "$data/wal" -name '*.seg' | sort | sed -n 2p)
 mv "$segment" "$work/segment"
-refuse "without a segment" "egment 1" $(primary)
+start p1 $(primary) --segments-max 9 --segment-bytes 2M
+wait_for_port p1 "${port[p1]}"
+wait_status p1 state repairing
+says "without a segment it takes nothing, and says which it lacks" p1 "egment 1"
+stop p1 || bad "it stops while it waits for a copy"
 mv "$work/segment" "$segment"
 start p1 $(primary) --segments-max 9 --segment-bytes 2M
 wait_for_port p1 "${port[p1]}"
