@@ -4,6 +4,7 @@
 #include "sim/again.h"
 
 #include "base/check.h"
+#include "cluster/control.h"
 
 #include <stdlib.h>
 
@@ -110,6 +111,18 @@ static void keep_all(struct sim_member *member)
     settings->retain_age = (struct span){0};
 }
 
+/* A deletion that the control file has marked is ended by a start. */
+static segment_t first_marked(const struct sim_member *member, segment_t known)
+{
+    static _Thread_local struct control control;
+    const struct sim_small *small = &member->store.smalls[STORE_CONTROL];
+
+    return control_decode(&control, bytes_of(small->disk, small->disk_size), NULL) == OK
+                   && control.first_segment > known
+               ? control.first_segment
+               : known;
+}
+
 /* `strike_at`: after so many steps the power goes, once; 0: never. */
 static struct outcome recover(struct world *world, const struct sim_member *original,
                               unsigned strike_at)
@@ -140,7 +153,7 @@ static struct outcome recover(struct world *world, const struct sim_member *orig
     segment_t *deleted = &world->oracle->deleted[member->number];
     const segment_t of_another = *deleted;
 
-    *deleted = world->oracle->deleted[original->number] + 1;
+    *deleted = first_marked(member, world->oracle->deleted[original->number]);
     const struct outcome outcome = outcome_of(world->oracle, member);
 
     *deleted = of_another;
