@@ -45,8 +45,10 @@ static void strike(struct sim *sim)
     struct sim_tamper *tamper = &sim->tamper;
 
     sim_count(sim, tamper->what);
-    tamper->wanted = (tamper->what == FAULT_FALSE_ACK || tamper->what == FAULT_FORGED)
-                     && tamper->until_ns > sim->now;
+    const bool goes_on = tamper->what == FAULT_FALSE_ACK || tamper->what == FAULT_FORGED
+                         || tamper->what == FAULT_OLD_EPOCH;
+
+    tamper->wanted = goes_on && tamper->until_ns > sim->now;
 }
 
 void sim_tamper_order(struct sim *sim, struct sim_link *link, unsigned side)

@@ -16,7 +16,7 @@ struct sim_tamper {
     bool wanted;
     enum sim_fault what; /* befalls the next message that it fits */
     bool only_header; /* forges a SEGMENT, which are few */
-    uint64_t until_ns; /* false acks and forgeries: all of them until then */
+    uint64_t until_ns; /* lies and forgeries: all of them until then */
     bool at_work; /* the message that is being heard now was changed */
     epoch_t epoch; /* of an old epoch: that one; else UINT64_MAX */
     uint8_t *memory;
