@@ -24,7 +24,7 @@
 struct feed;
 struct member;
 
-enum { PIN_NONE = UINT32_MAX };
+#define PIN_NONE UINT32_MAX
 
 enum pin_state { PIN_HELD, PIN_OVER, PIN_DROPPED, PIN_LOST, PIN_STATES };
 

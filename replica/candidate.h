@@ -45,7 +45,7 @@ enum peer_state {
     PEER_SELF, /* this member, or one that is known by another address */
 };
 
-enum { CANDIDATE_NOBODY = UINT32_MAX };
+#define CANDIDATE_NOBODY UINT32_MAX
 
 struct candidate_peer {
     enum peer_state state;

@@ -53,6 +53,7 @@ TEST(the_longest_status_fits)
     status.level = (struct level){LEVEL_LOCAL, 0};
     status.role = 1;
     status.feed_count = STATUS_FEEDS_MAX;
+    status.is_full = true;
     status.member[sizeof status.member - 1] = status.region[sizeof status.region - 1] = '\0';
     status.state[sizeof status.state - 1] = status.cluster[sizeof status.cluster - 1] = '\0';
     status.key_arn[sizeof status.key_arn - 1] = '\0';
@@ -62,6 +63,14 @@ TEST(the_longest_status_fits)
         feed->member[sizeof feed->member - 1] = feed->region[sizeof feed->region - 1] = '\0';
         feed->state[sizeof feed->state - 1] = '\0';
         feed->votes = true;
+    }
+    status.pin_count = STATUS_PINS_MAX;
+    for (unsigned i = 0; i < STATUS_PINS_MAX; i++) {
+        struct pin_status *pin = &status.pins[i];
+
+        pin->member[sizeof pin->member - 1] = pin->region[sizeof pin->region - 1] = '\0';
+        pin->state[sizeof pin->state - 1] = '\0';
+        pin->connected = true;
     }
     EXPECT(strlen(format(&status)) > 30000);
 }
