@@ -301,6 +301,7 @@ static enum status copy_batches(struct member *member, struct bytes window, bool
         switch (scan_next(scan, window, at_end, &found)) {
         case SCAN_BATCH:
             CHECK(repair->buffered + found.header.batch_bytes <= BATCH_BYTES_MAX);
+            CHECK(window.size >= found.header.batch_bytes && window.data != NULL);
             memcpy(repair->buffer + repair->buffered, window.data, found.header.batch_bytes);
             repair->buffered += found.header.batch_bytes;
             window = bytes_part(window, found.header.batch_bytes, SIZE_MAX);

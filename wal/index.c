@@ -62,6 +62,7 @@ void index_add(struct index *index, const struct segment_header *header)
 {
     CHECK(!index_is_full(index));
     make_room(index);
+    CHECK(index->rows != NULL);
 
     const struct index_row *last = index_last(index);
     const epoch_t before = last == NULL ? index->before_epoch : last->epoch;
