@@ -39,13 +39,13 @@ wait_in_step p1 r1
 
 # While they serve: one byte in a batch, one in a header, and a file.
 change "$(segment r1 1)" 30000
-change "$(segment p1 2)" 40000
 wait_status r1 repaired_segments 1
+change "$(segment p1 2)" 40000
 wait_status p1 repaired_segments 1
 ok "a changed byte on each disk was found by the scrub and repaired from the other"
 change "$(segment r1 0)" 100
-rm "$(segment p1 3)"
 wait_status r1 repaired_segments 2
+rm "$(segment p1 3)"
 wait_status p1 repaired_segments 2
 ok "a header, and a file that was deleted, too"
 verify_folders "after that"
