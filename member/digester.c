@@ -38,14 +38,6 @@ static void alarm(const struct member *member, segment_t segment, enum status wh
 
 /* ---- which segment ---- */
 
-/* Closed, and all of it durable, and the header behind it too: a batch behind that one is. */
-static bool is_whole(const struct wal *wal, segment_t segment)
-{
-    const struct index_row *next = index_find(&wal->index, segment + 1);
-
-    return next != NULL && next->first_batch <= wal->durable;
-}
-
 static bool choose_new(struct member *member)
 {
     struct digester *digester = &member->digester;
@@ -54,7 +46,7 @@ static bool choose_new(struct member *member)
     if (wal->digest_count == SEGMENT_DIGESTS_MAX) {
         return false;
     }
-    while (is_whole(wal, digester->undigested)) {
+    while (wal_is_whole(wal, digester->undigested)) {
         digester->segment = digester->undigested++;
         if (index_find(&wal->index, digester->segment)->listed_in == SEGMENT_NONE) {
             digester->compares = false;
@@ -76,8 +68,7 @@ static bool choose_listed(struct member *member)
         digester->segment = digester->listing.digests[digester->list_place++].segment;
         digester->compares = true;
         digester->state = DIGESTER_NEXT;
-        return index_find(index, digester->segment) != NULL
-               && is_whole(&member->wal, digester->segment);
+        return wal_is_whole(&member->wal, digester->segment);
     }
     /* A header counts from its durability on: a replica's index has it before its disk. */
     while (digester->list < digester->list_end && (row = index_find(index, digester->list)) != NULL
@@ -201,23 +192,6 @@ static enum status take_batches(struct digester *digester, struct bytes window, 
     return OK;
 }
 
-/* Where it ends must be what the header behind it says. */
-static enum status check_end(const struct digester *digester)
-{
-    const struct scan_place *place = &digester->scan.place;
-    const struct segment_header *next = &digester->next;
-    const struct digest chain =
-        segment_chain(bytes_of(digester->raw, sizeof digester->raw), &place->tag);
-
-    if (place->batch != next->prev_last_batch || place->end_lsn != next->prev_end_lsn) {
-        return E_GAP;
-    }
-    return digest_equal(&chain, &next->prev_chain)
-                   && (place->closed || next->epoch != digester->header.epoch)
-               ? OK
-               : E_CHAIN;
-}
-
 static void take_digest(struct member *member)
 {
     struct digester *digester = &member->digester;
@@ -241,9 +215,13 @@ static void take_digest(struct member *member)
 
 static enum status finish_segment(struct member *member)
 {
-    TRY(check_end(&member->digester));
+    struct digester *digester = &member->digester;
+    const struct segment_end end = scan_end(&digester->scan.place, &digester->header,
+                                            bytes_of(digester->raw, sizeof digester->raw));
+
+    TRY(segment_check_follows(&end, &digester->next));
     take_digest(member);
-    put_down(&member->digester);
+    put_down(digester);
     return OK;
 }
 

@@ -36,16 +36,6 @@ void repair_drop(struct member *member)
 
 /* ---- what is to be done ---- */
 
-/* Closed, and all of it durable, and the header behind it too. */
-static bool is_whole(const struct member *member, segment_t segment)
-{
-    const struct index *index = &member->wal.index;
-    const struct index_row *next = index_find(index, segment + 1);
-
-    return index_find(index, segment) != NULL && next != NULL
-           && next->first_batch <= member->wal.durable;
-}
-
 static bool is_queued(const struct repair *repair, segment_t segment)
 {
     for (uint32_t i = 0; i < repair->queue_count; i++) {
@@ -63,7 +53,8 @@ bool repair_want(struct member *member, segment_t segment, enum status why)
     if (is_queued(repair, segment)) {
         return true;
     }
-    if (!member->ready || !is_whole(member, segment) || repair->queue_count == REPAIR_QUEUE_MAX) {
+    if (!member->ready || !wal_is_whole(&member->wal, segment)
+        || repair->queue_count == REPAIR_QUEUE_MAX) {
         return false;
     }
     repair->queue[repair->queue_count++] = segment;
@@ -137,7 +128,7 @@ static void choose(struct member *member)
 {
     struct repair *repair = &member->repair;
 
-    while (repair->queue_count > 0 && !is_whole(member, repair->queue[0])) {
+    while (repair->queue_count > 0 && !wal_is_whole(&member->wal, repair->queue[0])) {
         unqueue_first(repair);
     }
     if (repair->queue_count > 0) {
@@ -386,23 +377,14 @@ void repair_on_read(struct member *member, struct read_slot *slot)
 static enum status check_end(const struct member *member)
 {
     const struct repair *repair = &member->repair;
-    const struct scan_place *place = &repair->scan.place;
-    const struct segment_header *next = &repair->next;
-    const batch_t end = repair_end(member);
+    const batch_t batch = repair_end(member);
+    const struct segment_end end =
+        scan_end(&repair->scan.place, &repair->header, bytes_of(repair->raw, sizeof repair->raw));
 
-    if (end != BATCH_OPEN_END && place->batch != end) {
+    if (batch != BATCH_OPEN_END && end.batch != batch) {
         return E_GAP;
     }
-    if (!repair->has_next) {
-        return OK;
-    }
-    const struct digest chain =
-        segment_chain(bytes_of(repair->raw, sizeof repair->raw), &place->tag);
-
-    return place->end_lsn == next->prev_end_lsn && digest_equal(&chain, &next->prev_chain)
-                   && (place->closed || next->epoch != repair->header.epoch)
-               ? OK
-               : E_CHAIN;
+    return repair->has_next ? segment_check_follows(&end, &repair->next) : OK;
 }
 
 static void end_repair(struct member *member)

@@ -22,15 +22,6 @@ void scrub_drop(struct scrub *scrub)
     scan_drop(&scrub->scan);
 }
 
-static bool is_whole(const struct member *member, segment_t segment)
-{
-    const struct index *index = &member->wal.index;
-    const struct index_row *next = index_find(index, segment + 1);
-
-    return index_find(index, segment) != NULL && next != NULL
-           && next->first_batch <= member->wal.durable;
-}
-
 static void end_pass(struct member *member, struct instant now)
 {
     struct scrub *scrub = &member->scrub;
@@ -52,7 +43,7 @@ static void take_in_hand(struct member *member, segment_t segment, struct instan
     scrub->segment = segment;
     scrub->drops = member->wal.index.drops;
     scrub->state = SCRUB_NEXT;
-    if (!is_whole(member, segment)) {
+    if (!wal_is_whole(&member->wal, segment)) {
         end_pass(member, now);
     }
 }
@@ -110,17 +101,11 @@ static enum status take_batches(struct member *member, struct bytes window, bool
 static enum status check_end(const struct member *member)
 {
     const struct scrub *scrub = &member->scrub;
-    const struct scan_place *place = &scrub->scan.place;
-    const struct digest chain = segment_chain(bytes_of(scrub->raw, sizeof scrub->raw), &place->tag);
+    const struct segment_end end =
+        scan_end(&scrub->scan.place, &scrub->header, bytes_of(scrub->raw, sizeof scrub->raw));
 
-    if (scrub->next.segment != scrub->segment + 1) {
-        return OK; /* it was not readable */
-    }
-    return place->end_lsn == scrub->next.prev_end_lsn
-                   && digest_equal(&chain, &scrub->next.prev_chain)
-                   && (place->closed || scrub->next.epoch != scrub->header.epoch)
-               ? OK
-               : E_CHAIN;
+    return scrub->next.segment == scrub->segment + 1 ? segment_check_follows(&end, &scrub->next)
+                                                     : OK; /* it was not readable */
 }
 
 static enum status take_segment(struct member *member, struct bytes window, bool at_end)
@@ -168,7 +153,7 @@ void scrub_on_read(struct member *member, struct read_slot *slot, struct instant
     scrub->read = NULL;
     scrub->bytes += slot->bytes.size;
     scrub->next_at = instant_add(now, (struct span){slot->bytes.size * 1000000000u / rate});
-    if (scrub->drops == member->wal.index.drops && is_whole(member, scrub->segment)) {
+    if (scrub->drops == member->wal.index.drops && wal_is_whole(&member->wal, scrub->segment)) {
         take(member, slot, now);
     }
     reads_free(slot);
@@ -216,12 +201,14 @@ void scrub_pump(struct member *member, struct instant now, struct effects *fx)
         effects_wake_at(fx, scrub->next_at);
         return;
     }
-    if (scrub->state == SCRUB_RESTING && !is_whole(member, member->wal.index.rows[0].segment)) {
+    if (scrub->state == SCRUB_RESTING
+        && !wal_is_whole(&member->wal, member->wal.index.rows[0].segment)) {
         return; /* nothing is closed yet */
     }
     if (scrub->state == SCRUB_RESTING) {
         take_in_hand(member, member->wal.index.rows[0].segment, now);
-    } else if (scrub->drops != member->wal.index.drops || !is_whole(member, scrub->segment)) {
+    } else if (scrub->drops != member->wal.index.drops
+               || !wal_is_whole(&member->wal, scrub->segment)) {
         const segment_t first = member->wal.index.rows[0].segment;
 
         take_in_hand(member, scrub->segment > first ? scrub->segment : first, now);

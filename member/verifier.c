@@ -78,18 +78,15 @@ static void end_segment(struct member *member, struct effects *fx)
     const struct scan_place *place = &verifier->scan.place;
     const struct index_row *next = index_find(&member->wal.index, verifier->segment + 1);
 
+    verifier->before =
+        scan_end(place, &verifier->header, bytes_of(verifier->raw, sizeof verifier->raw));
+    verifier->has_before = true;
     row->last_batch = place->batch;
     row->end_lsn = place->end_lsn;
     row->bytes = place->offset;
     row->closed = place->closed;
     row->sha256 = digest_stream_result(&verifier->stream);
-    row->chain = segment_chain(bytes_of(verifier->raw, SEGMENT_HEADER_BYTES), &place->tag);
-    verifier->before = (struct verifier_end){.known = true,
-                                             .epoch = row->epoch,
-                                             .batch = place->batch,
-                                             .end_lsn = place->end_lsn,
-                                             .chain = row->chain,
-                                             .closed = place->closed};
+    row->chain = verifier->before.chain;
     verifier->segments++;
     verifier->segment++;
     verifier->has_header = false;
@@ -118,21 +115,12 @@ static enum status check_known(const struct index_row *row, const struct segment
 
 static enum status check_follows(const struct member *member, const struct segment_header *header)
 {
-    const struct verifier_end *before = &member->verifier.before;
+    const struct verifier *verifier = &member->verifier;
 
     if (header->segment == 0) {
         return digest_equal(&header->prev_chain, &member->descriptor_digest) ? OK : E_CHAIN;
     }
-    if (!before->known) {
-        return OK; /* it was told to begin here */
-    }
-    if (header->prev_last_batch != before->batch || header->prev_end_lsn != before->end_lsn) {
-        return E_GAP;
-    }
-    return digest_equal(&header->prev_chain, &before->chain)
-                   && (header->epoch != before->epoch || before->closed)
-               ? OK
-               : E_CHAIN;
+    return verifier->has_before ? segment_check_follows(&verifier->before, header) : OK;
 }
 
 static void begin_row(struct verifier *verifier)
@@ -297,7 +285,7 @@ static void begin(struct member *member, link_t link, const struct verify_messag
     verifier->through = order->through_batch != 0 ? order->through_batch : member->wal.durable;
     verifier->segment = order->from_segment > first ? order->from_segment : first;
     verifier->has_header = verifier->cut = false;
-    verifier->before.known = false;
+    verifier->has_before = false;
     verifier->read = NULL;
     verifier->next_at = now;
     verifier->segments = 0;

@@ -26,15 +26,6 @@ enum {
     VERIFY_RATE_MIN = 1 << 20, /* nobody may keep all others waiting for ever */
 };
 
-struct verifier_end { /* where the segment before ended; what the next header must repeat */
-    bool known;
-    epoch_t epoch;
-    batch_t batch;
-    lsn_t end_lsn;
-    struct digest chain;
-    bool closed;
-};
-
 struct verifier {
     link_t link; /* who asked; 0: nobody */
     struct verify_message order;
@@ -43,7 +34,8 @@ struct verifier {
     bool has_header; /* of it; batches come next */
     bool cut; /* places have changed under it: it cannot go on */
     batch_t last; /* the last to be read in this segment; below the first: none */
-    struct verifier_end before;
+    bool has_before; /* else it was told to begin here */
+    struct segment_end before; /* where the segment before ended */
     struct read_slot *read;
     uint64_t asked; /* bytes, by that read */
     struct instant next_at;

@@ -134,7 +134,7 @@ static enum status check_new_epoch(const struct replica *replica,
                                    const struct dek *dek)
 {
     const struct wal *wal = &replica->member.wal;
-    const segment_t next = wal->segment == SEGMENT_NONE ? 0 : wal->segment + 1;
+    const segment_t next = wal_next_segment(wal);
     struct segment_key key;
 
     if (header->epoch > replica->receiver.reign) {

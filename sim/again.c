@@ -148,8 +148,7 @@ static struct outcome recover(struct world *world, const struct sim_member *orig
     if (sim->failed) {
         sim_fail(world->sim, sim->failed_invariant, "%s", sim->failure);
     }
-    /* There it is member 0, and here somebody else may be. A start also finishes the one deletion
-     * that a stop has interrupted behind its mark. */
+    /* There it is member 0, and here somebody else may be. */
     segment_t *deleted = &world->oracle->deleted[member->number];
     const segment_t of_another = *deleted;
 

@@ -258,3 +258,13 @@ enum scan_step scan_next(struct scan *scan, struct bytes window, bool at_end,
     }
     return scan->done ? SCAN_DONE : look_ahead(scan, window, at_end);
 }
+
+struct segment_end scan_end(const struct scan_place *place, const struct segment_header *header,
+                            struct bytes raw_header)
+{
+    return (struct segment_end){.epoch = header->epoch,
+                                .batch = place->batch,
+                                .end_lsn = place->end_lsn,
+                                .chain = segment_chain(raw_header, &place->tag),
+                                .closed = place->closed};
+}

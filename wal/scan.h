@@ -102,4 +102,8 @@ void scan_drop(struct scan *scan);
 enum scan_step scan_next(struct scan *scan, struct bytes window, bool at_end,
                          struct scan_batch *found);
 
+/* Where the segment of this header ends, if it ends at `place`. */
+struct segment_end scan_end(const struct scan_place *place, const struct segment_header *header,
+                            struct bytes raw_header);
+
 #endif

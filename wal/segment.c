@@ -225,3 +225,14 @@ struct digest segment_chain(struct bytes raw_header, const struct tag *last_tag)
     return digest_of_two(bytes_part(raw_header, 0, SEGMENT_HEADER_BYTES),
                          bytes_of(last_tag->bytes, sizeof last_tag->bytes));
 }
+
+enum status segment_check_follows(const struct segment_end *end, const struct segment_header *next)
+{
+    if (next->prev_last_batch != end->batch || next->prev_end_lsn != end->end_lsn) {
+        return E_GAP;
+    }
+    return digest_equal(&next->prev_chain, &end->chain)
+                   && (end->closed || next->epoch != end->epoch)
+               ? OK
+               : E_CHAIN;
+}

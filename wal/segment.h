@@ -67,4 +67,18 @@ struct tag segment_first_tag(const struct segment_header *header);
 /* prev_chain of the next segment: SHA-256(raw header || tag of the last valid batch). */
 struct digest segment_chain(struct bytes raw_header, const struct tag *last_tag);
 
+/* Where a segment ends: what the header behind it must repeat. */
+struct segment_end {
+    epoch_t epoch;
+    batch_t batch;
+    lsn_t end_lsn;
+    struct digest chain;
+    bool closed; /* its final batch is there */
+};
+
+/* E_GAP where `next` says another batch or LSN; E_CHAIN where it was chained to something else, or
+ * where its writer did not close the one before: within a reign a writer closes what it began. */
+NODISCARD enum status segment_check_follows(const struct segment_end *end,
+                                            const struct segment_header *next);
+
 #endif

@@ -106,6 +106,14 @@ void wal_restart(struct wal *wal)
     batch_sealer_forget(&wal->sealer);
 }
 
+bool wal_is_whole(const struct wal *wal, segment_t segment)
+{
+    const struct index_row *next = index_find(&wal->index, segment + 1);
+
+    return index_find(&wal->index, segment) != NULL && next != NULL
+           && next->first_batch <= wal->durable;
+}
+
 struct digest wal_chain(const struct wal *wal)
 {
     if (wal->segment == SEGMENT_NONE) {

@@ -131,6 +131,9 @@ void wal_restart(struct wal *wal);
 /* What the next segment's header must say of its past. */
 struct digest wal_chain(const struct wal *wal);
 
+/* Closed, all of it durable, and the header behind it too, since a batch behind that one is. */
+bool wal_is_whole(const struct wal *wal, segment_t segment);
+
 /* The number that the next segment will have. */
 static inline segment_t wal_next_segment(const struct wal *wal)
 {

@@ -18,10 +18,9 @@ static enum status check_identity(const struct wal *wal, const struct segment_he
 
 static enum status check_place(const struct wal *wal, const struct segment_header *header)
 {
-    const segment_t next = wal->segment == SEGMENT_NONE ? 0 : wal->segment + 1;
     const bool same_reign = wal->segment != SEGMENT_NONE && header->epoch == wal->epoch;
 
-    if (header->segment != next || header->first_batch != wal->sealed + 1
+    if (header->segment != wal_next_segment(wal) || header->first_batch != wal->sealed + 1
         || header->first_lsn != wal->sealed_lsn + 1) {
         return E_GAP;
     }

@@ -4,14 +4,9 @@
 
 #include "base/check.h"
 
-static segment_t next_segment(const struct wal *wal)
-{
-    return wal->segment == SEGMENT_NONE ? 0 : wal->segment + 1;
-}
-
 bool wal_place_has_room_for_segment(const struct wal *wal)
 {
-    const struct wal_header_slot *slot = &wal->headers[next_segment(wal) % WAL_HEADERS];
+    const struct wal_header_slot *slot = &wal->headers[wal_next_segment(wal) % WAL_HEADERS];
 
     return (!slot->used || slot->durable) && !index_is_full(&wal->index)
            && writes_room(wal->writes) > 0;
@@ -19,7 +14,7 @@ bool wal_place_has_room_for_segment(const struct wal *wal)
 
 uint8_t *wal_place_header(struct wal *wal, segment_t segment)
 {
-    CHECK(segment == next_segment(wal));
+    CHECK(segment == wal_next_segment(wal));
     CHECK(wal_place_has_room_for_segment(wal));
 
     struct wal_header_slot *slot = &wal->headers[segment % WAL_HEADERS];

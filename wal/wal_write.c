@@ -47,7 +47,7 @@ static void begin_segment(struct wal *wal, uint64_t created_ns, struct effects *
                                     .descriptor = wal->descriptor,
                                     .dek = wal->dek_id,
                                     .epoch = wal->epoch,
-                                    .segment = wal->segment == SEGMENT_NONE ? 0 : wal->segment + 1,
+                                    .segment = wal_next_segment(wal),
                                     .first_batch = wal->sealed + 1,
                                     .first_lsn = wal->sealed_lsn + 1,
                                     .incarnation = wal->incarnation,

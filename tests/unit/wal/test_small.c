@@ -255,3 +255,28 @@ TEST(an_edited_header_with_a_right_checksum_is_refused_in_every_bit)
     EXPECT(again.digest_count == 1 && again.digests[0].segment == 1);
     EXPECT(digest_equal(&again.commitment, &key.commitment));
 }
+
+TEST(the_header_behind_repeats_where_a_segment_ended)
+{
+    const struct segment_end end = {.epoch = 3, .batch = 9, .end_lsn = 20, .chain = {{7}}};
+    const struct segment_header good = {
+        .epoch = 4, .prev_last_batch = 9, .prev_end_lsn = 20, .prev_chain = {{7}}};
+    struct segment_header next = good;
+    struct segment_end closed = end;
+
+    EXPECT_STATUS(segment_check_follows(&end, &next), OK); /* another reign cuts what was open */
+    next.epoch = 3;
+    EXPECT_STATUS(segment_check_follows(&end, &next), E_CHAIN);
+    closed.closed = true;
+    EXPECT_STATUS(segment_check_follows(&closed, &next), OK);
+    next.prev_chain.bytes[31] ^= 1;
+    EXPECT_STATUS(segment_check_follows(&closed, &next), E_CHAIN);
+    next = good;
+    next.prev_last_batch = 10;
+    EXPECT_STATUS(segment_check_follows(&closed, &next), E_GAP);
+    next.prev_last_batch = 8;
+    EXPECT_STATUS(segment_check_follows(&closed, &next), E_GAP);
+    next = good;
+    next.prev_end_lsn = 21;
+    EXPECT_STATUS(segment_check_follows(&closed, &next), E_GAP);
+}
