@@ -28,19 +28,46 @@ static const char MAKING[] = "making";
 static const char SPOT[] = "spot";
 
 enum filling {
-    FILL_ZEROS, /* the maker: can be asked to stop in between */
+    FILL_ZEROS, /* the maker: rests in between, and can be asked to stop */
     FILL_ZEROS_NOW,
     FILL_RESERVE,
 };
 
-static bool asked_to_stop(struct spares *spares)
+/* With the mutex held, which is let go meanwhile. */
+static void wait_a_little(struct spares *spares, unsigned ms)
+{
+    struct timespec until;
+
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_nsec += ms * 1000000L;
+    until.tv_sec += until.tv_nsec / 1000000000;
+    until.tv_nsec %= 1000000000;
+    pthread_cond_timedwait(&spares->changed, &spares->mutex, &until);
+}
+
+static int find_slot(const struct spares *spares, enum spare_state state)
+{
+    for (int i = 0; i < SPARES_READY; i++) {
+        if (spares->states[i] == state) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+/* Between two chunks. While another spare is ready nothing is urgent: a fill in one go would keep
+ * the disk, and every commit, busy for as long as it takes. False: asked to stop. */
+static bool rest(struct spares *spares)
 {
     pthread_mutex_lock(&spares->mutex);
+    if (!spares->stopping && !spares->hurried && find_slot(spares, SPARE_READY) >= 0) {
+        wait_a_little(spares, SPARES_REST_MS);
+    }
 
-    const bool stopping = spares->stopping;
+    const bool go_on = !spares->stopping;
 
     pthread_mutex_unlock(&spares->mutex);
-    return stopping;
+    return go_on;
 }
 
 /* Direct where the file system can: a maker that fills the page cache slows everybody down. */
@@ -68,8 +95,8 @@ static enum status write_zeros(struct spares *spares, int fd, bool stoppable)
         const uint64_t left = spares->bytes - at;
         const size_t size = left < SPARE_CHUNK_BYTES ? (size_t)left : SPARE_CHUNK_BYTES;
 
-        status = stoppable && asked_to_stop(spares) ? E_NOT_READY
-                                                    : file_write(fd, bytes_of(zeros, size), at);
+        status =
+            stoppable && !rest(spares) ? E_NOT_READY : file_write(fd, bytes_of(zeros, size), at);
     }
     free(zeros);
     return status;
@@ -138,16 +165,6 @@ static void slot_name(int slot, char name[SPARE_NAME_MAX])
     snprintf(name, SPARE_NAME_MAX, "%d.spare", slot);
 }
 
-static int find_slot(const struct spares *spares, enum spare_state state)
-{
-    for (int i = 0; i < SPARES_READY; i++) {
-        if (spares->states[i] == state) {
-            return i;
-        }
-    }
-    return -1;
-}
-
 static enum status make_spare(struct spares *spares, int slot, enum filling how)
 {
     char name[SPARE_NAME_MAX];
@@ -160,18 +177,6 @@ static enum status make_spare(struct spares *spares, int slot, enum filling how)
     }
     failpoint_pass(FAILPOINT_SPARE_AFTER_RENAME);
     return OK;
-}
-
-/* With the mutex held, which is let go meanwhile. */
-static void wait_a_little(struct spares *spares)
-{
-    struct timespec until;
-
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_nsec += SPARES_RETRY_MS * 1000000L;
-    until.tv_sec += until.tv_nsec / 1000000000;
-    until.tv_nsec %= 1000000000;
-    pthread_cond_timedwait(&spares->changed, &spares->mutex, &until);
 }
 
 /* With the mutex held: says what has changed, and remembers it. */
@@ -216,7 +221,7 @@ static void *maker_main(void *argument)
             spares->states[slot] = SPARE_READY;
             pthread_cond_broadcast(&spares->changed);
         } else {
-            wait_a_little(spares);
+            wait_a_little(spares, SPARES_RETRY_MS);
         }
     }
     pthread_mutex_unlock(&spares->mutex);
@@ -393,7 +398,7 @@ bool spares_wait_for_space(struct spares *spares)
     }
     if (waits) {
         spares->said_waiting = true;
-        wait_a_little(spares);
+        wait_a_little(spares, SPARES_RETRY_MS);
     }
     pthread_mutex_unlock(&spares->mutex);
     return waits;

@@ -3,8 +3,10 @@
  * A maker thread keeps SPARES_READY files of a segment's size in `spare/`, synced before they get
  * their name. Their blocks are theirs, so a full disk strikes the maker first, and a commit only
  * when the spares are used up. They are filled with zeros, which makes the sync of a small write
- * cheap; but while spares are used up quickly, they are only reserved: every zero would cost the
- * disk as much as the byte that replaces it, and large writes do not need it. Both read as zeros.
+ * cheap. A fill in one go keeps the disk, and the commits beside it, waiting for 40 to 90 ms; so
+ * the maker rests after each chunk while there is another spare. While spares are used up quickly
+ * they are only reserved: every zero would cost the disk as much as the byte that replaces it, and
+ * large writes do not need it. Both read as zeros.
  *
  * Where the disk is full the maker looks again until there is space, and leaves some of it to
  * small files. `spares_are_short` says so meanwhile, while there still are spares for what is under
@@ -25,8 +27,9 @@ enum {
     SPARES_READY = 2, /* one for the segment that is due, one while the maker is behind */
     SPARE_NAME_MAX = 24,
     SPARES_RETRY_MS = 500, /* a full disk is looked at again */
+    SPARES_REST_MS = 10, /* of the maker after each chunk, while another spare is ready */
     SPARES_HURRY_MS = 2000, /* two takes within: the disk is busy with writes, not with waiting */
-    SPARE_CHUNK_BYTES = 1 << 20, /* one write of the maker: it can be asked to stop in between */
+    SPARE_CHUNK_BYTES = 1 << 20, /* one write of the maker: it can rest and stop in between */
     SPARES_HEADROOM_PARTS = 8, /* of a segment: left for small files and folders, ... */
     SPARES_HEADROOM_BYTES_MAX = 2 << 20, /* ... of which none is larger */
 };
