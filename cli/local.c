@@ -1,4 +1,4 @@
-/* Ask the kernel for a port, start, knock until somebody answers; at the end remove the folder.
+/* Find a free port, start, knock until somebody answers; at the end remove the folder.
  *
  * What cannot be had (no /proc, no credentials, a child that ends at once) is said on stderr, and
  * the caller gives up: nothing here is tried twice but the knocking. */
@@ -18,7 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { START_MS_MAX = 30000, KNOCK_MS = 50 };
+enum { START_MS_MAX = 30000, KNOCK_MS = 50, PORT_FIRST = 10000, PORTS = 22000 };
 
 static bool fail(const char *what, const char *why)
 {
@@ -43,16 +43,27 @@ bool local_programs(char *path, size_t room)
     return true;
 }
 
+/* Below the ports that the kernel gives to outgoing connections (32768 and up): one of those may be
+ * in use, by whoever dials, just when its daemon is started anew (ip_local_port_range). */
 unsigned local_free_port(void)
 {
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t size = sizeof address;
     const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    unsigned port;
+    int bound;
 
-    CHECK(fd >= 0 && bind(fd, (struct sockaddr *)&address, size) == 0);
-    CHECK(getsockname(fd, (struct sockaddr *)&address, &size) == 0);
+    CHECK(fd >= 0);
+    do {
+        port = PORT_FIRST + arc4random_uniform(PORTS);
+
+        const struct sockaddr_in address = {.sin_family = AF_INET,
+                                            .sin_port = htons((uint16_t)port),
+                                            .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+
+        bound = bind(fd, (const struct sockaddr *)&address, sizeof address);
+        CHECK(bound == 0 || errno == EADDRINUSE);
+    } while (bound != 0);
     close(fd);
-    return ntohs(address.sin_port);
+    return port;
 }
 
 static bool port_answers(unsigned port)

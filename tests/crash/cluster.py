@@ -3,10 +3,13 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
+import sys
 import threading
 import time
+
+sys.path.append(os.path.join(os.path.dirname(__file__), "..", "support"))
+from free_port import free_port
 
 PATIENCE = 90.0 * float(os.environ.get("SEALIFT_SLOWER", "1"))  # seconds, on a machine that is busy
 QUICK = 0.01
@@ -16,12 +19,6 @@ SEGMENT_BYTES = "2M"
 
 class Broken(Exception):
     """A promise was broken; the text says which."""
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 def wait_until(what, true, seconds=PATIENCE):

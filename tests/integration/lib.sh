@@ -83,7 +83,7 @@ need_tools()
 
 free_port()
 {
-    python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+    python3 "$(dirname "${BASH_SOURCE[0]}")/../support/free_port.py"
 }
 
 # ---- processes ----
