@@ -9,92 +9,102 @@
 #include <stdbool.h>
 
 #define STATUS_LIST(X) \
-    X(OK, NOBODY, "done") \
-    X(E_PROMOTED, NOBODY, "promoted: this member starts again as the primary") \
+    X(0, OK, NOBODY, "done") \
+    X(1, E_PROMOTED, NOBODY, "promoted: this member starts again as the primary") \
     /* bytes from a peer or a file that are not what they should be */ \
-    X(E_TRUNCATED, PEER, "the bytes end too early") \
-    X(E_MALFORMED, PEER, "the bytes do not have the form that the format demands") \
-    X(E_TOO_LARGE, PEER, "larger than the limit allows") \
-    X(E_VERSION, PEER, "written by a version of Sealift that this one does not know") \
-    X(E_PROTOCOL, PEER, "a message that has no place here in the conversation") \
-    X(E_CHECKSUM, PEER, "the checksum does not match: the bytes have rotted or were cut") \
-    X(E_GAP, PEER, "not the next batch: something was dropped, repeated or reordered") \
-    X(E_CHAIN, PEER, "the batch does not follow the one before it: spliced or swapped") \
-    X(E_FORGED, PEER, "the seal does not match: the bytes were changed after sealing") \
-    X(E_STALE_EPOCH, PEER, "from a writer that has been superseded by a higher epoch") \
-    X(E_FENCED, PEER, "the peer knows a higher epoch: this writer has been superseded") \
-    X(E_LINEAGE, PEER, "of another lineage: these bytes belong to another WAL") \
-    X(E_DESCRIPTOR, PEER, "the at-rest setting or descriptor differs from the WAL's own") \
-    X(E_IDENTITY, PEER, "the certificate does not name a member that may do this") \
-    X(E_PROOF, PEER, "the peer could not prove that it holds the data key") \
-    X(E_SILENT, PEER, "the peer has said nothing for too long") \
-    X(E_SLOW, PEER, "the peer does not read what it asked for") \
-    X(E_CLOSED, PEER, "the peer closed the link") \
-    X(E_CUT, PEER, "the link was cut without a goodbye: what was under way may be truncated") \
-    X(E_UNREACHABLE, PEER, "nobody answers at that address") \
-    X(E_TLS, PEER, "the TLS handshake or a TLS record was refused") \
-    X(E_LOST, PEER, "too far behind or diverged beyond what the upstream can serve") \
-    X(E_BUSY, PEER, "the other end has no room for another link") \
-    X(E_CERTIFICATE, PEER, "the peer's certificate is missing, not of our CA, or not for this") \
-    X(E_EXPIRED, PEER, "the peer's certificate is expired or not yet valid") \
-    X(E_DEPLOYMENT, PEER, "the peer's certificate is of another deployment") \
-    X(E_FOLLOWER, PEER, "the upstream has not heard of the writer for too long") \
-    X(E_ORDER, PEER, "no batch of this type belongs at this place of its segment") \
-    X(E_REVOKED, PEER, "the certificate is revoked") \
-    X(E_LAPSED, PEER, "the peer's certificate expired while the link was up") \
-    X(E_AGED, PEER, "the link is as old as a link may be: it is made anew") \
+    X(2, E_TRUNCATED, PEER, "the bytes end too early") \
+    X(3, E_MALFORMED, PEER, "the bytes do not have the form that the format demands") \
+    X(4, E_TOO_LARGE, PEER, "larger than the limit allows") \
+    X(5, E_VERSION, PEER, "written by a version of Sealift that this one does not know") \
+    X(6, E_PROTOCOL, PEER, "a message that has no place here in the conversation") \
+    X(7, E_CHECKSUM, PEER, "the checksum does not match: the bytes have rotted or were cut") \
+    X(8, E_GAP, PEER, "not the next batch: something was dropped, repeated or reordered") \
+    X(9, E_CHAIN, PEER, "the batch does not follow the one before it: spliced or swapped") \
+    X(10, E_FORGED, PEER, "the seal does not match: the bytes were changed after sealing") \
+    X(11, E_STALE_EPOCH, PEER, "from a writer that has been superseded by a higher epoch") \
+    X(12, E_FENCED, PEER, "the peer knows a higher epoch: this writer has been superseded") \
+    X(13, E_LINEAGE, PEER, "of another lineage: these bytes belong to another WAL") \
+    X(14, E_DESCRIPTOR, PEER, "the at-rest setting or descriptor differs from the WAL's own") \
+    X(15, E_IDENTITY, PEER, "the certificate does not name a member that may do this") \
+    X(16, E_PROOF, PEER, "the peer could not prove that it holds the data key") \
+    X(17, E_SILENT, PEER, "the peer has said nothing for too long") \
+    X(18, E_SLOW, PEER, "the peer does not read what it asked for") \
+    X(19, E_CLOSED, PEER, "the peer closed the link") \
+    X(20, E_CUT, PEER, "the link was cut without a goodbye: what was under way may be truncated") \
+    X(21, E_UNREACHABLE, PEER, "nobody answers at that address") \
+    X(22, E_TLS, PEER, "the TLS handshake or a TLS record was refused") \
+    X(23, E_LOST, PEER, "too far behind or diverged beyond what the upstream can serve") \
+    X(24, E_BUSY, PEER, "the other end has no room for another link") \
+    X(25, E_CERTIFICATE, PEER, \
+      "the peer's certificate is missing, not of our CA, or not for this") \
+    X(26, E_EXPIRED, PEER, "the peer's certificate is expired or not yet valid") \
+    X(27, E_DEPLOYMENT, PEER, "the peer's certificate is of another deployment") \
+    X(28, E_FOLLOWER, PEER, "the upstream has not heard of the writer for too long") \
+    X(29, E_ORDER, PEER, "no batch of this type belongs at this place of its segment") \
+    X(30, E_REVOKED, PEER, "the certificate is revoked") \
+    X(31, E_LAPSED, PEER, "the peer's certificate expired while the link was up") \
+    X(32, E_AGED, PEER, "the link is as old as a link may be: it is made anew") \
     /* our own disk */ \
-    X(E_IO, DISK, "a write, read or sync failed; what was under way is in doubt") \
-    X(E_DISK_FULL, DISK, "no space is left on the device") \
-    X(E_DAMAGED, DISK, "bytes that were durable are missing or damaged") \
-    X(E_UNDECIDABLE, DISK, "cannot tell whether damaged bytes had been acknowledged") \
-    X(E_SUSPECT, DISK, "the last stop was an I/O failure: what is on the disk is in doubt") \
-    X(E_MISSING, DISK, "a file that must be there is missing") \
-    X(E_EXISTS, DISK, "a file that must not be there exists") \
-    X(E_READ_ONLY, DISK, "the folder cannot be written") \
-    X(E_LOCKED, DISK, "the folder is in use by another process") \
-    X(E_FOREIGN_FOLDER, DISK, "the folder belongs to another cluster") \
-    X(E_COPIED_FOLDER, DISK, "the folder was copied or rolled back: it may not write") \
-    X(E_COORDINATOR, DISK, "the coordinator's record cannot be read or written") \
-    X(E_CLAIM_LOST, DISK, "another writer has claimed the epoch") \
-    X(E_CUT_COMMITTED, DISK, "the upstream's history would cut records that were committed") \
+    X(33, E_IO, DISK, "a write, read or sync failed; what was under way is in doubt") \
+    X(34, E_DISK_FULL, DISK, "no space is left on the device") \
+    X(35, E_DAMAGED, DISK, "bytes that were durable are missing or damaged") \
+    X(36, E_UNDECIDABLE, DISK, "cannot tell whether damaged bytes had been acknowledged") \
+    X(37, E_SUSPECT, DISK, "the last stop was an I/O failure: what is on the disk is in doubt") \
+    X(38, E_MISSING, DISK, "a file that must be there is missing") \
+    X(39, E_EXISTS, DISK, "a file that must not be there exists") \
+    X(40, E_READ_ONLY, DISK, "the folder cannot be written") \
+    X(41, E_LOCKED, DISK, "the folder is in use by another process") \
+    X(42, E_FOREIGN_FOLDER, DISK, "the folder belongs to another cluster") \
+    X(43, E_COPIED_FOLDER, DISK, "the folder was copied or rolled back: it may not write") \
+    X(44, E_COORDINATOR, DISK, "the coordinator's record cannot be read or written") \
+    X(45, E_CLAIM_LOST, DISK, "another writer has claimed the epoch") \
+    X(46, E_CUT_COMMITTED, DISK, "the upstream's history would cut records that were committed") \
     /* key services */ \
-    X(E_WRONG_KEY, KEYS, "sealed under another key than the one at hand") \
-    X(E_KEY_UNREACHABLE, KEYS, "the key service does not answer") \
-    X(E_KEY_DENIED, KEYS, "the key service refuses the key") \
-    X(E_KEY_DISABLED, KEYS, "the KMS key is disabled") \
-    X(E_KEY_PENDING_DELETION, KEYS, "the KMS key is pending deletion") \
-    X(E_KEY_NOT_FOUND, KEYS, "the KMS key does not exist") \
-    X(E_KEY_CIPHERTEXT, KEYS, "the envelope does not open with this key and context") \
-    X(E_KEY_MISMATCH, KEYS, "the envelope opened to another data key than the WAL's own") \
-    X(E_KEY_NOT_NAMED, KEYS, "a KMS key of this region must be named") \
+    X(47, E_WRONG_KEY, KEYS, "sealed under another key than the one at hand") \
+    X(48, E_KEY_UNREACHABLE, KEYS, "the key service does not answer") \
+    X(49, E_KEY_DENIED, KEYS, "the key service refuses the key") \
+    X(50, E_KEY_DISABLED, KEYS, "the KMS key is disabled") \
+    X(51, E_KEY_PENDING_DELETION, KEYS, "the KMS key is pending deletion") \
+    X(52, E_KEY_NOT_FOUND, KEYS, "the KMS key does not exist") \
+    X(53, E_KEY_CIPHERTEXT, KEYS, "the envelope does not open with this key and context") \
+    X(54, E_KEY_MISMATCH, KEYS, "the envelope opened to another data key than the WAL's own") \
+    X(55, E_KEY_NOT_NAMED, KEYS, "a KMS key of this region must be named") \
     /* whoever asked */ \
-    X(E_FULL, CALLER, "no room at the moment: try again") \
-    X(E_EMPTY, CALLER, "a record must have at least one byte") \
-    X(E_RECORD_TOO_LARGE, CALLER, "the record is larger than 8 MiB") \
-    X(E_LEVEL, CALLER, "the cluster has too few members for this durability level") \
-    X(E_SEQUENCE, CALLER, "the sequence overlaps records that were appended otherwise") \
-    X(E_BEYOND, CALLER, "that LSN does not exist yet") \
-    X(E_NOT_KEPT, CALLER, "that LSN is not kept here any more: retention has let it go") \
-    X(E_NOT_WRITER, CALLER, "only the primary takes appends") \
-    X(E_NO_QUORUM, CALLER, "too few members answer to rule out that committed records are lost") \
-    X(E_NO_COORDINATOR, CALLER, "this member knows no coordinator") \
-    X(E_NOT_READY, CALLER, "the member is starting or stopping: try again") \
-    X(E_INDEFINITE, CALLER, "the result is not known: retry with the same producer and sequence") \
-    X(E_RULE, CALLER, "InvalidParameterCombination") \
-    X(E_KMS_ERROR, CALLER, "refused with an error of the KMS API, which says why") \
-    X(E_UNSIGNED, CALLER, "the request carries no AWS signature") \
-    X(E_SIGNATURE, CALLER, "the request's AWS signature does not match") \
-    X(E_SKEW, CALLER, "the request was signed more than 15 minutes from now") \
-    X(E_USAGE, CALLER, "the settings contradict each other or are incomplete") \
-    X(E_WAL_FULL, CALLER, "the WAL has as many segments as segments_max allows") \
-    X(E_CRL, CALLER, "the list of revoked certificates is not of our CA or out of its time")
+    X(56, E_FULL, CALLER, "no room at the moment: try again") \
+    X(57, E_EMPTY, CALLER, "a record must have at least one byte") \
+    X(58, E_RECORD_TOO_LARGE, CALLER, "the record is larger than 8 MiB") \
+    X(59, E_LEVEL, CALLER, "the cluster has too few members for this durability level") \
+    X(60, E_SEQUENCE, CALLER, "the sequence overlaps records that were appended otherwise") \
+    X(61, E_BEYOND, CALLER, "that LSN does not exist yet") \
+    X(62, E_NOT_KEPT, CALLER, "that LSN is not kept here any more: retention has let it go") \
+    X(63, E_NOT_WRITER, CALLER, "only the primary takes appends") \
+    X(64, E_NO_QUORUM, CALLER, \
+      "too few members answer to rule out that committed records are lost") \
+    X(65, E_NO_COORDINATOR, CALLER, "this member knows no coordinator") \
+    X(66, E_NOT_READY, CALLER, "the member is starting or stopping: try again") \
+    X(67, E_INDEFINITE, CALLER, \
+      "the result is not known: retry with the same producer and sequence") \
+    X(68, E_RULE, CALLER, "InvalidParameterCombination") \
+    X(69, E_KMS_ERROR, CALLER, "refused with an error of the KMS API, which says why") \
+    X(70, E_UNSIGNED, CALLER, "the request carries no AWS signature") \
+    X(71, E_SIGNATURE, CALLER, "the request's AWS signature does not match") \
+    X(72, E_SKEW, CALLER, "the request was signed more than 15 minutes from now") \
+    X(73, E_USAGE, CALLER, "the settings contradict each other or are incomplete") \
+    X(74, E_WAL_FULL, CALLER, "the WAL has as many segments as segments_max allows") \
+    X(75, E_CRL, CALLER, "the list of revoked certificates is not of our CA or out of its time")
+
+/* One member for each number: a number that two lines share does not compile. */
+struct status_numbers {
+#define STATUS_NUMBER(number, name, blame, text) char taken_##number;
+    STATUS_LIST(STATUS_NUMBER)
+#undef STATUS_NUMBER
+};
 
 enum status {
-#define STATUS_ENUM(name, blame, text) name,
+#define STATUS_ENUM(number, name, blame, text) name = (number),
     STATUS_LIST(STATUS_ENUM)
 #undef STATUS_ENUM
-        STATUSES
+        STATUSES = sizeof(struct status_numbers) /* one above the greatest: none is left out */
 };
 
 enum blame { BLAME_NOBODY, BLAME_PEER, BLAME_DISK, BLAME_KEYS, BLAME_CALLER };

@@ -79,6 +79,42 @@ TEST(every_status_has_a_name_a_text_and_a_blame)
     EXPECT(status_of_number(STATUSES) == E_PROTOCOL);
 }
 
+/* As the first release that froze them had them: peers of other versions rely on these. */
+TEST(the_number_of_a_status_never_changes)
+{
+    static const struct {
+        unsigned number;
+        const char *name;
+    } frozen[] = {
+        {0, "OK"},
+        {1, "E_PROMOTED"},
+        {6, "E_PROTOCOL"},
+        {11, "E_STALE_EPOCH"},
+        {13, "E_LINEAGE"},
+        {15, "E_IDENTITY"},
+        {19, "E_CLOSED"},
+        {23, "E_LOST"},
+        {24, "E_BUSY"},
+        {28, "E_FOLLOWER"},
+        {32, "E_AGED"},
+        {33, "E_IO"},
+        {46, "E_CUT_COMMITTED"},
+        {47, "E_WRONG_KEY"},
+        {55, "E_KEY_NOT_NAMED"},
+        {56, "E_FULL"},
+        {66, "E_NOT_READY"},
+        {68, "E_RULE"},
+        {73, "E_USAGE"},
+        {75, "E_CRL"},
+    };
+
+    for (unsigned i = 0; i < COUNT_OF(frozen); i++) {
+        const char *name = status_name(status_of_number(frozen[i].number));
+
+        EXPECT(strcmp(name, frozen[i].name) == 0);
+    }
+}
+
 TEST(an_arena_aligns)
 {
     static _Alignas(4096) uint8_t block[16384];
