@@ -16,6 +16,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { GOODBYE_MS = 100 }; /* for the last answers to leave */
 
@@ -144,6 +145,40 @@ static void on_stop(evutil_socket_t number, short what, void *context)
     keyd_step(keyd, &event);
 }
 
+/* A certificate that says whose it is must say that it is ours: a member's key has no business
+ * here. One of another CA than `sealift pki` says nothing of the kind. */
+static enum status check_identity(const struct keyd *keyd, const struct identity *self, char *why)
+{
+    const char *path = keyd->settings.tls.certificate;
+
+    if (self->role != ROLE_NONE && self->role != ROLE_KEYD) {
+        snprintf(why, KEYD_WHY_MAX,
+                 "%.200s: a certificate for role %s; a key service needs role %s (E_IDENTITY)",
+                 path, role_name(self->role), role_name(ROLE_KEYD));
+        return E_IDENTITY;
+    }
+    if (self->role == ROLE_KEYD && strcmp(self->region, keyd->settings.region) != 0) {
+        snprintf(why, KEYD_WHY_MAX,
+                 "%.200s: a certificate of region %s; this key service is that of %s (E_IDENTITY)",
+                 path, self->region, keyd->settings.region);
+        return E_IDENTITY;
+    }
+    return OK;
+}
+
+static enum status load_identity(const struct keyd *keyd, struct tls_identity **identity, char *why)
+{
+    TRY(tls_identity_load_https(identity, &keyd->settings.tls, why));
+
+    const enum status status = check_identity(keyd, tls_identity_self(*identity), why);
+
+    if (status != OK) {
+        tls_identity_free(*identity);
+        *identity = NULL;
+    }
+    return status;
+}
+
 /* The old ones stay where the new ones cannot be read. */
 static enum status reload(struct keyd *keyd, char *why)
 {
@@ -153,7 +188,7 @@ static enum status reload(struct keyd *keyd, char *why)
     TRY(credentials_load(&credentials, keyd->settings.credentials, why));
     credentials_free(keyd->credentials);
     keyd->credentials = credentials;
-    TRY(tls_identity_load_https(&identity, &keyd->settings.tls, why));
+    TRY(load_identity(keyd, &identity, why));
     http_server_set_identity(keyd->https, identity);
     tls_identity_free(keyd->identity);
     keyd->identity = identity;
@@ -201,7 +236,7 @@ static void open_base(struct keyd *keyd)
 static enum status open_parts(struct keyd *keyd, char *why)
 {
     TRY(credentials_load(&keyd->credentials, keyd->settings.credentials, why));
-    TRY(tls_identity_load_https(&keyd->identity, &keyd->settings.tls, why));
+    TRY(load_identity(keyd, &keyd->identity, why));
     expiry_watch_start(&keyd->expiry, keyd->base, keyd->settings.trace);
     expiry_watch_set(&keyd->expiry, tls_identity_expires_at(keyd->identity), 0);
     TRY(keyd_listen(keyd, why));

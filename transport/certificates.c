@@ -193,6 +193,20 @@ enum status certificate_identity(const struct x509_st *x509, struct identity *id
     return status;
 }
 
+bool certificate_names_a_host(const struct x509_st *x509)
+{
+    GENERAL_NAMES *names = X509_get_ext_d2i(x509, NID_subject_alt_name, NULL, NULL);
+    bool found = false;
+
+    for (int i = 0; i < sk_GENERAL_NAME_num(names); i++) {
+        const int type = sk_GENERAL_NAME_value(names, i)->type;
+
+        found = found || type == GEN_DNS || type == GEN_IPADD;
+    }
+    GENERAL_NAMES_free(names);
+    return found;
+}
+
 static int64_t seconds_of(const ASN1_TIME *time)
 {
     struct tm parts;

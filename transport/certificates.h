@@ -15,6 +15,7 @@
 #include "base/status.h"
 #include "node/identity.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum { CERTIFICATE_NAMES_MAX = 8 }; /* a keyd has localhost, two loopbacks, a name or two */
@@ -64,6 +65,9 @@ void certificate_free(struct certificate *certificate);
 
 /* The only URI SAN, parsed. E_IDENTITY: none, two or more, or one that is no identity. */
 NODISCARD enum status certificate_identity(const struct x509_st *x509, struct identity *identity);
+
+/* Whether a client that dialed a host can find that in it: a DNS name or an IP address. */
+bool certificate_names_a_host(const struct x509_st *x509);
 
 /* Whose CA it is: its subject's organization, into a text of DEPLOYMENT_TEXT_MAX; else
  * E_IDENTITY. */

@@ -18,6 +18,7 @@
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <openssl/x509v3.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <time.h>
@@ -257,6 +258,23 @@ NODISCARD static enum status check_link_leaf(struct tls_identity *identity, X509
     return files->crl == NULL ? OK : check_own_crl(identity, own, files, why);
 }
 
+/* Found now, at the side that can mend it, rather than by every client. */
+NODISCARD static enum status check_https_leaf(struct tls_identity *identity, X509 *own,
+                                              const char *path, char *why)
+{
+    if (certificate_identity(own, &identity->self) != OK) {
+        identity->self = (struct identity){0}; /* of another CA than `sealift pki`: it needs none */
+    }
+    if (X509_check_purpose(own, X509_PURPOSE_SSL_SERVER, 0) != 1) {
+        return explain(E_CERTIFICATE, path, why, "not for a TLS server");
+    }
+    return certificate_names_a_host(own)
+               ? OK
+               : explain(E_CERTIFICATE, path, why,
+                         "no DNS name and no IP address is in it, so every client would refuse it: "
+                         "issue one with --host");
+}
+
 NODISCARD static enum status load_own(struct tls_identity *identity, const struct tls_files *files,
                                       char *why)
 {
@@ -276,8 +294,9 @@ NODISCARD static enum status load_own(struct tls_identity *identity, const struc
         status = explain(use_own(identity->context, &own), files->certificate, why,
                          "its kind of key cannot be used with TLS 1.3");
     }
-    if (status == OK && !identity->https) {
-        status = check_link_leaf(identity, own.x509, files, why);
+    if (status == OK) {
+        status = identity->https ? check_https_leaf(identity, own.x509, files->certificate, why)
+                                 : check_link_leaf(identity, own.x509, files, why);
     }
 out:
     certificate_free(&own);

@@ -56,13 +56,15 @@ struct ssl_ctx_st; /* OpenSSL's SSL_CTX */
 NODISCARD enum status tls_identity_load(struct tls_identity **identity,
                                         const struct tls_files *files, char *why);
 
-/* `files->ca` and `files->crl` are not used. The certificate needs no URI. */
+/* `files->ca` and `files->crl` are not used. The certificate needs no URI, but a name to be reached
+ * by. Besides the above, E_CERTIFICATE: it names no DNS name and no address, by which every client
+ * would refuse it; it is a CA's, or its extended key usage leaves out servers. */
 NODISCARD enum status tls_identity_load_https(struct tls_identity **identity,
                                               const struct tls_files *files, char *why);
 
 void tls_identity_free(struct tls_identity *identity);
 
-/* Our own name; zeros for HTTPS. Borrowed. */
+/* Our own name; for HTTPS zeros (ROLE_NONE) where the certificate has none. Borrowed. */
 const struct identity *tls_identity_self(const struct tls_identity *identity);
 
 /* UNIX seconds at which our certificate ends: for alarms and metrics. */

@@ -4,7 +4,7 @@
 # and a start that came to nothing leaves nothing behind.
 source "$(dirname "$0")/lib.sh"
 source "$(dirname "$0")/trouble.sh"
-need_tools python3 od flock
+need_tools python3 od flock openssl
 
 pki_init
 issue p1 us-east-1 primary
@@ -127,7 +127,23 @@ refuse "a port in use" "127.0.0.1:${port[p1]}" $(primary) --create --no-storage-
 [ ! -e "$work/coordinator" ] && ok "nor a claim" || bad "nor a claim"
 refuse "a metrics port in use" "127.0.0.1:${port[p1]}" $(primary) --create --no-storage-encrypted \
     --listen 127.0.0.1:0 --metrics "127.0.0.1:${port[p1]}"
-keyd() { echo "$bin/sealift-keyd" --create --region us-east-1 --listen "127.0.0.1:${port[p1]}" --cert "$work/pki/p1.crt" --key "$work/pki/p1.key"; }
+issue k1 us-east-1 keyd any --host 127.0.0.1
+keyd() { echo "$bin/sealift-keyd" --create --region us-east-1 --listen "127.0.0.1:${port[p1]}" --cert "$work/pki/k1.crt" --key "$work/pki/k1.key"; }
+# A certificate that is none for it: before anything is made.
+issue k2 us-east-1 keyd any
+issue k3 eu-west-1 keyd any --host 127.0.0.1
+issue p3 us-east-1 primary "$lineage" --host 127.0.0.1
+own_of() { echo --cert "$work/pki/$1.crt" --key "$work/pki/$1.key"; }
+refuse "a key service's certificate without a name" "k2.crt: no DNS name and no IP address is in it" \
+    $(keyd) --data "$work/keys" --listen 127.0.0.1:0 $(own_of k2)
+refuse "one of another region" "k3.crt: a certificate of region eu-west-1; this key service is that of us-east-1" \
+    $(keyd) --data "$work/keys" --listen 127.0.0.1:0 $(own_of k3)
+refuse "a member's" "p3.crt: a certificate for role primary; a key service needs role keyd" \
+    $(keyd) --data "$work/keys" --listen 127.0.0.1:0 $(own_of p3)
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=c -addext \
+    subjectAltName=IP:127.0.0.1 -addext extendedKeyUsage=clientAuth -keyout "$work/pki/c.key" -out "$work/pki/c.crt" 2>/dev/null
+refuse "a client's" "c.crt: not for a TLS server" $(keyd) --data "$work/keys" --listen 127.0.0.1:0 $(own_of c)
+[ ! -e "$work/keys" ] && ok "nothing is left behind" || bad "nothing is left behind" "$(find "$work/keys")"
 refuse "a key service's port in use" "127.0.0.1:${port[p1]}" $(keyd) --data "$work/keys"
 [ ! -e "$work/keys" ] && ok "no folder is left behind" || bad "no folder is left behind" "$(find "$work/keys")"
 mkdir "$work/keys" "$work/secrets"

@@ -102,3 +102,26 @@ TEST(our_own_mistakes_are_found_when_loading)
     pki_free(&pki);
     pki_free(&other);
 }
+
+TEST(a_server_without_a_name_is_refused_by_itself_rather_than_by_its_clients)
+{
+    struct pki pki;
+    struct tls_identity *identity;
+    char why[TRANSPORT_WHY_MAX] = "";
+    struct certificate_order order = pki_order("prod", ROLE_KEYD, "k1");
+
+    pki_make(&pki, "prod");
+    struct tls_files files = pki_member(&pki, &order);
+
+    NEED(tls_identity_load_https(&identity, &files, why) == OK);
+    EXPECT(tls_identity_self(identity)->role == ROLE_KEYD);
+    tls_identity_free(identity);
+    order.name_count = 0;
+    files = pki_member(&pki, &order);
+    EXPECT_STATUS(tls_identity_load_https(&identity, &files, why), E_CERTIFICATE);
+    EXPECT(identity == NULL && strstr(why, "--host (E_CERTIFICATE)") != NULL);
+    files = pki_write(&pki, &pki.ca);
+    EXPECT_STATUS(tls_identity_load_https(&identity, &files, why), E_CERTIFICATE);
+    EXPECT(strstr(why, "not for a TLS server") != NULL);
+    pki_free(&pki);
+}
