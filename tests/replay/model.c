@@ -109,7 +109,9 @@ static void write_at(struct contents *contents, uint64_t offset, const uint8_t *
     if (offset + size > contents->size) {
         resize(contents, offset + size);
     }
-    memcpy(contents->data + offset, data, size);
+    if (size > 0) { /* an empty file has no data at all */
+        memcpy(contents->data + offset, data, size);
+    }
 }
 
 /* ---- what is chosen ---- */
