@@ -218,7 +218,7 @@ void repair_on_answer_read(struct member *member, struct read_slot *slot, struct
     struct repair_desk *desk = desk_of(member, slot->value);
     const bool at_end = slot->bytes.size < desk->read_size;
 
-    CHECK(desk->link == slot->value && desk->read == slot);
+    CHECK(desk != NULL && desk->link == slot->value && desk->read == slot);
     desk->read = NULL;
     reads_free(slot);
     if (!desk->busy) {

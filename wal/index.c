@@ -46,7 +46,10 @@ static uint64_t newest_file_bytes(const struct index *index)
 
 uint64_t index_bytes_from(const struct index *index, const struct index_row *row)
 {
-    return index_last(index)->begin_bytes + newest_file_bytes(index) - row->begin_bytes;
+    const struct index_row *last = index_last(index);
+
+    CHECK(last != NULL); /* there is at least the row */
+    return last->begin_bytes + newest_file_bytes(index) - row->begin_bytes;
 }
 
 /* What was dropped at the beginning leaves room there: now and then all rows move back to it. */
