@@ -216,9 +216,11 @@ static void look_for_batches(struct member *member, struct repair_desk *desk,
 void repair_on_answer_read(struct member *member, struct read_slot *slot, struct effects *fx)
 {
     struct repair_desk *desk = desk_of(member, slot->value);
-    const bool at_end = slot->bytes.size < desk->read_size;
 
     CHECK(desk != NULL && desk->link == slot->value && desk->read == slot);
+
+    const bool at_end = slot->bytes.size < desk->read_size;
+
     desk->read = NULL;
     reads_free(slot);
     if (!desk->busy) {
