@@ -17,8 +17,9 @@
  * judged as always, by what the disk itself returns: up to W, which was noted with the failure and
  * covers all that was acknowledged, every batch must be there. Then a replica goes on: it leads
  * nobody, and its next greeting is the check against a peer. A writer would lead without such a
- * check, so it refuses (E_SUSPECT) until an operator answers for the disk: accept_suspect. Nobody
- * goes on without what W covers (E_DAMAGED), accepted or not. */
+ * check, so it refuses (E_SUSPECT) until an operator answers for the disk: accept_suspect. It does
+ * so before a repair, which would write upon that disk. Nobody goes on without what W covers,
+ * accepted or not. */
 #ifndef SEALIFT_MEMBER_OPENING_H
 #define SEALIFT_MEMBER_OPENING_H
 

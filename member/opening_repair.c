@@ -3,7 +3,8 @@
  * Where the segment turns out to be whole and to end before what was durable, the rest is in the
  * one after it, which then is the one that is missing.
  *
- * How it goes wrong: nobody has it: the member stays in this state and says so (repair_text). The
+ * How it goes wrong: the disk is under suspicion: a writer refuses (opening.h). Nobody has it: the
+ * member stays in this state and says so (repair_text). The
  * same segment is found wanting again and again, although what was fetched fitted: then the disk
  * does not keep what is written, and the member refuses to start. */
 #include "base/check.h"
@@ -14,6 +15,25 @@ enum { REPAIRS_MAX = 4 };
 static lsn_t committed(const struct member *member)
 {
     return member->is_writer ? member->control.commit_lsn : 0; /* see evidence_of */
+}
+
+/* A repair writes, and upon a disk that has failed nobody writes before somebody answers for it.
+ * The refusal would come anyway, once all was whole (recover_decide): then better at once, with
+ * everything as it was. */
+static bool waits_for_word(const struct member *member)
+{
+    return member->is_writer && member->control.suspect && !member->settings.accept_suspect;
+}
+
+static void refuse_suspect(struct member *member, segment_t segment, enum status why,
+                           struct effects *fx)
+{
+    opening_refuse(member, fx, E_SUSPECT,
+                   "The last stop was an I/O failure (E_SUSPECT), and segment %llu is not all here "
+                   "(%s). Nothing was changed. Look at the disk; then start with --accept-suspect, "
+                   "and what is lacking is asked of the other members, or copy the folder to a "
+                   "good disk first.",
+                   (unsigned long long)segment, status_text(why));
 }
 
 static void forget_reads(struct member *member)
@@ -36,6 +56,10 @@ void opening_repair(struct member *member, segment_t segment, batch_t through, e
                                        .through_batch = through > durable ? through : durable,
                                        .through_lsn = committed(member)};
 
+    if (waits_for_word(member)) {
+        refuse_suspect(member, segment, why, fx);
+        return;
+    }
     opening->repairs = segment == opening->repaired ? opening->repairs + 1 : 1;
     opening->repaired = segment;
     if (opening->repairs > REPAIRS_MAX) {

@@ -69,7 +69,7 @@ struct event_keys {
 
 struct event_claimed {
     enum status status; /* E_CLAIM_LOST: the record was not at that version */
-    struct claim_record record; /* as it is now, whatever the status */
+    struct claim_record record; /* as it was left by that decision, whatever the status */
 };
 
 struct event_saved {

@@ -39,7 +39,7 @@ static void run_answer(struct sim *sim, const struct todo *todo)
     }
     asked->used = false;
     event.claimed.status = asked->lost ? E_COORDINATOR : (enum status)todo->b;
-    event.claimed.record = sim->claim.record;
+    event.claimed.record = asked->record;
     if (member->state == SIM_UP && member->life == asked->life) {
         sim_step(sim, member, &event);
     }
@@ -59,6 +59,8 @@ static void run_decide(struct sim *sim, const struct todo *todo)
     if (!asked->lost || prng_chance(&claim->dice, 1, 2)) {
         status = decide(claim, &asked->record);
     }
+    /* What becomes of the record while the answer travels is not in it. */
+    asked->record = claim->record;
     sim_after(sim, wait, (struct todo){run_answer, todo->a, status, 0});
 }
 

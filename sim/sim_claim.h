@@ -15,7 +15,7 @@ struct sim_claiming {
     bool used;
     unsigned member;
     uint64_t life;
-    struct claim_record record;
+    struct claim_record record; /* wanted; once decided, the record as it then was */
     bool lost; /* the answer never comes back in time */
 };
 

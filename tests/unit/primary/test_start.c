@@ -510,6 +510,40 @@ TEST(a_failed_write_notes_exactly_what_was_acknowledged)
     scene_free(&scene);
 }
 
+/* Found by a seed: it had a segment repaired, and then refused for suspicion. */
+TEST(nothing_is_repaired_upon_a_suspect_disk_before_somebody_answers_for_it)
+{
+    struct scene scene;
+    struct appended appended;
+
+    scene_init(&scene);
+    scene_start(&scene);
+    const link_t client = scene_client(&scene);
+
+    scene_append(&scene, client, 1, 1, 100, NULL);
+    fake_run(&scene.world);
+    NEED(scene_appended(&scene, client, &appended));
+    scene.world.write_status = E_IO;
+    scene_append(&scene, client, 1, 2, 100, NULL);
+    fake_run(&scene.world);
+    NEED(scene.world.halted);
+    fake_settle(&scene.world);
+    NEED(control_of(&scene).suspect);
+    scene_crash(&scene, false);
+    scene.world.segments[0].size -= 4096;
+    scene.world.write_status = OK;
+    scene_start(&scene);
+    EXPECT(scene.world.halted && scene.world.halt_why == E_SUSPECT);
+    EXPECT(strstr(scene.world.halt_text, "segment 0") != NULL);
+    EXPECT(strstr(scene.world.halt_text, "--accept-suspect") != NULL);
+    EXPECT(control_of(&scene).suspect);
+    scene_crash(&scene, false);
+    scene.settings.member.accept_suspect = true;
+    scene_start(&scene);
+    EXPECT(scene_lacks(&scene, "segment 0 lacks batch "));
+    scene_free(&scene);
+}
+
 TEST(a_full_disk_is_not_suspect_and_restarts_when_there_is_space)
 {
     struct scene scene;

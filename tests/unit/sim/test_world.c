@@ -370,3 +370,23 @@ TEST(the_coordinator_changes_its_record_for_who_knows_its_version)
     EXPECT_STATUS(claim(sim, 2, 3), E_COORDINATOR);
     sim_destroy(sim);
 }
+
+/* Found by two seeds: a writer was told that its change was accepted, with a record that had gone
+ * back meanwhile. */
+TEST(the_coordinator_answers_with_what_it_decided_whatever_happens_while_that_travels)
+{
+    struct sim *sim = world_of(1, 0, false);
+    const struct effect_claim effect = {.record = {.lineage = {{1}}, .epoch = 5}};
+
+    sim_start(sim, &sim->members[0]);
+    sim_claim_ask(sim, 0, &effect);
+    while (sim->claim.record.epoch != 5 && sim_next(sim)) {
+    }
+    NEED(toys[0]->claims == 0);
+    memset(&sim->claim.record, 0, sizeof sim->claim.record);
+    sim_run_until(sim, sim->now + SPAN_S(2).ns);
+    EXPECT(toys[0]->claims == 1);
+    EXPECT_STATUS(toys[0]->status, OK);
+    EXPECT(toys[0]->record.epoch == 5 && toys[0]->record.version == 1);
+    sim_destroy(sim);
+}
