@@ -59,6 +59,7 @@
     X(44, E_COORDINATOR, DISK, "the coordinator's record cannot be read or written") \
     X(45, E_CLAIM_LOST, DISK, "another writer has claimed the epoch") \
     X(46, E_CUT_COMMITTED, DISK, "the upstream's history would cut records that were committed") \
+    X(76, E_NO_RECORD, DISK, "the coordinator has no record of this lineage") \
     /* key services */ \
     X(47, E_WRONG_KEY, KEYS, "sealed under another key than the one at hand") \
     X(48, E_KEY_UNREACHABLE, KEYS, "the key service does not answer") \
@@ -91,7 +92,12 @@
     X(72, E_SKEW, CALLER, "the request was signed more than 15 minutes from now") \
     X(73, E_USAGE, CALLER, "the settings contradict each other or are incomplete") \
     X(74, E_WAL_FULL, CALLER, "the WAL has as many segments as segments_max allows") \
-    X(75, E_CRL, CALLER, "the list of revoked certificates is not of our CA or out of its time")
+    X(75, E_CRL, CALLER, "the list of revoked certificates is not of our CA or out of its time") \
+    X(77, E_PROMOTING, CALLER, "a promotion of this member is under way") \
+    X(78, E_NOT_VOTER, CALLER, "the coordinator's record does not have this member's data folder") \
+    X(79, E_LOSS, CALLER, "the accepted loss ends before the end of what is held here") \
+    X(80, E_LACKING, CALLER, "records known as committed are held by nobody who answers") \
+    X(81, E_BEHIND, CALLER, "another member holds more, and nobody gives it")
 
 /* One member for each number: a number that two lines share does not compile. */
 struct status_numbers {

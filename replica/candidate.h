@@ -11,9 +11,10 @@
  * Nothing binds anybody before the claim: an election that fails leaves an epoch that nobody used.
  * The claim is the moment; a crash after it is a primary that has to be started.
  *
- * candidate.c        the phases, in order, and how it ends
- * candidate_peers.c  what is said on the links to the others
- * candidate_claim.c  the coordinator: looking, deciding, claiming */
+ * candidate.c         how it begins, and how it ends
+ * candidate_phases.c  the phases, in order
+ * candidate_peers.c   what is said on the links to the others
+ * candidate_claim.c   the coordinator: looking, deciding, claiming */
 #ifndef SEALIFT_REPLICA_CANDIDATE_H
 #define SEALIFT_REPLICA_CANDIDATE_H
 
@@ -69,6 +70,7 @@ struct candidate {
     struct claim_record record; /* as it was looked at */
     struct level level;
     epoch_t epoch; /* ours, if it is claimed */
+    bool outbid; /* somebody who was fenced has seen a higher epoch than ours */
     bool with_loss; /* too few have answered, and an operator has accepted that */
     struct instant phase_at, moved_at, retry_at;
     uint32_t dialing; /* CANDIDATE_NOBODY */
@@ -100,11 +102,13 @@ bool candidate_on_link_up(struct replica *replica, const struct event *event, st
 bool candidate_on_link_down(struct replica *replica, const struct event *event);
 bool candidate_on_message(struct replica *replica, const struct event *event, struct effects *fx);
 
-/* Whether the receiver may dial: always, but while an election needs quiet. */
+/* Whether the receiver may dial: always, but while an election needs quiet, or the answer to a call
+ * of its own is still out, even if it is over: that answer would be taken for the receiver's. */
 static inline bool candidate_may_follow(const struct candidate *candidate)
 {
-    return candidate->phase == CANDIDATE_NONE
-           || (candidate->phase == CANDIDATE_CATCH_UP && !candidate->caught_up);
+    return candidate->dialing == CANDIDATE_NOBODY
+           && (candidate->phase == CANDIDATE_NONE
+               || (candidate->phase == CANDIDATE_CATCH_UP && !candidate->caught_up));
 }
 
 static inline bool candidate_is_running(const struct candidate *candidate)

@@ -90,18 +90,43 @@ static bool is_known(const struct replica *replica, const struct claim_record *r
                                                                replica->member.control.folder, 0});
 }
 
+/* False where it was refused: it is none that an election could go by. */
+static bool check_record(struct replica *replica, struct instant now, struct effects *fx)
+{
+    struct candidate *candidate = &replica->candidate;
+    const struct claim_record *record = &candidate->record;
+
+    if (record->version == 0) {
+        candidate_refuse(replica, now, fx, E_NO_RECORD,
+                         "The coordinator has no record of this cluster: name the same one as the "
+                         "primary with --coordinator. If it has lost it, start the primary, which "
+                         "tells it again.");
+    } else if (!id_equal(&record->lineage, &replica->member.descriptor.lineage)) {
+        candidate_refuse(replica, now, fx, E_LINEAGE,
+                         "The coordinator's record is of another lineage (its writer is %s): name "
+                         "this cluster's own with --coordinator.",
+                         record->writer);
+    } else if (level_parse(&candidate->level, record->level) != OK) {
+        candidate_refuse(replica, now, fx, E_MALFORMED,
+                         "The coordinator's record has the durability level \"%s\", which is none: "
+                         "start the primary with --durability.",
+                         record->level);
+    } else {
+        return true;
+    }
+    return false;
+}
+
 static void on_look(struct replica *replica, struct instant now, struct effects *fx)
 {
     struct candidate *candidate = &replica->candidate;
     const struct claim_record *record = &candidate->record;
     const struct member *member = &replica->member;
 
-    if (record->version == 0 || !id_equal(&record->lineage, &member->descriptor.lineage)
-        || level_parse(&candidate->level, record->level) != OK) {
-        candidate_refuse(replica, now, fx, E_COORDINATOR,
-                         "The coordinator has no record of this cluster: name the same one as the "
-                         "primary with --coordinator.");
-    } else if (is_ours(replica, record)) {
+    if (!check_record(replica, now, fx)) {
+        return;
+    }
+    if (is_ours(replica, record)) {
         candidate->epoch = record->epoch;
         candidate_win(replica, fx);
     } else if (candidate->claim_in_doubt) {
@@ -109,7 +134,7 @@ static void on_look(struct replica *replica, struct instant now, struct effects 
         candidate_move(replica, CANDIDATE_CLAIM, now);
         ask(replica, record, fx); /* the same, at a higher version */
     } else if (!is_known(replica, record) && !candidate->wish.accepts_loss) {
-        candidate_refuse(replica, now, fx, E_NO_QUORUM,
+        candidate_refuse(replica, now, fx, E_NOT_VOTER,
                          "%s is not in the coordinator's record: it has never followed the writer "
                          "%s with this data folder. Let it follow, or accept the loss with "
                          "--accept-loss LSN.",
@@ -125,7 +150,8 @@ static void on_lost(struct replica *replica, const struct claim_record *now_is, 
 {
     struct candidate *candidate = &replica->candidate;
     const bool same = !candidate->claim_voided && now_is->epoch == candidate->record.epoch
-                      && id_equal(&now_is->folder, &candidate->record.folder);
+                      && id_equal(&now_is->folder, &candidate->record.folder)
+                      && strcmp(now_is->level, candidate->record.level) == 0;
     char silent[256];
 
     if (is_ours(replica, now_is)) {

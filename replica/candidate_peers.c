@@ -31,6 +31,7 @@ static void peer_lose(struct replica *replica, struct candidate_peer *peer, enum
     trace_event(&replica->member.settings.trace, "peer_lost member=%s why=%s",
                 peer->identity.member, status_name(why));
     peer->link = 0;
+    replica->candidate.outbid |= peer->state == PEER_FENCING && why == E_STALE_EPOCH;
     if (peer->state != PEER_ANSWERED) { /* what it has answered is true without the link */
         peer->state = PEER_UNKNOWN;
     }
@@ -309,10 +310,33 @@ static bool waits_for_writer(const struct replica *replica)
     return false;
 }
 
+/* A writer whose disk hangs greets, and never answers: the others must still be asked. */
+static void drop_unfenced(struct replica *replica, struct instant now, struct effects *fx)
+{
+    for (uint32_t i = 0; i < replica->settings.upstream_count; i++) {
+        struct candidate_peer *peer = &replica->candidate.peers[i];
+        const struct instant limit =
+            instant_add(peer->started_at, replica->member.settings.silence_max);
+
+        if (peer->state != PEER_FENCING) {
+            continue;
+        }
+        if (instant_reached(limit, now)) {
+            effects_hang_up(fx, peer->link, E_SILENT);
+            peer_lose(replica, peer, E_SILENT);
+        } else {
+            effects_wake_at(fx, limit);
+        }
+    }
+}
+
 void candidate_fence_pump(struct replica *replica, struct instant now, struct effects *fx)
 {
     struct candidate *candidate = &replica->candidate;
     const struct fence fence = {.epoch = candidate->epoch};
+
+    drop_unfenced(replica, now, fx);
+
     const bool writer_only = waits_for_writer(replica);
 
     for (uint32_t i = 0; i < replica->settings.upstream_count; i++) {
@@ -321,6 +345,7 @@ void candidate_fence_pump(struct replica *replica, struct instant now, struct ef
         if (peer->state == PEER_KNOWN && (!writer_only || is_writer(replica, peer))) {
             peer->state = PEER_FENCING;
             peer->started_at = now;
+            effects_wake_at(fx, instant_add(now, replica->member.settings.silence_max));
             effects_send(fx, peer->link, MESSAGE_FENCE,
                          fence_encode(&fence, effects_scratch(fx, fence_bytes(&fence))));
         }
@@ -342,7 +367,6 @@ static void on_fenced(struct replica *replica, struct candidate_peer *peer,
     peer->position = fenced.position;
     peer->end_lsn = fenced.end_lsn;
     peer->commit_lsn = fenced.commit_lsn;
-    replica->candidate.moved_at = event->now;
     trace_event(&replica->member.settings.trace, "peer_fenced member=%s epoch=%llu batch=%llu",
                 peer->identity.member, (unsigned long long)fenced.position.epoch,
                 (unsigned long long)fenced.position.batch);

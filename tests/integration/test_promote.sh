@@ -77,7 +77,7 @@ refused "a replica's certificate may never write" E_IDENTITY promote d
 kill9 c
 kill9 a
 refused "too few answer" "accept the loss with --accept-loss" promote b
-refused "a loss that ends below what is held is none" E_USAGE promote b --accept-loss 5
+refused "a loss that ends below what is held is none" E_LOSS promote b --accept-loss 5
 is "b is a replica still" "$(status b role)" replica
 start_primary a --storage-encrypted
 follow c

@@ -1,0 +1,314 @@
+/* From one phase to the next: each has a condition to go on, and a limit to give up.
+ *
+ * How it goes wrong: too few answer, somebody has seen a higher epoch, nobody gives what was found,
+ * or what is known as committed is nowhere. Each is refused (candidate_refuse) by its own status;
+ * nothing binds anybody before the claim. */
+#include "replica/candidate.h"
+
+#include "base/check.h"
+#include "member/greeting.h"
+#include "replica/candidate_parts.h"
+
+enum {
+    TRIES_ENOUGH = 3, /* dials of a peer that does not answer */
+    SILENT_TEXT_MAX = 256,
+};
+
+/* Nothing comes in, and what came is on the disk. */
+static bool is_quiet(const struct replica *replica)
+{
+    const struct member *member = &replica->member;
+
+    return replica->receiver.state == RECEIVER_IDLE && replica->receiver.cut.phase == CUT_NONE
+           && member->wal.sealed == member->wal.durable && writes_are_done(&member->writes)
+           && saves_are_durable(&member->saves);
+}
+
+static void leave_upstream(struct replica *replica, struct instant now, struct effects *fx)
+{
+    if (replica->receiver.link != 0 && replica->receiver.cut.phase == CUT_NONE) {
+        receiver_refuse(replica, now, fx, E_CLOSED, "%s is to be promoted.",
+                        replica->member.settings.self.member);
+    }
+}
+
+static struct span patience(const struct replica *replica)
+{
+    return replica->member.settings.silence_max;
+}
+
+static bool is_out_of_time(const struct replica *replica, struct instant now, struct effects *fx)
+{
+    const struct instant limit = instant_add(replica->candidate.moved_at, patience(replica));
+
+    effects_wake_at(fx, limit);
+    return instant_reached(limit, now);
+}
+
+static bool all_are_settled(const struct replica *replica)
+{
+    for (uint32_t i = 0; i < replica->settings.upstream_count; i++) {
+        const struct candidate_peer *peer = &replica->candidate.peers[i];
+
+        if (peer->state == PEER_GREETING || peer->state == PEER_PROVING
+            || (peer->state == PEER_UNKNOWN && peer->tries == 0)) {
+            return false;
+        }
+    }
+    return replica->candidate.dialing == CANDIDATE_NOBODY;
+}
+
+static bool all_have_been_tried(const struct replica *replica)
+{
+    for (uint32_t i = 0; i < replica->settings.upstream_count; i++) {
+        const struct candidate_peer *peer = &replica->candidate.peers[i];
+
+        if (peer->state == PEER_UNKNOWN && peer->tries < TRIES_ENOUGH) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void refuse_few(struct replica *replica, struct instant now, struct effects *fx,
+                       const char *silent)
+{
+    const struct candidate *candidate = &replica->candidate;
+    const unsigned long long lsn = replica->member.wal.durable_lsn;
+    char level[LEVEL_TEXT_MAX];
+
+    if (candidate->outbid) {
+        candidate_refuse(replica, now, fx, E_STALE_EPOCH,
+                         "Somebody who was asked has seen a higher epoch than %llu: another member "
+                         "is being promoted. Look at the coordinator's record, and promote again.",
+                         (unsigned long long)candidate->epoch);
+        return;
+    }
+    candidate_refuse(replica, now, fx, E_NO_QUORUM,
+                     "%s may hold records, committed at %s, that nobody who answers holds (this "
+                     "member holds up to LSN %llu): bring them back and name them with --upstream, "
+                     "or accept the loss with --accept-loss LSN, the last one that you know of.%s",
+                     silent, level_format(candidate->level, level, sizeof level), lsn,
+                     candidate->phase == CANDIDATE_FENCE
+                         ? " Those who answered refuse the old writer from now on: start it again, "
+                           "or promote somebody."
+                         : "");
+}
+
+static void choose_epoch(struct replica *replica, struct instant now, struct effects *fx)
+{
+    struct candidate *candidate = &replica->candidate;
+    struct member *member = &replica->member;
+    epoch_t highest = member->control.highest_epoch;
+
+    if (candidate->record.epoch > highest) {
+        highest = candidate->record.epoch;
+    }
+    for (uint32_t i = 0; i < replica->settings.upstream_count; i++) {
+        if (candidate->peers[i].state == PEER_KNOWN
+            && candidate->peers[i].highest_epoch > highest) {
+            highest = candidate->peers[i].highest_epoch;
+        }
+    }
+    candidate->epoch = member->control.highest_epoch = highest + 1;
+    saves_control(member, fx);
+    candidate->save_token = member->saves.control.wanted;
+    candidate_move(replica, CANDIDATE_PERSIST, now);
+}
+
+static void ask_pump(struct replica *replica, struct instant now, struct effects *fx)
+{
+    struct candidate *candidate = &replica->candidate;
+    const bool is_late = is_out_of_time(replica, now, fx);
+    char silent[SILENT_TEXT_MAX];
+
+    candidate_dial_pump(replica, now, fx);
+    if (!is_late && !all_are_settled(replica)) {
+        return;
+    }
+    if (candidate_is_enough(replica, PEER_KNOWN, silent, sizeof silent)) {
+        choose_epoch(replica, now, fx);
+    } else if (is_late || all_have_been_tried(replica)) {
+        candidate->with_loss = candidate->wish.accepts_loss;
+        if (candidate->with_loss) {
+            choose_epoch(replica, now, fx);
+        } else {
+            refuse_few(replica, now, fx, silent);
+        }
+    }
+}
+
+static bool is_ahead(struct position a, struct position b)
+{
+    return a.epoch != b.epoch ? a.epoch > b.epoch : a.batch > b.batch;
+}
+
+/* Who holds most becomes the upstream until this member holds it, too. */
+static void choose_upstream(struct replica *replica, struct instant now)
+{
+    struct candidate *candidate = &replica->candidate;
+
+    candidate->target = member_position(&replica->member);
+    candidate->target_lsn = replica->member.wal.durable_lsn;
+    candidate->commit_lsn = replica->member.commit_lsn;
+    for (uint32_t i = 0; i < replica->settings.upstream_count; i++) {
+        const struct candidate_peer *peer = &candidate->peers[i];
+
+        if (peer->state != PEER_ANSWERED) {
+            continue;
+        }
+        if (is_ahead(peer->position, candidate->target)) {
+            candidate->target = peer->position;
+            candidate->target_lsn = peer->end_lsn;
+            replica->receiver.upstream = i;
+        }
+        if (peer->commit_lsn > candidate->commit_lsn) {
+            candidate->commit_lsn = peer->commit_lsn;
+        }
+    }
+    candidate->caught_up = !is_ahead(candidate->target, member_position(&replica->member));
+    replica->receiver.dial_at = now;
+    candidate_move(replica, CANDIDATE_CATCH_UP, now);
+}
+
+static bool may_lose(const struct candidate *candidate)
+{
+    return candidate->with_loss && candidate->wish.loss_last_lsn >= candidate->commit_lsn;
+}
+
+/* Everything that was found is held here. */
+static void begin_mark(struct replica *replica, struct instant now, struct effects *fx)
+{
+    struct candidate *candidate = &replica->candidate;
+    struct member *member = &replica->member;
+    const lsn_t held = member->wal.durable_lsn;
+    const lsn_t loss = candidate->wish.loss_last_lsn;
+
+    if (member->control.highest_epoch != candidate->epoch) {
+        candidate_refuse(replica, now, fx, E_STALE_EPOCH,
+                         "Epoch %llu was shown here meanwhile: somebody else is being promoted.",
+                         (unsigned long long)member->control.highest_epoch);
+    } else if (candidate->commit_lsn > held && !may_lose(candidate)) {
+        candidate_refuse(replica, now, fx, E_LACKING,
+                         "Records up to LSN %llu are known as committed, but those who answer hold "
+                         "them up to LSN %llu only: bring back who holds them, or accept their "
+                         "loss with --accept-loss.",
+                         (unsigned long long)candidate->commit_lsn, (unsigned long long)held);
+    } else {
+        member->control.claim_asked = candidate->epoch;
+        member->control.loss_pending = candidate->with_loss && loss > held ? loss : 0;
+        marks_save(member, fx);
+        candidate->save_token = member->saves.control.wanted;
+        candidate_move(replica, CANDIDATE_MARK, now);
+    }
+}
+
+static void catch_up_pump(struct replica *replica, struct instant now, struct effects *fx)
+{
+    struct candidate *candidate = &replica->candidate;
+    const struct position held = member_position(&replica->member);
+
+    candidate->caught_up |= !is_ahead(candidate->target, held);
+    if (candidate->caught_up) {
+        leave_upstream(replica, now, fx);
+        if (is_quiet(replica)) {
+            begin_mark(replica, now, fx);
+        }
+        return;
+    }
+    if (replica->member.received_bytes != candidate->received_bytes) {
+        candidate->received_bytes = replica->member.received_bytes;
+        candidate->moved_at = now;
+    }
+    if (is_out_of_time(replica, now, fx)) {
+        candidate_refuse(replica, now, fx, E_BEHIND,
+                         "Nobody gives this member what it lacks: it holds up to LSN %llu, and LSN "
+                         "%llu was found. Promote again, or promote the one that holds it.",
+                         (unsigned long long)replica->member.wal.durable_lsn,
+                         (unsigned long long)candidate->target_lsn);
+    }
+}
+
+static bool fences_are_settled(const struct replica *replica)
+{
+    for (uint32_t i = 0; i < replica->settings.upstream_count; i++) {
+        const enum peer_state state = replica->candidate.peers[i].state;
+
+        if (state == PEER_KNOWN || state == PEER_FENCING) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void fence_pump(struct replica *replica, struct instant now, struct effects *fx)
+{
+    struct candidate *candidate = &replica->candidate;
+    char silent[SILENT_TEXT_MAX];
+
+    candidate_fence_pump(replica, now, fx);
+    if (!fences_are_settled(replica)) {
+        return;
+    }
+    if (candidate_is_enough(replica, PEER_ANSWERED, silent, sizeof silent)) {
+        candidate->with_loss = false;
+    } else if (candidate->wish.accepts_loss) {
+        candidate->with_loss = true;
+    } else {
+        refuse_few(replica, now, fx, silent);
+        return;
+    }
+    choose_upstream(replica, now);
+    catch_up_pump(replica, now, fx);
+}
+
+void candidate_pump(struct replica *replica, struct instant now, struct effects *fx)
+{
+    struct candidate *candidate = &replica->candidate;
+    const struct saves *saves = &replica->member.saves;
+
+    switch (candidate->phase) {
+    case CANDIDATE_NONE:
+    case CANDIDATE_PHASES:
+        return;
+    case CANDIDATE_QUIET:
+        leave_upstream(replica, now, fx);
+        if (is_quiet(replica)) {
+            candidate_move(replica, CANDIDATE_LOOK, now);
+            candidate_look(replica, fx);
+        }
+        return;
+    case CANDIDATE_LOOK:
+        if (!candidate->claim_asked) {
+            effects_wake_at(fx, candidate->retry_at);
+            if (instant_reached(candidate->retry_at, now)) {
+                candidate_look(replica, fx);
+            }
+        }
+        return;
+    case CANDIDATE_ASK:
+        ask_pump(replica, now, fx);
+        return;
+    case CANDIDATE_PERSIST:
+        if (saves->control.durable >= candidate->save_token) {
+            candidate_move(replica, CANDIDATE_FENCE, now);
+            fence_pump(replica, now, fx);
+        }
+        return;
+    case CANDIDATE_FENCE:
+        fence_pump(replica, now, fx);
+        return;
+    case CANDIDATE_CATCH_UP:
+        catch_up_pump(replica, now, fx);
+        return;
+    case CANDIDATE_MARK:
+        if (saves->control.durable >= candidate->save_token) {
+            candidate_move(replica, CANDIDATE_CLAIM, now);
+            candidate_claim(replica, fx);
+        }
+        return;
+    case CANDIDATE_CLAIM:
+        return; /* the coordinator answers, sooner or later */
+    }
+    UNREACHABLE();
+}
