@@ -70,6 +70,8 @@
     X(53, E_KEY_CIPHERTEXT, KEYS, "the envelope does not open with this key and context") \
     X(54, E_KEY_MISMATCH, KEYS, "the envelope opened to another data key than the WAL's own") \
     X(55, E_KEY_NOT_NAMED, KEYS, "a KMS key of this region must be named") \
+    X(82, E_KEY_CREDENTIALS, KEYS, "the key service does not take this member's credentials") \
+    X(83, E_KEY_NO_SERVICE, KEYS, "this member knows no key service of that region") \
     /* whoever asked */ \
     X(56, E_FULL, CALLER, "no room at the moment: try again") \
     X(57, E_EMPTY, CALLER, "a record must have at least one byte") \

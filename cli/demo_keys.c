@@ -84,6 +84,12 @@ static enum status ask(struct key_client *client, struct try_key *try,
     return try->status;
 }
 
+/* Nothing of the envelope: it was not judged. */
+static bool says_nothing(enum status status)
+{
+    return status == E_KEY_UNREACHABLE || status == E_KEY_CREDENTIALS || status == E_KEY_NO_SERVICE;
+}
+
 static bool try_all(struct demo_show *show, struct key_client *client, struct try_key *try,
                     struct keyring *keyring)
 {
@@ -98,7 +104,7 @@ static bool try_all(struct demo_show *show, struct key_client *client, struct tr
             const enum status status = ask(client, try, keyring, world->regions[k].name);
             const bool own = k == world->members[i].region;
 
-            if ((status == OK) != own || status == E_KEY_UNREACHABLE) {
+            if ((status == OK) != own || says_nothing(status)) {
                 snprintf(show->saw, sizeof show->saw, "%s at %s: %s", world->members[i].name,
                          world->regions[k].name, status_name(status));
                 return false;

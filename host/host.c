@@ -135,6 +135,9 @@ static void reply_metrics(struct host *host, uint64_t token)
         own.crl = host->expiry.crl;
         own.crl_count = tls_identity_crl_count(host->identity);
     }
+    if (host->keys != NULL) {
+        own.service_count = key_client_states(host->keys, own.services);
+    }
     if (host->disk != NULL) {
         const struct disk_counters counters = disk_counters(host->disk);
 

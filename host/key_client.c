@@ -2,7 +2,8 @@
  * as one of the KEYS statuses with the service's own sentence.
  *
  * Each call is a small block that lives until its answer. A region without an endpoint is answered
- * like one that does not answer, but says what setting is missing. Data keys are wiped from every
+ * from the loop as well, and says what setting is missing. What a service refuses is traced when it
+ * changes, not with every call: a member may ask again and again. Data keys are wiped from every
  * buffer of ours as soon as the node has had its answer. */
 #include "host/key_client.h"
 
@@ -24,6 +25,7 @@ struct endpoint {
     char region[REGION_TEXT_MAX];
     char url[URL_HOST_MAX + 16];
     char host[URL_HOST_MAX];
+    enum status last; /* what the last call came to */
 };
 
 struct key_client {
@@ -39,6 +41,8 @@ struct call {
     struct call *next;
     uint64_t ticket;
     enum keys_op op;
+    struct endpoint *endpoint; /* NULL: there is none */
+    enum status status; /* of a refusal of our own */
     struct event *refusal; /* where there was nobody to ask: answered from the loop as well */
     char why[KEY_WHY_MAX];
 };
@@ -174,10 +178,22 @@ enum status key_client_status_of(const char *type, const char *message)
         enum status status;
     } known[] = {
         {"AccessDeniedException", E_KEY_DENIED},
+        {"AccessDenied", E_KEY_DENIED},
         {"NotFoundException", E_KEY_NOT_FOUND},
         {"InvalidArnException", E_KEY_NOT_FOUND},
         {"InvalidCiphertextException", E_KEY_CIPHERTEXT},
         {"IncorrectKeyException", E_KEY_CIPHERTEXT},
+        {"UnrecognizedClientException", E_KEY_CREDENTIALS},
+        {"InvalidClientTokenId", E_KEY_CREDENTIALS},
+        {"InvalidSignatureException", E_KEY_CREDENTIALS},
+        {"SignatureDoesNotMatch", E_KEY_CREDENTIALS},
+        {"IncompleteSignature", E_KEY_CREDENTIALS},
+        {"IncompleteSignatureException", E_KEY_CREDENTIALS},
+        {"MissingAuthenticationToken", E_KEY_CREDENTIALS},
+        {"MissingAuthenticationTokenException", E_KEY_CREDENTIALS},
+        {"ExpiredToken", E_KEY_CREDENTIALS},
+        {"ExpiredTokenException", E_KEY_CREDENTIALS},
+        {"OptInRequired", E_KEY_CREDENTIALS},
     };
     const bool disabled = strcmp(type, "DisabledException") == 0;
 
@@ -187,6 +203,10 @@ enum status key_client_status_of(const char *type, const char *message)
         }
         return disabled ? E_KEY_DISABLED : E_KEY_UNREACHABLE;
     }
+    if (strncmp(message, "Signature expired", 17) == 0
+        || strncmp(message, "Signature not yet current", 25) == 0) {
+        return E_KEY_UNREACHABLE; /* of the clocks: they may come together */
+    }
     for (unsigned i = 0; i < COUNT_OF(known); i++) {
         if (strcmp(type, known[i].type) == 0) {
             return known[i].status;
@@ -195,16 +215,29 @@ enum status key_client_status_of(const char *type, const char *message)
     return E_KEY_UNREACHABLE;
 }
 
+static void trace_change(const struct call *call, enum status status, const char *why)
+{
+    struct endpoint *endpoint = call->endpoint;
+    const struct trace *trace = &call->client->settings.trace;
+    const char *op = key_json_target(call->op) + strlen("TrentService.");
+
+    if (endpoint == NULL) {
+        trace_event(trace, "keys.refused op=%s status=%s text=\"%s\"", op, status_name(status),
+                    why);
+    } else if (endpoint->last != status) {
+        trace_event(trace, "keys.%s op=%s region=%s status=%s text=\"%s\"",
+                    status == OK ? "answered" : "refused", op, endpoint->region,
+                    status_name(status), why);
+        endpoint->last = status;
+    }
+}
+
 static void deliver(struct call *call, enum status status, const struct keys_answer *answer)
 {
     struct key_client *client = call->client;
     const uint64_t ticket = call->ticket;
 
-    if (status != OK) {
-        trace_event(&client->settings.trace, "keys.refused op=%s status=%s text=\"%s\"",
-                    key_json_target(call->op) + strlen("TrentService."), status_name(status),
-                    answer->why);
-    }
+    trace_change(call, status, answer->why);
     client->settings.on_answer(client->settings.context, ticket, status, answer);
     drop_call(call);
 }
@@ -263,20 +296,23 @@ static void on_http(void *context, const struct http_answer *http)
 
 static void on_refusal(evutil_socket_t fd, short what, void *context)
 {
+    struct call *call = context;
+
     (void)fd;
     (void)what;
-    refuse(context, E_KEY_UNREACHABLE);
+    refuse(call, call->status);
 }
 
 /* Answered from the loop, as if somebody had been asked. */
-static void refuse_later(struct call *call)
+static void refuse_later(struct call *call, enum status status)
 {
+    call->status = status;
     call->refusal = event_new(call->client->settings.base, -1, 0, on_refusal, call);
     CHECK(call->refusal != NULL);
     event_active(call->refusal, EV_TIMEOUT, 0);
 }
 
-static const struct endpoint *find_endpoint(const struct key_client *client, const char *region)
+static struct endpoint *find_endpoint(struct key_client *client, const char *region)
 {
     for (unsigned i = 0; i < client->settings.service_count; i++) {
         if (strcmp(client->endpoints[i].region, region) == 0) {
@@ -286,9 +322,10 @@ static const struct endpoint *find_endpoint(const struct key_client *client, con
     return NULL;
 }
 
-static void send_signed(struct call *call, const struct endpoint *endpoint, struct bytes body)
+static void send_signed(struct call *call, struct bytes body)
 {
     struct key_client *client = call->client;
+    const struct endpoint *endpoint = call->endpoint;
     const struct key_credentials *own = &client->credentials;
     struct http_header headers[CALL_HEADERS_MAX] = {
         {"Host", endpoint->host},
@@ -312,7 +349,7 @@ static void send_signed(struct call *call, const struct endpoint *endpoint, stru
         != OK) {
         snprintf(call->why, sizeof call->why,
                  "the request cannot be signed with these credentials");
-        refuse_later(call);
+        refuse_later(call, E_KEY_CREDENTIALS);
         return;
     }
     headers[count++] = (struct http_header){"X-Amz-Date", signature.date};
@@ -332,22 +369,33 @@ static void send_signed(struct call *call, const struct endpoint *endpoint, stru
 void key_client_ask(struct key_client *client, uint64_t ticket, const struct keys_request *request)
 {
     struct call *call = calloc(1, sizeof *call);
-    const struct endpoint *endpoint = find_endpoint(client, request->region);
 
     CHECK(call != NULL);
-    *call =
-        (struct call){.client = client, .next = client->calls, .ticket = ticket, .op = request->op};
+    *call = (struct call){.client = client,
+                          .next = client->calls,
+                          .ticket = ticket,
+                          .op = request->op,
+                          .endpoint = find_endpoint(client, request->region)};
     client->calls = call;
-    if (endpoint == NULL) {
-        snprintf(call->why, sizeof call->why,
-                 "no key service is named for region %s: add --key-service %s=https://HOST:PORT",
-                 request->region, request->region);
-        refuse_later(call);
+    if (call->endpoint == NULL) {
+        snprintf(call->why, sizeof call->why, "no --key-service is given for region %s",
+                 request->region);
+        refuse_later(call, E_KEY_NO_SERVICE);
         return;
     }
 
     char *body = key_json_request(request);
 
-    send_signed(call, endpoint, bytes_text(body));
+    send_signed(call, bytes_text(body));
     key_json_free(body);
+}
+
+unsigned key_client_states(const struct key_client *client,
+                           struct key_service_state states[KEY_SERVICES_MAX])
+{
+    for (unsigned i = 0; i < client->settings.service_count; i++) {
+        states[i] =
+            (struct key_service_state){client->endpoints[i].region, client->endpoints[i].last};
+    }
+    return client->settings.service_count;
 }

@@ -5,8 +5,10 @@
  * run side by side and end by themselves after 10 s.
  *
  * Only an answer that came through TLS from that endpoint is a refusal; silence, a cut, an HTTP
- * 5xx, a signature that is not accepted (clocks differ!) and nonsense are E_KEY_UNREACHABLE:
- * nobody who only disturbs the network can make a key look lost. */
+ * 5xx, a signature that is too old or too new (clocks that differ may come together) and nonsense
+ * are E_KEY_UNREACHABLE: nobody who only disturbs the network can make a key look lost. Credentials
+ * or a signature that are refused otherwise are E_KEY_CREDENTIALS, a region without an endpoint is
+ * E_KEY_NO_SERVICE: both are final for whoever starts, and say nothing of the key. */
 #ifndef SEALIFT_HOST_KEY_CLIENT_H
 #define SEALIFT_HOST_KEY_CLIENT_H
 
@@ -63,7 +65,16 @@ void key_client_close(struct key_client *client);
 /* Copies the request. */
 void key_client_ask(struct key_client *client, uint64_t ticket, const struct keys_request *request);
 
-/* What a service's error name means; `message` decides between two states of KMSInvalidState. */
+/* What the last call to a service came to; OK before the first. For metrics. */
+struct key_service_state {
+    const char *region;
+    enum status status;
+};
+unsigned key_client_states(const struct key_client *client,
+                           struct key_service_state states[KEY_SERVICES_MAX]);
+
+/* What a service's error name means; `message` decides between two states of KMSInvalidState, and
+ * whether a signature was refused for its time. */
 enum status key_client_status_of(const char *type, const char *message);
 
 #endif

@@ -150,6 +150,20 @@ static void add_host(struct text *text, const struct metrics_host *host)
               (double)host->write_ns / 1e9);
 }
 
+static void add_key_services(struct text *text, const struct metrics_host *host)
+{
+    char region[KEY_ARN_TEXT_MAX];
+
+    add(text, "# HELP sealift_key_service_ok 0: its last answer was a refusal, or there was none.\n"
+              "# TYPE sealift_key_service_ok gauge\n");
+    for (unsigned i = 0; i < host->service_count; i++) {
+        const struct key_service_state *service = &host->services[i];
+
+        add(text, "sealift_key_service_ok{region=\"%s\",last=\"%s\"} %d\n",
+            clean(service->region, region), status_name(service->status), service->status == OK);
+    }
+}
+
 /* One metric for all downstream members: the format wants the lines of a name together. */
 static void add_feeds(struct text *text, const struct member_status *status, const char *name,
                       double (*value)(const struct feed_status *feed))
@@ -229,6 +243,7 @@ struct bytes metrics_format(const struct member_status *status, const struct met
     add_info(&text, status);
     add_member(&text, status);
     add_host(&text, host);
+    add_key_services(&text, host);
     add_feeds(&text, status, "acked_lsn", feed_acked_lsn);
     add_feeds(&text, status, "lag_bytes", feed_lag_bytes);
     add_feeds(&text, status, "lag_seconds", feed_lag_seconds);

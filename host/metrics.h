@@ -4,6 +4,7 @@
 
 #include "base/bytes.h"
 #include "host/expiry_watch.h"
+#include "host/key_client.h"
 #include "proto/control.h"
 
 enum {
@@ -18,6 +19,8 @@ struct metrics_host {
     struct expiry certificate, crl;
     uint64_t crl_count;
     uint64_t spare_count;
+    struct key_service_state services[KEY_SERVICES_MAX];
+    unsigned service_count;
     uint64_t write_count, write_ns; /* of the disk: groups and the time they took */
 };
 

@@ -73,7 +73,16 @@ static void refuse_key(struct member *member, struct feed *feed, const struct ev
                        struct effects *fx)
 {
     const char *why = answer->answer.why == NULL ? "" : answer->answer.why;
+    char advice[KEY_ADVICE_MAX];
 
+    if (key_trouble_is_own(answer->status)) {
+        feed_refuse(member, feed, fx, answer->status,
+                    "KMSKeyNotAccessibleFault: %.32s cannot wrap the data key for %s: %.60s: it "
+                    "must %s",
+                    member->settings.self.member, feed->peer.region, why,
+                    key_trouble_advice(answer->status, feed->peer.region, advice));
+        return;
+    }
     feed_refuse(member, feed, fx, answer->status,
                 "KMSKeyNotAccessibleFault: the KMS key [%.100s] of %s cannot be used: %s. %.80s",
                 feed->key_arn, feed->peer.region, status_text(answer->status), why);
@@ -88,6 +97,7 @@ void feeds_on_keys(struct member *member, const struct event *event, struct effe
         return; /* it has gone meanwhile */
     }
     feed->wrap_asked = false;
+    key_trouble_note(member, feed->peer.region, answer->status, answer->answer.why);
     if (answer->status != OK) {
         refuse_key(member, feed, answer, fx);
         return;

@@ -422,6 +422,8 @@ static void fill_space(const struct member *member, struct member_status *status
     status->is_full = retention_is_full(member);
     if (member->notice[0] != '\0') {
         snprintf(status->notice, sizeof status->notice, "%s", member->notice);
+    } else if (member->key_trouble.why != OK) {
+        snprintf(status->notice, sizeof status->notice, "%s", member->key_trouble.text);
     } else if (retention->level > SPACE_FINE || status->is_full) {
         snprintf(status->notice, sizeof status->notice, "the file system is %u.%u %% full%s",
                  permille / 10, permille % 10,

@@ -17,6 +17,7 @@
 #include "member/opening.h"
 #include "member/pins.h"
 #include "member/reads.h"
+#include "member/key_trouble.h"
 #include "member/repair.h"
 #include "member/retention.h"
 #include "member/saves.h"
@@ -49,6 +50,7 @@ struct member {
     struct pins pins;
     struct retention retention;
     struct unwrap unwrap;
+    struct key_trouble key_trouble;
     struct opening *opening;
     struct feeds feeds;
     struct clients clients;

@@ -298,15 +298,16 @@ void opening_begin(struct member *member, const struct store_inventory *inventor
 static void keys_pump(struct member *member, struct effects *fx)
 {
     struct unwrap *unwrap = &member->unwrap;
+    char advice[KEY_ADVICE_MAX];
 
     if (unwrap->state == UNWRAP_FAILED && unwrap->why == E_RULE) {
         opening_refuse(member, fx, E_RULE, "%s", unwrap->text);
     } else if (unwrap->state == UNWRAP_FAILED) {
         opening_refuse(
             member, fx, unwrap->why,
-            "The data key of this cluster cannot be opened (%s), %s. Nothing was changed; "
-            "start again when the key can be used.",
-            status_name(unwrap->why), unwrap->text);
+            "The data key of this cluster cannot be opened (%s), %s. Nothing was changed; %s.",
+            status_name(unwrap->why), unwrap->text,
+            key_trouble_advice(unwrap->why, member->settings.self.region, advice));
     } else if (unwrap->state == UNWRAP_DONE) {
         unwrap_forget(member);
         member->opening->state = OPENING_HEADERS;

@@ -148,6 +148,7 @@ void unwrap_on_keys(struct member *member, const struct event *event, struct eff
     if (unwrap->state != UNWRAP_ASKED || ticket_value(keys->ticket) != unwrap->attempt) {
         return;
     }
+    key_trouble_note(member, member->settings.self.region, keys->status, keys->answer.why);
     if (keys->status == E_KEY_UNREACHABLE) {
         wait_and_retry(member, keys->answer.why, event->now);
         return;

@@ -4,7 +4,8 @@
  * nobody else) and hold that against the cluster's own (R4).
  *
  * One after the other: ASK_KEYS, check, into `deks`. A key service that does not answer is asked
- * again, with growing gaps, until `give_up`; a refusal is final. Used at start and when an upstream
+ * again, with growing gaps, until `give_up`; a refusal is final, of the key as of the credentials,
+ * and so is a region without a service. Used at start and when an upstream
  * hands over envelopes. */
 #ifndef SEALIFT_MEMBER_UNWRAP_H
 #define SEALIFT_MEMBER_UNWRAP_H

@@ -40,7 +40,8 @@ struct keys_request {
 };
 
 /* Borrowed during the event. E_KEY_UNREACHABLE is no answer; the other KEYS statuses are
- * authenticated refusals. `why` is the key service's own sentence. */
+ * authenticated refusals, but for E_KEY_NO_SERVICE: nobody to ask. Neither that nor
+ * E_KEY_CREDENTIALS says anything of the key. `why` is the key service's own sentence. */
 struct keys_answer {
     char key_arn[KEY_ARN_TEXT_MAX];
     struct bytes blob; /* KEYS_GENERATE, KEYS_WRAP */

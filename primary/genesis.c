@@ -170,6 +170,22 @@ static enum status keep_dek(struct primary *primary, const struct keys_answer *a
     return keyring_add(keyring, &envelope);
 }
 
+static void refuse(struct primary *primary, enum status status, const char *said,
+                   struct effects *fx)
+{
+    const struct member_settings *settings = &primary->settings.member;
+    char advice[KEY_ADVICE_MAX] = "name a key of its region that this member may use";
+
+    if (key_trouble_is_own(status)) {
+        key_trouble_advice(status, settings->self.region, advice);
+    }
+    member_halt(&primary->member, fx, status,
+                "The key service of %s makes no data key under %.120s (%s): %.180s. No cluster was "
+                "made; %s.",
+                settings->self.region, settings->key[0] != '\0' ? settings->key : default_key,
+                status_name(status), said[0] != '\0' ? said : status_text(status), advice);
+}
+
 void genesis_on_keys(struct primary *primary, const struct event *event, struct effects *fx)
 {
     const struct event_keys *keys = &event->keys;
@@ -185,16 +201,7 @@ void genesis_on_keys(struct primary *primary, const struct event *event, struct 
     const enum status status = keys->status != OK ? keys->status : keep_dek(primary, &keys->answer);
 
     if (status != OK) {
-        member_halt(
-            &primary->member, fx, status,
-            "The key service of %s makes no data key under %.120s (%s): %.120s. No cluster was "
-            "made; name a key of %s that this member may use.",
-            primary->settings.member.self.region,
-            primary->settings.member.key[0] != '\0' ? primary->settings.member.key : default_key,
-            status_name(status),
-            keys->status != OK && keys->answer.why[0] != '\0' ? keys->answer.why
-                                                              : status_text(status),
-            primary->settings.member.self.region);
+        refuse(primary, status, keys->status != OK ? keys->answer.why : "", fx);
         return;
     }
     write_keyring(primary, fx);

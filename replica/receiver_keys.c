@@ -148,15 +148,14 @@ static void on_unwrap_failed(struct replica *replica, struct instant now, struct
     struct member *member = &replica->member;
     const enum status why = member->unwrap.why;
     const bool is_final = !replica->receiver.joined && why != E_KEY_UNREACHABLE;
-    char text[sizeof member->unwrap.text];
+    char text[sizeof member->unwrap.text], advice[KEY_ADVICE_MAX];
 
     snprintf(text, sizeof text, "%s", member->unwrap.text);
     receiver_refuse(replica, now, fx, why, "KMSKeyNotAccessibleFault: %.200s", text);
     if (is_final) {
-        member_halt(member, fx, why,
-                    "KMSKeyNotAccessibleFault: %s. Nothing was kept; start again when the key can "
-                    "be used, or with another --kms-key-id.",
-                    text);
+        member_halt(member, fx, why, "KMSKeyNotAccessibleFault: %s. Nothing was kept; %s%s.", text,
+                    key_trouble_advice(why, member->settings.self.region, advice),
+                    key_trouble_is_own(why) ? "" : ", or with another --kms-key-id");
     }
 }
 

@@ -4,7 +4,7 @@
 # waits for it, links already served, and says key, region, service and what to do.
 source "$(dirname "$0")/lib.sh"
 source "$(dirname "$0")/trouble.sh"
-need_tools python3 od aws
+need_tools python3 od aws curl
 
 pki_init
 issue p1 us-east-1 primary
@@ -103,12 +103,100 @@ start p1 "$bin/sealift-primary" $(member_words p1) --coordinator "file:$work/coo
 gives_up p1 "a primary that starts with a disabled key"
 
 kms us-east-1 enable-key --key-id "$east_key" || bad "the key is enabled"
-# The wrong credentials are no way in, and no reason to wait for ever without a word.
+
+# ---- does not take us, or is not named: nothing to wait for ----
+
+# wrong_start NAME WHAT TEXT...: it ends with code 1 and a sentence that has all texts.
+wrong_start()
+{
+    local name=$1 what=$2 text
+    shift 2
+    ended "$name" 20
+    is "$what: refused" "$code" 1
+    for text in "$@"; do
+        says "$what" "$name" "$text" 1
+    done
+    : >"$work/log/$name"
+}
+# unnamed REGION WORDS...: the words without that region's key service.
+unnamed()
+{
+    local region=$1
+    shift
+    sed "s|--key-service $region=[^ ]*||" <<<"$*"
+}
+before=$(cd "$work/data-p1" && find . -type f ! -path './spare/*' ! -name lock -exec sha256sum {} + | sort)
 start p1 env AWS_SECRET_ACCESS_KEY=wrongwrongwrongwrong "$bin/sealift-primary" $(member_words p1) \
     --coordinator "file:$work/coordinator"
-says "wrong credentials are said as the service says it" p1 "InvalidSignatureException" 5
-kill9 p1
-start_primary p1
+wrong_start p1 "a primary with a wrong secret" E_KEY_CREDENTIALS "in us-east-1" InvalidSignatureException \
+    "start again with AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+start p1 env AWS_ACCESS_KEY_ID=AKIASTRANGERSTRANGER "$bin/sealift-primary" $(member_words p1) \
+    --coordinator "file:$work/coordinator"
+wrong_start p1 "a primary with a stranger's key id" UnrecognizedClientException
+start p1 "$bin/sealift-primary" $(unnamed us-east-1 $(member_words p1)) --coordinator "file:$work/coordinator"
+wrong_start p1 "a primary without its region's key service" E_KEY_NO_SERVICE \
+    "start again with --key-service us-east-1=https://HOST:PORT"
+is "none of them has changed its folder" "$before" \
+    "$(cd "$work/data-p1" && find . -type f ! -path './spare/*' ! -name lock -exec sha256sum {} + | sort)"
+start new "$bin/sealift-primary" --create --storage-encrypted --data "$work/data-new" --listen 127.0.0.1:0 \
+    $(tls_of p1) --coordinator "file:$work/coordinator-new"
+wrong_start new "a new cluster without any key service" "no --key-service is given for region us-east-1" \
+    "No cluster was made" "start again with --key-service us-east-1=https://HOST:PORT"
+start new env AWS_SECRET_ACCESS_KEY=wrongwrongwrongwrong "$bin/sealift-primary" --create --storage-encrypted \
+    --data "$work/data-new" --listen 127.0.0.1:0 $(tls_of p1) $(key_services) --coordinator "file:$work/coordinator-new"
+wrong_start new "a new cluster with a wrong secret" InvalidSignatureException "No cluster was made" \
+    "start again with AWS_ACCESS_KEY_ID"
+[ ! -e "$work/data-new" ] && ok "nothing is left behind" || bad "nothing is left behind" "$(find "$work/data-new")"
+
+# The primary knows no key service for the region of a new replica: both say so, and it serves on.
+metrics=$(free_port)
+start p1 "$bin/sealift-primary" $(unnamed eu-west-1 $(member_words p1)) --metrics "127.0.0.1:$metrics" \
+    --coordinator "file:$work/coordinator"
+wait_for_port p1 "${port[p1]}"
+wait_status p1 state serving
+issue r4 eu-west-1 replica
+port[r4]=$(free_port)
+for i in 1 2 3; do
+    start r4 "$bin/sealift-replica" $(member_words r4) --upstream "127.0.0.1:${port[p1]}" --kms-key-id alias/aws/rds
+    wrong_start r4 "a new replica whose upstream lacks its key service" E_KEY_NO_SERVICE \
+        "The upstream p1 in us-east-1 refuses: KMSKeyNotAccessibleFault" \
+        "start again with --key-service eu-west-1=https://HOST:PORT"
+done
+is "the primary says it once" "$(grep -c key_service_trouble "$work/log/p1")" 1
+[[ $(status p1 notice) == *"key service of eu-west-1 (E_KEY_NO_SERVICE)"* ]] && ok "and shows it" \
+    || bad "and shows it" "$(status p1 notice)"
+is "it serves" "$(status p1 state)" serving
+is "and shows what its own key service said last" \
+    "$(curl -s "http://127.0.0.1:$metrics/metrics" | grep '^sealift_key_service_ok')" \
+    'sealift_key_service_ok{region="us-east-1",last="OK"} 1'
+stop p1 || bad "it stops"
+
+# Credentials that are taken back while it runs.
+start p1 "$bin/sealift-primary" $(member_words p1) --metrics "127.0.0.1:$metrics" --coordinator "file:$work/coordinator"
+wait_for_port p1 "${port[p1]}"
+wait_status p1 state serving
+mv "$work/credentials" "$work/credentials.old"
+sed 's/^secret_access_key *=.*/secret_access_key = anothersecretanothersecretanothersecret/' \
+    "$work/credentials.old" >"$work/credentials"
+chmod 600 "$work/credentials"
+kill -HUP "$(pid_of kms-eu-west-1)"
+says "the key service takes others now" kms-eu-west-1 "reload.done"
+for i in 1 2; do
+    start r4 "$bin/sealift-replica" $(member_words r4) --upstream "127.0.0.1:${port[p1]}" --kms-key-id alias/aws/rds
+    wrong_start r4 "a new replica whose upstream is not taken any more" E_KEY_CREDENTIALS \
+        "InvalidSignatureException" "it must start again with AWS_ACCESS_KEY_ID"
+done
+is "the primary says it once" "$(grep -c 'key_service_trouble why=E_KEY_CREDENTIALS' "$work/log/p1")" 1
+[[ $(status p1 notice) == *"key service of eu-west-1 (E_KEY_CREDENTIALS)"* ]] && ok "and shows it" \
+    || bad "and shows it" "$(status p1 notice)"
+curl -s "http://127.0.0.1:$metrics/metrics" | grep -qF 'sealift_key_service_ok{region="eu-west-1",last="E_KEY_CREDENTIALS"} 0' \
+    && ok "in its metrics too" || bad "in its metrics too" "$(curl -s "http://127.0.0.1:$metrics/metrics" | grep key_service)"
+mv "$work/credentials.old" "$work/credentials"
+kill -HUP "$(pid_of kms-eu-west-1)"
+sleep 0.5
+start_replica r4 p1 --kms-key-id alias/aws/rds
+wait_in_step p1 r4
+is "once it is taken again, it shows nothing" "$(status p1 notice)" ""
 start_replica r1 p1
 start_replica r3 p1
 wait_status p1 state serving

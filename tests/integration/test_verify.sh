@@ -58,7 +58,7 @@ segments=$(field "['segments']" <"$work/p1.json")
 
 refused "an encrypted folder without a key service" "--key-service" sealift verify "$work/data-p1"
 # shellcheck disable=SC2046
-refused "the key service of another region" "no key service is named for region eu-west-1" \
+refused "the key service of another region" "no --key-service is given for region eu-west-1" \
     sealift verify "$work/data-r1" $(service us-east-1)
 refused "what is no data folder" E_MISSING sealift verify "$work" --no-key
 

@@ -82,6 +82,14 @@ static void on_answer(void *context, uint64_t ticket, enum status status,
     event_base_loopbreak(service->base);
 }
 
+static unsigned traced;
+
+static void count_line(void *context, const char *line)
+{
+    (void)context;
+    traced += strstr(line, "keys.") != NULL;
+}
+
 static void service_start(struct service *service)
 {
     char url[64], why[KEY_WHY_MAX];
@@ -101,6 +109,7 @@ static void service_start(struct service *service)
                                                .services = {{"eu-west-1", url}},
                                                .service_count = 1,
                                                .allow_plain = true,
+                                               .trace = {count_line, NULL},
                                                .on_answer = on_answer,
                                                .context = service};
 
@@ -171,7 +180,17 @@ TEST(refusals_have_their_names_and_anything_else_is_no_answer)
         {400, E_KEY_NOT_FOUND, "{\"__type\":\"NotFoundException\",\"message\":\"Invalid keyId\"}"},
         {400, E_KEY_CIPHERTEXT, "{\"__type\":\"InvalidCiphertextException\"}"},
         {400, E_KEY_CIPHERTEXT, "{\"__type\":\"IncorrectKeyException\"}"},
-        {400, E_KEY_UNREACHABLE, "{\"__type\":\"InvalidSignatureException\"}"},
+        {400, E_KEY_CREDENTIALS, "{\"__type\":\"InvalidSignatureException\"}"},
+        {400, E_KEY_CREDENTIALS, "{\"__type\":\"UnrecognizedClientException\"}"},
+        {403, E_KEY_CREDENTIALS, "{\"__type\":\"IncompleteSignature\"}"},
+        {403, E_KEY_CREDENTIALS, "{\"__type\":\"MissingAuthenticationToken\"}"},
+        {400, E_KEY_CREDENTIALS, "{\"__type\":\"ExpiredTokenException\"}"},
+        {400, E_KEY_DENIED, "{\"__type\":\"AccessDenied\"}"},
+        {400, E_KEY_UNREACHABLE,
+         "{\"__type\":\"InvalidSignatureException\",\"message\":\"Signature expired: 1 is now "
+         "earlier than 2\"}"},
+        {400, E_KEY_UNREACHABLE,
+         "{\"__type\":\"InvalidSignatureException\",\"message\":\"Signature not yet current: 3\"}"},
         {500, E_KEY_UNREACHABLE, "{\"__type\":\"DisabledException\"}"},
         {503, E_KEY_UNREACHABLE, "{\"__type\":\"KeyUnavailableException\"}"},
         {403, E_KEY_UNREACHABLE, "<html>"},
@@ -195,14 +214,15 @@ TEST(refusals_have_their_names_and_anything_else_is_no_answer)
     service_stop(&service);
 }
 
-TEST(silence_and_a_region_without_a_service_are_unreachable)
+TEST(silence_is_unreachable_and_a_region_without_a_service_is_said_so)
 {
     static struct service service;
 
     service_start(&service);
     ask(&service, KEYS_UNWRAP, "us-east-1");
-    EXPECT_STATUS(service.status, E_KEY_UNREACHABLE);
-    EXPECT(strstr(service.why, "--key-service us-east-1=") != NULL && service.requests == 0);
+    EXPECT_STATUS(service.status, E_KEY_NO_SERVICE);
+    EXPECT(strstr(service.why, "--key-service is given for region us-east-1") != NULL);
+    EXPECT(service.requests == 0);
     service.body = "";
     ask(&service, KEYS_UNWRAP, "eu-west-1"); /* it hangs up instead of answering */
     EXPECT_STATUS(service.status, E_KEY_UNREACHABLE);
@@ -231,4 +251,26 @@ TEST(settings_without_form_or_credentials_are_refused)
         EXPECT(strstr(why, bad[i]) != NULL);
     }
     event_base_free(base);
+}
+
+TEST(what_a_service_says_again_and_again_is_traced_once_and_its_state_is_at_hand)
+{
+    static struct service service;
+    struct key_service_state states[KEY_SERVICES_MAX];
+
+    service_start(&service);
+    service.code = 400;
+    service.body = "{\"__type\":\"InvalidSignatureException\"}";
+    traced = 0;
+    for (unsigned i = 0; i < 5; i++) {
+        ask(&service, KEYS_UNWRAP, "eu-west-1");
+    }
+    EXPECT(traced == 1);
+    NEED(key_client_states(service.client, states) == 1);
+    EXPECT(strcmp(states[0].region, "eu-west-1") == 0);
+    EXPECT_STATUS(states[0].status, E_KEY_CREDENTIALS);
+    service.body = "{\"__type\":\"DisabledException\"}";
+    ask(&service, KEYS_UNWRAP, "eu-west-1");
+    EXPECT(traced == 2);
+    service_stop(&service);
 }

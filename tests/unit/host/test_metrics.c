@@ -13,6 +13,8 @@ static const char *format(const struct member_status *status)
     const struct metrics_host host = {.memory_locked = true,
                                       .link_count = 3,
                                       .links_revoked = 2,
+                                      .services = {{"eu-west-1", E_KEY_CREDENTIALS}},
+                                      .service_count = 1,
                                       .certificate = {.at = 1800000000, .told = EXPIRY_7_DAYS}};
     const struct bytes body = metrics_format(status, &host, text);
 
@@ -37,6 +39,9 @@ TEST(values_stand_under_their_names)
     EXPECT(strstr(said, "\nsealift_links_revoked_total 2\n") != NULL);
     EXPECT(strstr(said, "\nsealift_certificate_expires_seconds 1800000000\n") != NULL);
     EXPECT(strstr(said, "\nsealift_certificate_warning 2\n") != NULL);
+    EXPECT(strstr(said, "\nsealift_key_service_ok{region=\"eu-west-1\","
+                        "last=\"E_KEY_CREDENTIALS\"} 0\n")
+           != NULL);
     EXPECT(strstr(said, "\nsealift_crl_expires_seconds 0\n") != NULL);
     EXPECT(strstr(said, "encrypted=\"yes\"} 1\n") != NULL);
     EXPECT(strstr(said,

@@ -315,45 +315,6 @@ TEST(a_missing_segment_is_named)
     scene_free(&scene);
 }
 
-TEST(a_key_service_that_does_not_answer_is_waited_for_and_then_given_up)
-{
-    struct scene scene;
-
-    scene_init(&scene);
-    scene_start(&scene);
-    scene_crash(&scene, false);
-    scene.world.keys_status = E_KEY_UNREACHABLE;
-    scene_start(&scene);
-    fake_advance(&scene.world, SPAN_S(5));
-    EXPECT(!scene.world.halted);
-    scene.world.keys_status = OK;
-    fake_advance(&scene.world, SPAN_S(5));
-    EXPECT(serves(&scene));
-
-    scene_crash(&scene, false);
-    scene.world.keys_status = E_KEY_UNREACHABLE;
-    scene_start(&scene);
-    fake_advance(&scene.world, SPAN_S(61));
-    EXPECT(scene.world.halted && scene.world.halt_why == E_KEY_UNREACHABLE);
-    EXPECT(scene.world.keys_asked < 64);
-    scene_free(&scene);
-}
-
-TEST(a_key_service_that_says_no_is_quoted)
-{
-    struct scene scene;
-
-    scene_init(&scene);
-    scene_start(&scene);
-    scene_crash(&scene, false);
-    scene.world.keys_status = E_KEY_DISABLED;
-    scene_start(&scene);
-    EXPECT(scene.world.halted && scene.world.halt_why == E_KEY_DISABLED);
-    EXPECT(strstr(scene.world.halt_text, "it says no") != NULL);
-    EXPECT(strstr(scene.world.halt_text, "key/0000") != NULL);
-    scene_free(&scene);
-}
-
 TEST(a_coordinator_that_does_not_answer_is_waited_for)
 {
     struct scene scene;

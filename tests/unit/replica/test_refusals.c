@@ -508,44 +508,6 @@ TEST(demands_that_contradict_the_cluster_halt_with_the_rules_own_sentence)
     }
 }
 
-static void keys_refuse(unsigned who, enum status how, bool halts)
-{
-    struct pair pair;
-
-    pair_init(&pair, true, 28);
-    const unsigned replica = pair_add_replica(&pair, 0, "ap-northeast-1", tokyo_key);
-    struct fake_world *world = &pair.members[replica].world;
-
-    pair_start(&pair, 0);
-    pair_run(&pair);
-    pair.members[who].world.keys_status = how;
-    pair_start(&pair, replica);
-    pair_advance(&pair, SPAN_S(2));
-    EXPECT(world->halted == halts);
-    if (halts) {
-        EXPECT_STATUS(world->halt_why, how);
-        EXPECT(strstr(world->halt_text, "KMSKeyNotAccessibleFault") != NULL);
-        EXPECT(strstr(world->halt_text, "ap-northeast-1") != NULL);
-        EXPECT(strstr(world->halt_text, "key/0000") != NULL);
-    }
-    EXPECT(!world->files[STORE_DESCRIPTOR].exists);
-    EXPECT(pair.carried[MESSAGE_SEGMENT] == 0 && pair.carried[MESSAGE_BATCH] == 0);
-
-    pair.members[who].world.keys_status = OK;
-    pair_advance(&pair, SPAN_S(90));
-    EXPECT(halts || pair_disks_are_equal(&pair, 0, replica));
-    pair_free(&pair);
-}
-
-TEST(a_key_that_is_refused_halts_who_is_joining_and_one_that_is_away_is_waited_for)
-{
-    keys_refuse(0, E_KEY_DISABLED, true); /* where the upstream wraps */
-    keys_refuse(0, E_KEY_NOT_FOUND, true);
-    keys_refuse(0, E_KEY_UNREACHABLE, false);
-    keys_refuse(1, E_KEY_DENIED, true); /* where the replica unwraps */
-    keys_refuse(1, E_KEY_UNREACHABLE, false);
-}
-
 static void swap_envelope(struct pair_message *said)
 {
     static struct keys_message keys;
