@@ -1,5 +1,6 @@
 /* Where the world tells the oracle what happens, and the list of what it holds the world to. */
 #include "sim/oracle_bounds.h"
+#include "sim/oracle_marks.h"
 #include "sim/oracle_retention.h"
 
 #include "base/check.h"
@@ -43,7 +44,8 @@ static const struct oracle_invariant invariants[] = {
     {36, "queues, windows and links stay within their bounds"},
     {37, "who is refused gets no byte of the WAL, and a refused start changes none on the disk"},
     {38, "a digest in a header is that of an earlier segment's valid bytes, and is listed once"},
-    {39, "a member that verifies its own copy finds damage where there is some, and only there"},
+    {39,
+     "a member that verifies its copy, or raises an alarm, finds damage where it is, only there"},
     {40, "while the file system is full no append is taken, and with space again all goes on"},
     {42, "the same seed gives the same run"},
     {43,

@@ -178,17 +178,6 @@ bool oracle_same_wal(const struct oracle *oracle, const struct sim_member *a,
 void oracle_search_disk(struct oracle *oracle, const struct sim_member *member);
 bool oracle_finds_secret(const struct oracle *oracle, struct bytes haystack);
 
-/* ---- oracle_marks.c ---- */
-/* Whether the disk lacks a batch, in its newest segment, that its own control file marks as
- * durable: then its member must refuse to start, and above all must not cut there. */
-bool oracle_marks_are_broken(const struct oracle *oracle, const struct sim_member *member);
-void oracle_check_refusal(struct oracle *oracle, const struct sim_member *member,
-                          const struct store_write *write);
-
-/* Of a control file that is written: its mark is durable, its commit is one. */
-void oracle_check_mark(struct oracle *oracle, const struct sim_member *member,
-                       const struct store_write *write);
-
 /* ---- oracle_talk.c ---- */
 void oracle_check_committed(struct oracle *oracle, const struct sim_member *member, lsn_t lsn,
                             const char *what);

@@ -1,6 +1,7 @@
 /* A member's control file marks what was durable on its disk. If its newest segment lacks one of
  * those batches, or holds it otherwise than it was sealed, that is damage, whatever else is there:
  * whoever starts on such a disk writes no batch, begins no segment and moves nothing aside. */
+#include "sim/oracle_marks.h"
 #include "sim/oracle_retention.h"
 
 #include "cluster/control.h"
@@ -52,6 +53,30 @@ void oracle_check_refusal(struct oracle *oracle, const struct sim_member *member
     if (changes && oracle->must_refuse[member->number]) {
         sim_fail(oracle->sim, 12, "%s goes on (%s) though its disk lacks a batch that it marked",
                  member->name, store_op_name(write->op));
+    }
+}
+
+/* A segment that leaves the WAL takes batches with it. What its disk still marks as durable must
+ * end before them, or a crash from here on is read as damage. */
+void oracle_check_aside(struct oracle *oracle, const struct sim_member *member, segment_t number)
+{
+    const struct sim_small *small = &member->store.smalls[STORE_CONTROL];
+    const struct sim_file *file = oracle_file_on_disk(member, number);
+    const struct oracle_segment *segment =
+        file == NULL ? NULL : oracle_segment_on_disk(oracle, file);
+    static _Thread_local struct control control;
+
+    if (segment == NULL || member->store.damage > 0
+        || control_decode(&control, bytes_of(small->disk, small->disk_size), NULL) != OK) {
+        return;
+    }
+    const batch_t mark = epoch_table_clamp(&control.epochs, control.durable);
+
+    if (mark >= segment->first_batch) {
+        sim_fail(oracle->sim, 12,
+                 "%s sets segment %llu aside, from batch %llu on, while its mark is on batch %llu",
+                 member->name, (unsigned long long)number, (unsigned long long)segment->first_batch,
+                 (unsigned long long)mark);
     }
 }
 

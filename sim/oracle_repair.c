@@ -2,6 +2,7 @@
  * than the disk held before. Whoever had to refuse, since its disk lacked a batch that it had
  * marked, may go on from the moment at which the disk has it again. */
 #include "sim/oracle_repair.h"
+#include "sim/oracle_marks.h"
 
 /* Its batches without a gap, as they were sealed; the end of the last. */
 static uint64_t sealed_bytes(const struct oracle *oracle, const struct oracle_segment *segment,

@@ -8,6 +8,7 @@
 #include "seal/segment_key.h"
 #include "sim/oracle_bounds.h"
 #include "sim/oracle_line.h"
+#include "sim/oracle_marks.h"
 #include "sim/oracle_repair.h"
 #include "sim/oracle_retention.h"
 
@@ -346,6 +347,8 @@ void oracle_on_write(struct oracle *oracle, struct sim_member *member,
     oracle_check_mark(oracle, member, write);
     if (write->op == STORE_DELETE) {
         oracle_on_delete(oracle, member, write->segment);
+    } else if (write->op == STORE_QUARANTINE_SEGMENT) {
+        oracle_check_aside(oracle, member, write->segment);
     }
     if (write->op != STORE_CREATE && write->op != STORE_APPEND) {
         return;

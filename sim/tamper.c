@@ -122,9 +122,11 @@ static void forge(struct sim *sim, struct message *message)
     message->tail.data = copy;
 }
 
-/* The sender's reign, as if it were the one before. */
-static bool date_back(struct sim *sim, struct message *message)
+/* As if it were from a reign before the one in which the hearer has acked: nothing else is surely
+ * superseded there. */
+static bool date_back(struct sim *sim, unsigned hearer, struct message *message)
 {
+    const epoch_t seen = sim->world->oracle->highest_epoch[hearer];
     struct proto_scratch *scratch = &sim->world->oracle->scratch;
     struct segment_message segment;
     struct batch_message batch;
@@ -133,10 +135,10 @@ static bool date_back(struct sim *sim, struct message *message)
                                    ? segment_message_decode(&segment, message->head, scratch)
                                    : batch_message_decode(&batch, message->head, scratch);
 
-    if (status != OK || *epoch < 2) {
+    if (status != OK || seen < 2) {
         return false;
     }
-    *epoch -= 1;
+    *epoch = seen - 1;
     sim->tamper.epoch = *epoch;
     message->head = message->type == MESSAGE_SEGMENT
                         ? segment_message_encode(&segment, sim->tamper.memory)
@@ -160,7 +162,7 @@ static bool lie(struct sim *sim, struct message *message)
     return true;
 }
 
-static bool change(struct sim *sim, struct message *message)
+static bool change(struct sim *sim, unsigned hearer, struct message *message)
 {
     switch ((int)sim->tamper.what) {
     case FAULT_FORGED:
@@ -170,7 +172,7 @@ static bool change(struct sim *sim, struct message *message)
         }
         return false;
     case FAULT_OLD_EPOCH:
-        return is_wal(message) && date_back(sim, message);
+        return is_wal(message) && date_back(sim, hearer, message);
     case FAULT_FALSE_ACK:
         return message->type == MESSAGE_ACK && lie(sim, message);
     default: /* number: the other classes change no message */
@@ -196,7 +198,7 @@ bool sim_tamper_message(struct sim *sim, const struct sim_link *link, unsigned s
         strike(sim);
         return true;
     }
-    if (is_between_members(link) && change(sim, message)) {
+    if (is_between_members(link) && change(sim, (unsigned)link->ends[side].member, message)) {
         strike(sim);
         tamper->at_work = true;
     }

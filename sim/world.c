@@ -77,11 +77,25 @@ static void run_recrash(struct sim *sim, const struct todo *todo)
     }
 }
 
-/* What is rare must be struck on purpose: a suffix that is on its way to quarantine. */
+/* A disk that takes its time over a new epoch: heartbeats are due before that is durable. */
+static void slow_down(struct world *world, struct sim_member *member)
+{
+    if (!world->calm && world->rates[FAULT_SLOW_DISK] > 0 && prng_chance(&world->dice, 1, 2)) {
+        sim_count(world->sim, FAULT_SLOW_DISK);
+        member->store.slow_until_ns =
+            world->sim->now + prng_between(&world->dice, SPAN_MS(50).ns, SPAN_S(3).ns);
+    }
+}
+
+/* What is rare must be struck on purpose: a suffix that is on its way to quarantine, an epoch that
+ * is new to a replica. */
 void world_on_trace(struct world *world, struct sim_member *member, const char *line)
 {
     if (strcmp(line, "phase serving") == 0) {
         chaos_on_serving(world, member);
+    }
+    if (strncmp(line, "epoch=", 6) == 0) {
+        slow_down(world, member);
     }
     const bool is_cut = strncmp(line, "cut ", 4) == 0 || strncmp(line, "cut_done", 8) == 0;
 
