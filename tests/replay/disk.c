@@ -103,7 +103,7 @@ void real_disk_make_spares(struct real_disk *disk, struct fake_world *world)
 static void note(void *context, size_t index)
 {
     struct run *run = context;
-    const struct claim_record *claim = &run->pair->members[0].world.record;
+    const struct claim_record *claim = &run->pair->members[run->member].world.record;
     const uint64_t promised = run->promised(run);
 
     if (run->claim_count == 0 || run->claims[run->claim_count - 1].version != claim->version) {
@@ -111,14 +111,17 @@ static void note(void *context, size_t index)
         run->claims[run->claim_count++] = *claim;
     }
     run->floor = promised > run->floor ? promised : run->floor;
-    run->moments[index] = (struct moment){
-        .floor = run->floor, .ceiling = run->pair->sequence, .claim = run->claim_count - 1};
+    run->moments[index] = (struct moment){.floor = run->floor,
+                                          .ceiling = run->pair->sequence,
+                                          .claim = run->claim_count - 1,
+                                          .harmed = run->harmed};
 }
 
-void run_start(struct run *run, struct pair *pair, const char *folder,
+void run_start(struct run *run, struct pair *pair, unsigned member, const char *folder,
                uint64_t (*promised)(struct run *run))
 {
-    *run = (struct run){.pair = pair, .promised = promised};
+    *run = (struct run){.pair = pair, .member = member, .promised = promised};
+    model_load(&run->base, folder);
     run->moments = calloc(OPS_MAX + 1, sizeof *run->moments);
     CHECK(run->moments != NULL);
     run->recording.before = note;
@@ -134,6 +137,7 @@ void run_end(struct run *run)
 
 void run_free(struct run *run)
 {
+    model_free(&run->base);
     recording_free(&run->recording);
     free(run->moments);
 }

@@ -3,7 +3,7 @@
 #define SEALIFT_TESTS_REPLAY_DISK_H
 
 #include "host/store_posix.h"
-#include "tests/replay/recorder.h"
+#include "tests/replay/model.h"
 #include "tests/support/fake_pair.h"
 
 enum { RECORD_BYTES = 1500, CLAIMS_MAX = 64 };
@@ -30,19 +30,24 @@ void real_disk_make_spares(struct real_disk *disk, struct fake_world *world);
 struct moment {
     uint64_t floor, ceiling; /* of what may be there: acknowledged, and sent at all */
     unsigned claim;
+    bool harmed; /* something is damaged, and not known to be repaired: it may wait for others */
 };
 
 struct run {
     struct pair *pair;
+    unsigned member; /* whose disk it is */
+    struct model base; /* the disk before the first operation */
     struct recording recording;
     struct moment *moments; /* one more than operations */
     struct claim_record claims[CLAIMS_MAX];
     unsigned claim_count;
     uint64_t floor; /* beside what messages say */
+    bool harmed;
     uint64_t (*promised)(struct run *run); /* by messages that were not looked at yet */
 };
 
-void run_start(struct run *run, struct pair *pair, const char *folder,
+/* What lies in the folder by now is durable. */
+void run_start(struct run *run, struct pair *pair, unsigned member, const char *folder,
                uint64_t (*promised)(struct run *run));
 void run_end(struct run *run); /* the moment after the last operation */
 void run_free(struct run *run);

@@ -98,19 +98,17 @@ static unsigned state(struct replay *replay, const struct model *model, const st
                      at < run->recording.count ? run->recording.ops[at].path : "");
         }
         replay->states++;
-        if (records) {
-            if (killed) {
-                model_copy(&base, model);
-            } else {
-                model_load(&base, disk.folder);
-            }
+        if (records && killed) {
+            model_copy(&base, model);
         }
         replay->check(replay, &disk, moment, &run->claims[moment->claim],
                       records ? &recovery : NULL);
         if (records) {
-            nested(replay, &base, &recovery);
-            model_free(&base);
+            nested(replay, killed ? &base : &recovery.base, &recovery);
             run_free(&recovery);
+        }
+        if (records && killed) {
+            model_free(&base);
         }
     }
     replay->aside += real_disk_has_quarantine(&disk);
@@ -158,24 +156,15 @@ static void nested(struct replay *replay, struct model *model, const struct run 
     snprintf(replay->place, sizeof replay->place, "%s", outer);
 }
 
-static void begin_with_nothing(struct model *model)
-{
-    struct real_disk empty;
-
-    real_disk_make(&empty);
-    model_load(model, empty.folder);
-    real_disk_remove(&empty);
-}
-
 void replay_run(struct replay *replay, const struct run *run)
 {
     const unsigned samples = setting("REPLAY_SAMPLES", 2);
-    const unsigned stride = setting("REPLAY_STRIDE", 1);
+    const unsigned stride = setting("REPLAY_STRIDE", replay->stride > 0 ? replay->stride : 1);
     struct model model;
 
     current = replay;
     check_listen(last_words);
-    begin_with_nothing(&model);
+    model_copy(&model, &run->base);
     if (getenv("REPLAY_LIST") != NULL) {
         list(&run->recording);
     }

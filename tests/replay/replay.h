@@ -6,7 +6,7 @@
  * kill -9 what the dead process did not sync may still be lost then. In the environment:
  *
  *   REPLAY_SAMPLES   samples a place (default 2)
- *   REPLAY_STRIDE    only every so many places (default 1)
+ *   REPLAY_STRIDE    only every so many places (default: as the test says, most often 1)
  *   REPLAY_NESTED    starts that are recorded: every so many states (default 100; 0: none; 1: all)
  *   REPLAY_AT        PLACE.HOW.NUMBER, as a failure says it: that state only
  *   REPLAY_LIST      list the operations; with REPLAY_AT also those of its start */
@@ -19,6 +19,8 @@
 struct replay {
     const char *name;
     bool encrypted;
+    bool lets_go; /* of old segments: where the test's member does that */
+    unsigned stride; /* where another test looks at the same operations; 0: at all places */
     /* Starts the member on the disk, as of that moment; `recovery` is not NULL where that start is
      * to be recorded. */
     void (*check)(struct replay *replay, struct real_disk *disk, const struct moment *moment,

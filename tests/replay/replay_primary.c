@@ -1,9 +1,11 @@
-/* A primary's work is recorded, call by call; then power is lost after each of them, and of what
- * was not synced some is there. The same primary starts on what is left: everything acknowledged is
- * there, nothing that was never sent, nothing half; the next start finds what the first found. And
- * power is lost while it starts, too. */
+/* A primary's work is recorded, call by call, and another's that lets old segments go; then power
+ * is lost after each call, and of what was not synced some is there. The same primary starts on
+ * what is left: everything acknowledged is there, nothing that was never sent, nothing half; the
+ * next start finds what the first found. And power is lost while it starts, too. */
 #include "tests/replay/replay.h"
 #include "tests/support/test.h"
+
+enum { KEPT_BYTES = 64 << 10 };
 
 /* Of the answers that lie there: the highest LSN that a client was told. */
 static uint64_t told(struct run *run)
@@ -57,6 +59,23 @@ static void start_again(struct run *run, struct real_disk *disk)
     pair_run(run->pair);
 }
 
+/* Nearly all goes soon: files are counted, and a new one is as large as a full one. */
+static void let_go(struct pair *pair)
+{
+    struct member_settings *settings = &pair->members[0].primary.member;
+
+    settings->retain_bytes = KEPT_BYTES;
+    settings->retain_gap = SPAN_MS(100);
+}
+
+static void begin(struct replay *replay, struct pair *pair, uint64_t seed)
+{
+    pair_init(pair, replay->encrypted, seed);
+    if (replay->lets_go) {
+        let_go(pair);
+    }
+}
+
 static void work(struct run *run, struct real_disk *disk)
 {
     struct fake_world *world = &run->pair->members[0].world;
@@ -80,9 +99,27 @@ static void work(struct run *run, struct real_disk *disk)
     pair_advance(run->pair, SPAN_S(2));
 }
 
-/* The records that a primary which starts on that folder has; -1 where it does not start. */
+static void work_and_let_go(struct run *run, struct real_disk *disk)
+{
+    real_disk_open(disk, &run->pair->members[0].world);
+    real_disk_make_spares(disk, &run->pair->members[0].world);
+    pair_start(run->pair, 0);
+    for (unsigned i = 0; i < 11; i++) {
+        append(run, 11);
+        pair_advance(run->pair, SPAN_MS(500));
+    }
+    start_again(run, disk); /* and takes up what it has let go of last */
+    append(run, 11);
+    pair_advance(run->pair, SPAN_S(2));
+    append(run, 12);
+    pair_advance(run->pair, SPAN_S(2));
+}
+
+/* The records up to the last that a primary which starts on that folder has; -1 where it does not
+ * start. Those that it let go of count: they are before what it keeps, and that is enough. */
 static int64_t records_of(struct replay *replay, struct real_disk *disk, struct pair *pair)
 {
+    static struct member_status status;
     struct fake_world *world = &pair->members[0].world;
 
     real_disk_open(disk, world);
@@ -92,7 +129,18 @@ static int64_t records_of(struct replay *replay, struct real_disk *disk, struct 
         replay_fail(replay, "does not start: %s", world->halt_text);
         return -1;
     }
-    return (int64_t)pair_read(pair, 0, 1, RECORD_BYTES);
+    pair_status(pair, 0, &status);
+    if (strcmp(status.state, "serving") != 0) {
+        replay_fail(replay, "is %s: %s", status.state, status.repair);
+        return -1;
+    }
+    const lsn_t first = status.first_segment == 0 ? 1 : status.first_lsn;
+    const int64_t kept = (int64_t)pair_read(pair, 0, first, RECORD_BYTES);
+
+    if (first > 1 && kept == 0) {
+        replay_fail(replay, "keeps nothing from LSN %llu on", (unsigned long long)first);
+    }
+    return (int64_t)first - 1 + kept;
 }
 
 static void crash(struct real_disk *disk, struct pair *pair)
@@ -121,11 +169,11 @@ static void check(struct replay *replay, struct real_disk *disk, const struct mo
 {
     static struct pair pair;
 
-    pair_init(&pair, replay->encrypted, 1000 + replay->states);
+    begin(replay, &pair, 1000 + replay->states);
     pair.members[0].world.record = *claim;
     pair.sequence = moment->ceiling;
     if (recovery != NULL) {
-        run_start(recovery, &pair, disk->folder, told);
+        run_start(recovery, &pair, 0, disk->folder, told);
         recovery->floor = moment->floor;
     }
 
@@ -154,22 +202,34 @@ static void check(struct replay *replay, struct real_disk *disk, const struct mo
     real_disk_close(disk);
 }
 
-static void replay_all(bool encrypted)
+static unsigned count_of(const struct run *run, enum op_kind kind, const char *folder)
+{
+    unsigned count = 0;
+
+    for (size_t i = 0; i < run->recording.count; i++) {
+        const struct op *op = &run->recording.ops[i];
+
+        count += op->kind == kind && strncmp(op->path, folder, strlen(folder)) == 0;
+    }
+    return count;
+}
+
+static void replay_all(struct replay *replay, void (*what)(struct run *, struct real_disk *))
 {
     static struct pair pair;
-    struct replay replay = {
-        .name = encrypted ? "encrypted" : "plain", .encrypted = encrypted, .check = check};
     struct real_disk disk;
     struct run run;
 
+    replay->check = check;
     real_disk_make(&disk);
-    pair_init(&pair, encrypted, 5);
-    run_start(&run, &pair, disk.folder, told);
-    work(&run, &disk);
+    begin(replay, &pair, 5);
+    run_start(&run, &pair, 0, disk.folder, told);
+    what(&run, &disk);
     run_end(&run);
-    replay_run(&replay, &run);
-    EXPECT(replay.failures == 0);
-    EXPECT(replay.states > 100);
+    EXPECT(!replay->lets_go || count_of(&run, OP_UNLINK, "wal/") >= 2);
+    replay_run(replay, &run);
+    EXPECT(replay->failures == 0);
+    EXPECT(replay->states > 100);
     pair_free(&pair);
     run_free(&run);
     real_disk_remove(&disk);
@@ -177,10 +237,17 @@ static void replay_all(bool encrypted)
 
 TEST(a_primary_that_loses_power_after_any_call_has_what_it_acknowledged)
 {
-    replay_all(true);
+    replay_all(&(struct replay){.name = "encrypted", .encrypted = true}, work);
 }
 
-TEST(an_unencrypted_one_too)
+/* The same calls with other bytes. */
+TEST(an_unencrypted_primary_too)
 {
-    replay_all(false);
+    replay_all(&(struct replay){.name = "plain", .stride = 4}, work);
+}
+
+TEST(a_primary_that_lets_old_segments_go_has_all_behind_them)
+{
+    replay_all(&(struct replay){.name = "retention", .encrypted = true, .lets_go = true},
+               work_and_let_go);
 }

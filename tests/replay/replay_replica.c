@@ -1,15 +1,18 @@
 /* A replica's work, likewise: it joins, adopts, marks, is started again, and sets aside what a new
- * reign did not take over. What is left after each call is started while its primary cannot be
+ * reign did not take over; and another's, whose disk damages and loses what is repaired, while it
+ * serves and at a start. What is left after each call is started while its primary cannot be
  * reached: it must hold whatever it has acked; the next start finds the same; then the link is
  * there again, and the copy becomes the primary's, byte for byte. */
 #include "base/check.h"
 #include "tests/replay/replay.h"
 #include "tests/support/test.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
-enum { ROOM_BYTES = 256 << 10 };
+enum { ROOM_BYTES = 256 << 10, FAILED = -1, WAITS = -2 };
 
 static struct pair pair; /* the primary lives on in it while replicas come and go */
 static epoch_t reign; /* acks of earlier ones count up to `reign_after` only */
@@ -36,6 +39,20 @@ static uint64_t told(struct run *run)
         most = ack.batch > most ? ack.batch : most;
     }
     return most;
+}
+
+/* A scrub finds what is damaged within a second. */
+static void begin(struct real_disk *disk)
+{
+    struct member_settings *settings;
+
+    real_disk_make(disk);
+    pair_init(&pair, true, 5);
+    (void)pair_add_replica(&pair, 0, "us-east-1", "");
+    settings = &pair.members[1].replica.member;
+    settings->scrub_rate = 10 << 20;
+    settings->scrub_gap = SPAN_S(1);
+    reign = 0;
 }
 
 static void start(struct real_disk *disk)
@@ -105,10 +122,97 @@ static void work(struct run *run, struct real_disk *disk)
     pair_advance(&pair, SPAN_S(3));
 }
 
-/* So that the primary's links do not run out: those of replicas that are gone are forgotten. */
+/* The disk itself does that, so it is durable at once. */
+static void harm(struct run *run, struct real_disk *disk, unsigned segment, off_t at)
+{
+    char path[128];
+    uint8_t byte;
+
+    snprintf(path, sizeof path, "%s/wal/%020u.seg", disk->folder, segment);
+    const int fd = openat(AT_FDCWD, path, O_RDWR | O_CLOEXEC);
+
+    CHECK(fd >= 0 && pread(fd, &byte, 1, at) == 1);
+    byte ^= 4;
+    run->harmed = true;
+    CHECK(pwrite(fd, &byte, 1, at) == 1 && fdatasync(fd) == 0 && close(fd) == 0);
+}
+
+static void lose(struct run *run, struct real_disk *disk, unsigned segment)
+{
+    char path[80], name[SEGMENT_NAME_MAX];
+
+    snprintf(path, sizeof path, "%s/wal", disk->folder);
+    store_segment_name(segment, name);
+    const int folder = openat(AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    run->harmed = true;
+    CHECK(folder >= 0 && unlinkat(folder, name, 0) == 0 && fsync(folder) == 0);
+    CHECK(close(folder) == 0);
+}
+
+static void expect_repaired(struct run *run, uint64_t count)
+{
+    pair_advance(&pair, SPAN_S(10));
+    CHECK(status_of(1)->repaired_segments == count && status_of(1)->outstanding_segments == 0);
+    run->harmed = false;
+}
+
+static void fill(struct real_disk *disk)
+{
+    pair_start(&pair, 0);
+    start(disk);
+    pair_advance(&pair, SPAN_S(2));
+    for (unsigned i = 0; i < 8; i++) {
+        pair_append(&pair, 11, RECORD_BYTES);
+    }
+    pair_advance(&pair, SPAN_S(2));
+}
+
+static unsigned newest(void)
+{
+    const struct fake_world *world = &pair.members[0].world;
+    unsigned segment = 0;
+
+    while (world->segments[segment + 1].exists) {
+        segment++;
+    }
+    return segment;
+}
+
+static void work_and_heal(struct run *run, struct real_disk *disk)
+{
+    harm(run, disk, 1, 9000);
+    expect_repaired(run, 1);
+    lose(run, disk, 0);
+    expect_repaired(run, 2);
+    pair_append(&pair, 3, RECORD_BYTES); /* a start after that must not miss it again */
+    crash(disk);
+    harm(run, disk, 2, 100); /* its header, which a start needs */
+    start(disk);
+    expect_repaired(run, 1);
+    crash(disk);
+    lose(run, disk, newest()); /* and with it what was durable */
+    start(disk);
+    expect_repaired(run, 1);
+    pair_append(&pair, 3, RECORD_BYTES);
+}
+
+/* So that the primary's links do not run out: those of replicas that are gone are forgotten, with
+ * what was still to be said there. */
 static void forget_links(link_t from)
 {
     struct fake_world *world = &pair.members[0].world;
+    size_t kept = 0;
+
+    for (size_t i = 0; i < world->message_count; i++) {
+        if (world->messages[i].link < from) {
+            world->messages[kept++] = world->messages[i];
+            continue;
+        }
+        free(world->messages[i].head);
+        free(world->messages[i].tail);
+    }
+    world->message_count = kept;
 
     for (link_t link = from; link < world->next_link; link++) {
         free(world->links[link].head);
@@ -143,34 +247,50 @@ static bool is_the_primarys(const struct real_disk *disk)
     return true;
 }
 
-/* The batch up to which it holds everything; -1 where it does not start. */
-static int64_t held_by(struct replay *replay, struct real_disk *disk)
+/* The batch up to which it holds everything; FAILED where it does not start; WAITS where it lacks
+ * something, and may. */
+static int64_t held_by(struct replay *replay, struct real_disk *disk, bool harmed)
 {
     start(disk);
+    if (harmed && strcmp(status_of(1)->state, "repairing") == 0) {
+        return WAITS;
+    }
     if (pair.members[1].world.halted) {
         replay_fail(replay, "does not start: %s", pair.members[1].world.halt_text);
-        return -1;
+        return FAILED;
     }
     return (int64_t)status_of(1)->durable_batch;
+}
+
+static bool is_well(const struct real_disk *disk)
+{
+    return strcmp(status_of(1)->state, "streaming") == 0 && status_of(1)->outstanding_segments == 0
+           && is_the_primarys(disk);
 }
 
 static void check_catches_up(struct replay *replay, struct real_disk *disk)
 {
     pair_heal(&pair, 1);
-    pair_advance(&pair, SPAN_S(20));
+    for (unsigned tries = 0; tries < 10 && !is_well(disk); tries++) {
+        pair_advance(&pair, SPAN_S(2));
+    }
     if (pair.members[1].world.halted) {
         replay_fail(replay, "halts: %s", pair.members[1].world.halt_text);
+    } else if (strcmp(status_of(1)->state, "streaming") != 0
+               || status_of(1)->outstanding_segments > 0) {
+        replay_fail(replay, "is %s, with %llu damaged segments", status_of(1)->state,
+                    (unsigned long long)status_of(1)->outstanding_segments);
     } else if (!is_the_primarys(disk)) {
         replay_fail(replay, "its copy is not the primary's, though it has batch %llu",
                     (unsigned long long)status_of(1)->durable_batch);
     }
 }
 
-static void check_again(struct replay *replay, struct real_disk *disk, int64_t held)
+static void check_again(struct replay *replay, struct real_disk *disk, int64_t held, bool harmed)
 {
     crash(disk);
 
-    const int64_t again = held_by(replay, disk);
+    const int64_t again = held_by(replay, disk, harmed);
 
     if (again != held) {
         replay_fail(replay, "the first start found batch %lld, the second %lld", (long long)held,
@@ -186,17 +306,18 @@ static void check(struct replay *replay, struct real_disk *disk, const struct mo
     (void)claim;
     pair_cut(&pair, 1);
     if (recovery != NULL) {
-        run_start(recovery, &pair, disk->folder, told);
+        run_start(recovery, &pair, 1, disk->folder, told);
         recovery->floor = moment->floor;
+        recovery->harmed = moment->harmed;
     }
 
-    const int64_t held = held_by(replay, disk);
+    const int64_t held = held_by(replay, disk, moment->harmed);
 
     if (held >= 0 && (uint64_t)held < moment->floor) {
         replay_fail(replay, "holds batch %lld; it has acked %llu", (long long)held,
                     (unsigned long long)moment->floor);
-    } else if (held >= 0 && recovery == NULL) {
-        check_again(replay, disk, held);
+    } else if (held != FAILED && recovery == NULL) {
+        check_again(replay, disk, held, moment->harmed);
     }
     if (!pair.members[1].world.halted) {
         check_catches_up(replay, disk);
@@ -215,11 +336,32 @@ TEST(a_replica_that_loses_power_after_any_call_has_what_it_acked_and_becomes_equ
     struct real_disk disk;
     struct run run;
 
-    real_disk_make(&disk);
-    pair_init(&pair, true, 5);
-    (void)pair_add_replica(&pair, 0, "us-east-1", "");
-    run_start(&run, &pair, disk.folder, told);
+    begin(&disk);
+    run_start(&run, &pair, 1, disk.folder, told);
     work(&run, &disk);
+    run_end(&run);
+    EXPECT(is_the_primarys(&disk));
+    crash(&disk);
+    replay_run(&replay, &run);
+    EXPECT(replay.failures == 0);
+    EXPECT(replay.states > 100);
+    EXPECT(replay.aside > 0);
+    pair_free(&pair);
+    run_free(&run);
+    real_disk_remove(&disk);
+}
+
+TEST(a_replica_that_loses_power_while_its_disk_is_repaired_loses_nothing_more)
+{
+    struct replay replay = {.name = "repair", .encrypted = true, .check = check};
+    struct real_disk disk;
+    struct run run;
+
+    begin(&disk);
+    fill(&disk);
+    run_start(&run, &pair, 1, disk.folder, told);
+    run.floor = status_of(1)->durable_batch;
+    work_and_heal(&run, &disk);
     run_end(&run);
     EXPECT(is_the_primarys(&disk));
     crash(&disk);

@@ -3,6 +3,7 @@
 #include "tests/support/fake_pair.h"
 
 #include "base/check.h"
+#include "proto/promote.h"
 #include "wal/batch.h"
 #include "wal/segment.h"
 
@@ -60,6 +61,7 @@ void pair_init(struct pair *pair, bool encrypted, uint64_t seed)
     tiny(&first->primary.member, &first->world);
     first->primary.member.self = first->self;
     first->primary.member.encrypted = encrypted ? WISH_YES : WISH_NO;
+    first->primary.pending_max = 256; /* the usual 65,536 take longer to list than a start does */
     first->primary.create = true;
     snprintf(first->primary.member.key, KEY_ARN_TEXT_MAX, "%s",
              encrypted ? "arn:aws:kms:us-east-1:111122223333:key/0000" : "");
@@ -153,7 +155,7 @@ void pair_crash(struct pair *pair, unsigned number)
     }
     fake_crash(&member->world, false);
     node_destroy(member, node);
-    if (number == 0) {
+    if (number == pair->writer) {
         pair->client = 0;
     }
 }
@@ -353,14 +355,14 @@ void pair_advance(struct pair *pair, struct span span)
 
 /* ---- clients ---- */
 
-static link_t client_connect(struct pair *pair, unsigned number)
+static link_t client_connect(struct pair *pair, unsigned number, enum role role)
 {
     struct fake_world *world = &pair->members[number].world;
     struct identity identity;
     uint8_t head[64];
     const struct hello hello = {.version = PROTOCOL_VERSION};
 
-    identity_set(&identity, pair->members[number].self.region, ROLE_CLIENT, "client");
+    identity_set(&identity, pair->members[number].self.region, role, "client");
     const link_t link = fake_link_up(world, &identity, false);
 
     fake_send(world, link, MESSAGE_HELLO, hello_encode(&hello, head), bytes_none());
@@ -386,21 +388,34 @@ static void expect_no_refusal(struct fake_world *world, link_t link)
     CHECK(message == NULL);
 }
 
+void pair_promote(struct pair *pair, unsigned number)
+{
+    struct fake_world *world = &pair->members[number].world;
+    const link_t link = client_connect(pair, number, ROLE_OPERATOR);
+    const struct promote promote = {0};
+    uint8_t head[64];
+
+    fake_send(world, link, MESSAGE_PROMOTE, promote_encode(&promote, head), bytes_none());
+    pair_run(pair);
+    expect_no_refusal(world, link);
+}
+
 void pair_append(struct pair *pair, unsigned count, size_t size)
 {
-    struct fake_world *world = &pair->members[0].world;
+    struct fake_world *world = &pair->members[pair->writer].world;
     uint8_t head[64];
     uint8_t *tail = malloc(count * (4 + size));
 
     CHECK(tail != NULL);
     pair_run(pair);
     if (pair->client == 0) {
-        pair->client = client_connect(pair, 0);
+        pair->client = client_connect(pair, pair->writer, ROLE_CLIENT);
     }
     const struct append append = {.request = ++pair->request,
                                   .producer = 99,
                                   .first_sequence = pair->sequence + 1,
-                                  .count = count};
+                                  .count = count,
+                                  .has_level = pair->local};
 
     for (unsigned i = 0; i < count; i++) {
         const uint32_t length = (uint32_t)size;
@@ -488,7 +503,7 @@ static uint64_t check_records(const struct fake_message *message, size_t size)
 uint64_t pair_read(struct pair *pair, unsigned number, lsn_t from, size_t size)
 {
     struct fake_world *world = &pair->members[number].world;
-    const link_t link = client_connect(pair, number);
+    const link_t link = client_connect(pair, number, ROLE_CLIENT);
     uint64_t count = 0;
     uint8_t head[64];
     const struct read_message read = {.request = 5, .from_lsn = from, .window_bytes = 100000};

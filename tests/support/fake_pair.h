@@ -43,7 +43,9 @@ struct pair {
     bool cut[PAIR_MEMBERS_MAX]; /* its dials fail */
     uint64_t carried[MESSAGE_LAST + 1];
     struct bye last_bye;
-    link_t client; /* of the primary */
+    unsigned writer; /* to whom pair_append speaks */
+    link_t client; /* of the writer */
+    bool local; /* records are appended at level local, whatever the cluster's is */
     uint64_t sequence, request;
 };
 
@@ -63,6 +65,9 @@ void pair_heal(struct pair *pair, unsigned member);
 
 void pair_run(struct pair *pair);
 void pair_advance(struct pair *pair, struct span span);
+
+/* As an operator, without accepting any loss. The member's certificate must be a writer's. */
+void pair_promote(struct pair *pair, unsigned member);
 
 /* Appends `count` records of `size` bytes in one message, and runs. */
 void pair_append(struct pair *pair, unsigned count, size_t size);
