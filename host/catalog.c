@@ -20,11 +20,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { APPLICATION_ID = 0x534c4b44 /* "SLKD" */, SCHEMA_VERSION = 1 };
+enum { APPLICATION_ID = 0x534c4b44 /* "SLKD" */, SCHEMA_VERSION = 2 };
 
 static const char database_name[] = "catalog.db";
 
-static const char *const tables[] = {"kms_key", "kms_alias", "audit"};
+static const char *const tables[] = {"kms_key", "kms_version", "kms_alias", "kms_grant",
+                                     "audit"}; /* the last is loaded otherwise */
 enum { TABLES = sizeof tables / sizeof tables[0] };
 
 struct catalog {
@@ -40,6 +41,7 @@ struct catalog {
 
 static const char settings_sql[] = "PRAGMA trusted_schema = OFF;"
                                    "PRAGMA cell_size_check = ON;"
+                                   "PRAGMA secure_delete = ON;"
                                    "PRAGMA journal_mode = WAL;"
                                    "PRAGMA synchronous = FULL;";
 
@@ -47,7 +49,9 @@ static const char settings_sql[] = "PRAGMA trusted_schema = OFF;"
 static const char schema_sql[] =
     "BEGIN IMMEDIATE;"
     "CREATE TABLE kms_key(key TEXT PRIMARY KEY NOT NULL, value BLOB NOT NULL) WITHOUT ROWID;"
+    "CREATE TABLE kms_version(key TEXT PRIMARY KEY NOT NULL, value BLOB NOT NULL) WITHOUT ROWID;"
     "CREATE TABLE kms_alias(key TEXT PRIMARY KEY NOT NULL, value BLOB NOT NULL) WITHOUT ROWID;"
+    "CREATE TABLE kms_grant(key TEXT PRIMARY KEY NOT NULL, value BLOB NOT NULL) WITHOUT ROWID;"
     "CREATE TABLE audit(key TEXT PRIMARY KEY NOT NULL, value BLOB NOT NULL) WITHOUT ROWID;"
     "CREATE TRIGGER audit_stays BEFORE DELETE ON audit"
     " BEGIN SELECT RAISE(ABORT, 'rows of audit stay'); END;"
@@ -70,7 +74,7 @@ static const char schema_sql[] =
     "  json_extract(line, '$.request_id') AS request_id"
     " FROM (SELECT key, CAST(value AS TEXT) AS line FROM audit);"
     "PRAGMA application_id = 0x534c4b44;"
-    "PRAGMA user_version = 1;"
+    "PRAGMA user_version = 2;"
     "COMMIT;";
 
 static enum status status_of_sqlite(int result)
@@ -321,8 +325,9 @@ static enum status load_table(struct catalog *catalog, const char *table, const 
 enum status catalog_load(struct catalog *catalog, struct catalog_rows *rows)
 {
     *rows = (struct catalog_rows){0};
-    TRY(load_table(catalog, "kms_key", "", rows));
-    TRY(load_table(catalog, "kms_alias", "", rows));
+    for (unsigned table = 0; table < TABLES - 1; table++) {
+        TRY(load_table(catalog, tables[table], "", rows));
+    }
     return load_table(catalog, "audit", "DESC LIMIT 1", rows);
 }
 

@@ -1,10 +1,10 @@
 /* Where do the rows of a SAVE go, and where does START get them? A SQLite database in the data
  * folder: node/event.h says what a row and a transaction are.
  *
- * Tables kms_key, kms_alias and audit, each of key TEXT and value BLOB. Rows of audit cannot be
- * changed or removed, by anybody who uses the database: triggers see to it. The view audit_lines
- * shows them in columns, for `sqlite3` and people: number, time (UTC), principal, key, operation,
- * context, allowed (1 or 0), error, message, request_id.
+ * Tables kms_key, kms_version, kms_alias, kms_grant and audit, each of key TEXT and value BLOB.
+ * Rows of audit cannot be changed or removed, by anybody who uses the database: triggers see to it.
+ * The view audit_lines shows them in columns, for `sqlite3` and people: number, time (UTC),
+ * principal, key, operation, context, allowed (1 or 0), error, message, request_id.
  *
  * All SAVEs between two commits are one transaction (group commit) and share its fate. Journal mode
  * WAL with synchronous=FULL: what catalog_commit answered OK to is durable.
@@ -41,7 +41,7 @@ struct catalog_rows {
     size_t count;
 };
 
-/* All of kms_key and kms_alias, and the last of audit. `rows` is the caller's to free, whatever the
+/* All of the tables, but of audit the last row only. `rows` is the caller's to free, whatever the
  * status. */
 NODISCARD enum status catalog_load(struct catalog *catalog, struct catalog_rows *rows);
 void catalog_rows_free(struct catalog_rows *rows);

@@ -72,6 +72,11 @@ char *arn_format_key(const char *region, const char *account, const char *key_id
     return into;
 }
 
+void arn_account_start(const char *account, char *into)
+{
+    snprintf(into, KMS_ACCOUNT_TEXT_MAX + 1, "%s/", account);
+}
+
 void key_id_make(const uint8_t random[16], char *text)
 {
     uint8_t bytes[16];

@@ -31,6 +31,10 @@ NODISCARD enum status arn_parse(struct arn *arn, const char *text);
 char *arn_format(const char *region, const char *account, const char *resource, char *into);
 char *arn_format_key(const char *region, const char *account, const char *key_id, char *into);
 
+/* What the names of an account's entries begin with: "ACCOUNT/". `into` has room for
+ * KMS_ACCOUNT_TEXT_MAX + 1. */
+void arn_account_start(const char *account, char *into);
+
 /* From 16 random bytes; `text` has room for KEY_ID_TEXT_MAX. RFC 4122 section 4.4. */
 void key_id_make(const uint8_t random[16], char *text);
 

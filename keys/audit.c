@@ -7,29 +7,44 @@
 #include <stdio.h>
 
 /* Only a context that call_context accepts has a bounded size. */
-static json_t *audited_context(const struct kms_call *call)
+static json_t *audited_context(const struct kms_call *call, const char *name)
 {
     uint8_t canonical[BLOB_CONTEXT_BYTES_MAX];
     struct bytes bytes;
     struct kms_call probe = *call;
-    json_t *context = json_object_get(call->in, "EncryptionContext");
+    json_t *context = json_object_get(call->in, name);
 
-    if (context == NULL || call_context(&probe, canonical, &bytes) != OK) {
+    if (context == NULL || call_context(&probe, name, context, canonical, &bytes) != OK) {
         return json_null();
     }
     return json_incref(context);
+}
+
+/* What ReEncrypt has and nothing else: a second key and a second context. */
+static void add_destination(const struct kms_call *call, json_t *entry)
+{
+    json_object_set_new(entry, "context", audited_context(call, "SourceEncryptionContext"));
+    json_object_set_new(entry, "destination_key", json_string(call->other_arn));
+    json_object_set_new(entry, "destination_context",
+                        audited_context(call, "DestinationEncryptionContext"));
 }
 
 enum status audit_encode(const struct kms_call *call, uint8_t *into, struct bytes *row)
 {
     const struct kms_request *who = call->request;
     const bool allowed = call->error == KMS_NO_ERROR;
-    const json_t *entry = json_pack(
-        "{s:I,s:s,s:s,s:s,s:s,s:s,s:o,s:s,s:s,s:s,s:s}", "time_ns", (json_int_t)call->wall_ns,
-        "principal", who->principal, "access_key", who->access_key, "account", who->account,
-        "operation", who->operation, "key", call->arn, "context", audited_context(call), "outcome",
-        allowed ? "allowed" : "denied", "error", kms_error_name(call->error), "message",
-        allowed ? "" : call->why, "request_id", who->request_id);
+    json_t *entry =
+        json_pack("{s:I,s:s,s:s,s:s,s:s,s:s,s:o,s:s,s:s,s:s,s:s}", "time_ns",
+                  (json_int_t)call->wall_ns, "principal", who->principal, "access_key",
+                  who->access_key, "account", who->account, "operation", who->operation, "key",
+                  call->arn, "context", audited_context(call, "EncryptionContext"), "outcome",
+                  allowed ? "allowed" : "denied", "error", kms_error_name(call->error), "message",
+                  allowed ? "" : call->why, "request_id", who->request_id);
+
+    if (strcmp(who->operation, "ReEncrypt") == 0) {
+        add_destination(call, entry);
+    }
+
     const size_t size =
         entry == NULL ? 0 : json_dumpb(entry, (char *)into, AUDIT_BYTES_MAX, JSON_COMPACT);
 

@@ -3,7 +3,8 @@
  * One row of the table "audit" a request: its key is a number of 20 decimal digits, dense and
  * ascending; its value a JSON object of time_ns, principal, access_key, account, operation, key
  * (the ARN, or what is known of it), context, outcome ("allowed" or "denied"), error, message,
- * request_id. Never a plaintext, a ciphertext or key material. */
+ * request_id; of ReEncrypt also destination_key and destination_context. Never a plaintext, a
+ * ciphertext or key material. */
 #ifndef SEALIFT_KEYS_AUDIT_H
 #define SEALIFT_KEYS_AUDIT_H
 
@@ -11,7 +12,7 @@
 
 enum {
     AUDIT_KEY_TEXT_MAX = 21,
-    AUDIT_BYTES_MAX = 64 * 1024, /* a context of 8 KiB, all of it \u00xx, and the rest */
+    AUDIT_BYTES_MAX = 112 * 1024, /* two contexts of 8 KiB, all of it \u00xx, and the rest */
 };
 
 /* `into` has room for AUDIT_BYTES_MAX. E_TOO_LARGE where the JSON arena is used up. */

@@ -6,6 +6,7 @@
 #include "keys/key_material.h"
 
 #include "base/check.h"
+#include "base/hex.h"
 #include "base/reader.h"
 #include "base/writer.h"
 #include "seal/digest.h"
@@ -102,7 +103,6 @@ void key_material_make(struct key_sealer *sealer, const char *arn, struct key_ma
     struct secret key;
     uint8_t version[4];
 
-    material->version = 1;
     entropy_fill(&sealer->entropy, key.bytes, SECRET_BYTES);
     entropy_fill(&sealer->entropy, material->salt, KEY_SALT_BYTES);
 
@@ -112,6 +112,23 @@ void key_material_make(struct key_sealer *sealer, const char *arn, struct key_ma
     sealer_seal(sealer, &binding, bytes_of(key.bytes, SECRET_BYTES), material->sealed,
                 &material->tag);
     secret_wipe(&key);
+}
+
+void key_material_id(const struct key_material *material, const char *arn,
+                     char text[KEY_MATERIAL_ID_TEXT_MAX])
+{
+    static const char label[] = "sealift/keyd/material-id/v1";
+    uint8_t room[sizeof label + ARN_TEXT_MAX + 4 + KEY_SALT_BYTES + 2];
+    struct writer writer = writer_of(room, sizeof room);
+
+    writer_copy(&writer, label, sizeof label);
+    writer_text(&writer, arn);
+    writer_u32(&writer, material->version);
+    writer_copy(&writer, material->salt, KEY_SALT_BYTES);
+
+    const struct digest digest = digest_of(writer_bytes(&writer));
+
+    hex_encode(bytes_of(digest.bytes, sizeof digest.bytes), text);
 }
 
 static enum status material_open(struct key_sealer *sealer, const struct key_material *material,
@@ -209,7 +226,7 @@ static enum status blob_split(struct bytes blob, struct blob_parts *parts)
     return reader_copy(&reader, parts->tag.bytes, TAG_BYTES);
 }
 
-enum status blob_key(struct bytes blob, char *arn)
+enum status blob_key(struct bytes blob, char *arn, uint32_t *version)
 {
     struct blob_parts parts;
 
@@ -217,6 +234,7 @@ enum status blob_key(struct bytes blob, char *arn)
         return E_KEY_CIPHERTEXT;
     }
     memcpy(arn, parts.arn, sizeof parts.arn);
+    *version = parts.key_version;
     return OK;
 }
 

@@ -24,14 +24,19 @@
 
 enum {
     KEY_SALT_BYTES = 32,
+    KEY_MATERIAL_ID_TEXT_MAX = 65,
     BLOB_PLAIN_BYTES_MAX = 4096, /* AWS KMS: Encrypt takes 1 to 4096 bytes */
     BLOB_BYTES_MAX = KEY_BLOB_BYTES_MAX,
     BLOB_CONTEXT_BYTES_MAX = 8192,
 };
 
-/* A key's own bytes, sealed under the root key. */
+enum key_origin { KEY_MADE, KEY_ROTATED_BY_ITSELF, KEY_ROTATED_ON_DEMAND, KEY_ORIGINS };
+
+/* A key's own bytes in one of its versions, sealed under the root key. */
 struct key_material {
     uint32_t version; /* the first is 1 */
+    enum key_origin origin;
+    uint64_t made_wall_ns;
     uint8_t salt[KEY_SALT_BYTES];
     uint8_t sealed[SECRET_BYTES];
     struct tag tag;
@@ -55,8 +60,12 @@ void key_sealer_init(struct key_sealer *sealer, const struct secret *root,
                      const struct entropy *entropy);
 void key_sealer_drop(struct key_sealer *sealer);
 
-/* Draws a new key and seals it. */
+/* Draws a new key and seals it; the caller has set version, origin and time. */
 void key_material_make(struct key_sealer *sealer, const char *arn, struct key_material *material);
+
+/* 64 hexadecimal digits that name one version of one key, and tell nothing of it. */
+void key_material_id(const struct key_material *material, const char *arn,
+                     char text[KEY_MATERIAL_ID_TEXT_MAX]);
 
 /* E_WRONG_KEY where the root key does not open it. */
 NODISCARD enum status key_material_check(struct key_sealer *sealer,
@@ -67,9 +76,9 @@ NODISCARD enum status key_material_check(struct key_sealer *sealer,
 NODISCARD enum status blob_seal(struct key_sealer *sealer, const struct key_use *use,
                                 struct bytes plain, uint8_t *blob, size_t *blob_size);
 
-/* Reads only which key a blob names: `arn` has room for ARN_TEXT_MAX. E_KEY_CIPHERTEXT for what
- * is no blob of ours. */
-NODISCARD enum status blob_key(struct bytes blob, char *arn);
+/* Reads only which version of which key a blob names: `arn` has room for ARN_TEXT_MAX.
+ * E_KEY_CIPHERTEXT for what is no blob of ours. */
+NODISCARD enum status blob_key(struct bytes blob, char *arn, uint32_t *version);
 
 /* `plain` has room for BLOB_PLAIN_BYTES_MAX. E_KEY_CIPHERTEXT for a changed blob, another key or
  * another context; E_WRONG_KEY as above. */

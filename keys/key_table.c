@@ -1,162 +1,187 @@
-/* Entries in the order in which they came, and an array of pointers to them in the order of their
- * names. Adding moves pointers, never entries.
+/* Putting an entry: its old texts go back to the pool, the new ones are copied there, the rest is
+ * assigned.
  *
  * Nothing here can fail but for want of room, and who adds has asked for that before. */
 #include "keys/key_table.h"
 
 #include "base/check.h"
 
-size_t key_table_memory_bytes(size_t keys_max, size_t aliases_max)
+#include <stdio.h>
+
+size_t key_table_memory_bytes(const struct key_table_settings *settings)
 {
-    return arena_need(keys_max * sizeof(struct kms_key), 64)
-           + arena_need(keys_max * sizeof(struct kms_key *), 64)
-           + arena_need(keys_max * (size_t)KEY_DESCRIPTION_MAX, 64)
-           + arena_need(aliases_max * sizeof(struct kms_alias), 64)
-           + arena_need(aliases_max * sizeof(struct kms_alias *), 64);
+    return sorted_memory_bytes(sizeof(struct kms_key), settings->keys_max)
+           + sorted_memory_bytes(sizeof(struct kms_version), settings->versions_max)
+           + sorted_memory_bytes(sizeof(struct kms_alias), settings->aliases_max)
+           + sorted_memory_bytes(sizeof(struct kms_grant), settings->grants_max)
+           + pool_memory_bytes(settings->pool_bytes);
 }
 
-void key_table_init(struct key_table *table, size_t keys_max, size_t aliases_max,
+void key_table_init(struct key_table *table, const struct key_table_settings *settings,
                     struct arena *arena)
 {
-    *table = (struct key_table){
-        .keys = ARENA_ARRAY(arena, struct kms_key, keys_max),
-        .keys_sorted = ARENA_ARRAY(arena, struct kms_key *, keys_max),
-        .keys_max = keys_max,
-        .aliases = ARENA_ARRAY(arena, struct kms_alias, aliases_max),
-        .aliases_sorted = ARENA_ARRAY(arena, struct kms_alias *, aliases_max),
-        .aliases_max = aliases_max,
-    };
-    char *descriptions = ARENA_ARRAY(arena, char, keys_max *(size_t)KEY_DESCRIPTION_MAX);
+    sorted_init(&table->keys, sizeof(struct kms_key), settings->keys_max, arena);
+    sorted_init(&table->versions, sizeof(struct kms_version), settings->versions_max, arena);
+    sorted_init(&table->aliases, sizeof(struct kms_alias), settings->aliases_max, arena);
+    sorted_init(&table->grants, sizeof(struct kms_grant), settings->grants_max, arena);
+    pool_init(&table->pool, settings->pool_bytes, arena);
+}
 
-    for (size_t i = 0; i < keys_max; i++) {
-        table->keys[i].description = descriptions + i * KEY_DESCRIPTION_MAX;
+char *key_table_name(char *name, const char *account, const char *rest)
+{
+    const int size = snprintf(name, SORTED_NAME_MAX, "%s/%s", account, rest);
+
+    CHECK(size > 0 && size < SORTED_NAME_MAX);
+    return name;
+}
+
+char *key_table_part_name(char *name, const struct kms_key *key, const char *part)
+{
+    const int size = snprintf(name, SORTED_NAME_MAX, "%s/%s/%s", key->account, key->id, part);
+
+    CHECK(size > 0 && size < SORTED_NAME_MAX);
+    return name;
+}
+
+char *key_table_version_name(char *name, const struct kms_key *key, uint32_t version)
+{
+    char number[16];
+
+    snprintf(number, sizeof number, "%010u", version);
+    return key_table_part_name(name, key, number);
+}
+
+enum status key_table_split_name(const char *name, char account[KMS_ACCOUNT_TEXT_MAX],
+                                 char id[KEY_ID_TEXT_MAX])
+{
+    if (strlen(name) < KMS_ACCOUNT_TEXT_MAX + KEY_ID_TEXT_MAX
+        || name[KMS_ACCOUNT_TEXT_MAX - 1] != '/'
+        || name[KMS_ACCOUNT_TEXT_MAX + KEY_ID_TEXT_MAX - 1] != '/') {
+        return E_MALFORMED;
     }
-}
-
-static int compare(const char *account, const char *name, const char *other_account,
-                   const char *other_name)
-{
-    const int accounts = strcmp(account, other_account);
-
-    return accounts != 0 ? accounts : strcmp(name, other_name);
-}
-
-/* The first place whose key is not before (account, id). */
-static size_t key_place(const struct key_table *table, const char *account, const char *id)
-{
-    size_t low = 0;
-    size_t high = table->key_count;
-
-    while (low < high) {
-        const size_t middle = low + (high - low) / 2;
-        const struct kms_key *key = table->keys_sorted[middle];
-
-        if (compare(key->account, key->id, account, id) < 0) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    return low;
-}
-
-static size_t alias_place(const struct key_table *table, const char *account, const char *name)
-{
-    size_t low = 0;
-    size_t high = table->alias_count;
-
-    while (low < high) {
-        const size_t middle = low + (high - low) / 2;
-        const struct kms_alias *alias = table->aliases_sorted[middle];
-
-        if (compare(alias->account, alias->name, account, name) < 0) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    return low;
-}
-
-static bool key_is_at(const struct key_table *table, size_t place, const char *account,
-                      const char *id)
-{
-    return place < table->key_count
-           && compare(table->keys_sorted[place]->account, table->keys_sorted[place]->id, account,
-                      id)
-                  == 0;
-}
-
-static bool alias_is_at(const struct key_table *table, size_t place, const char *account,
-                        const char *name)
-{
-    return place < table->alias_count
-           && compare(table->aliases_sorted[place]->account, table->aliases_sorted[place]->name,
-                      account, name)
-                  == 0;
+    memcpy(account, name, KMS_ACCOUNT_TEXT_MAX - 1);
+    account[KMS_ACCOUNT_TEXT_MAX - 1] = '\0';
+    memcpy(id, name + KMS_ACCOUNT_TEXT_MAX, KEY_ID_TEXT_MAX - 1);
+    id[KEY_ID_TEXT_MAX - 1] = '\0';
+    return account_is_valid(account) && key_id_is_valid(id) ? OK : E_MALFORMED;
 }
 
 const struct kms_key *key_table_find(const struct key_table *table, const char *account,
                                      const char *id)
 {
-    const size_t place = key_place(table, account, id);
+    char name[SORTED_NAME_MAX];
 
-    return key_is_at(table, place, account, id) ? table->keys_sorted[place] : NULL;
+    return sorted_find(&table->keys, key_table_name(name, account, id));
+}
+
+const struct key_material *key_table_find_version(const struct key_table *table,
+                                                  const struct kms_key *key, uint32_t version)
+{
+    char name[SORTED_NAME_MAX];
+
+    if (key->material.version == version) {
+        return &key->material;
+    }
+
+    const struct kms_version *older =
+        sorted_find(&table->versions, key_table_version_name(name, key, version));
+
+    return older != NULL ? &older->material : NULL;
 }
 
 const struct kms_alias *key_table_find_alias(const struct key_table *table, const char *account,
-                                             const char *name)
+                                             const char *alias)
 {
-    const size_t place = alias_place(table, account, name);
+    char name[SORTED_NAME_MAX];
 
-    return alias_is_at(table, place, account, name) ? table->aliases_sorted[place] : NULL;
+    return sorted_find(&table->aliases, key_table_name(name, account, alias));
 }
 
-size_t key_table_place_after(const struct key_table *table, const char *account, const char *after)
+const struct kms_grant *key_table_find_grant(const struct key_table *table,
+                                             const struct kms_key *key, const char *id)
 {
-    const size_t place = key_place(table, account, after);
+    char name[SORTED_NAME_MAX];
 
-    return place + (key_is_at(table, place, account, after) ? 1 : 0);
+    return strlen(id) < GRANT_ID_TEXT_MAX
+               ? sorted_find(&table->grants, key_table_part_name(name, key, id))
+               : NULL;
 }
 
-size_t key_table_alias_place_after(const struct key_table *table, const char *account,
-                                   const char *after)
+/* `own` becomes a copy of `text` in the pool; what it held goes back. */
+static struct bytes replace_text(struct pool *pool, struct bytes own, struct bytes text)
 {
-    const size_t place = alias_place(table, account, after);
-
-    return place + (alias_is_at(table, place, account, after) ? 1 : 0);
+    if (own.data == text.data) {
+        return own;
+    }
+    pool_release(pool, own);
+    return pool_keep(pool, text);
 }
 
 void key_table_put(struct key_table *table, const struct kms_key *key)
 {
-    const size_t place = key_place(table, key->account, key->id);
+    struct kms_key *own = sorted_put(&table->keys, key->name);
+    const struct bytes description = replace_text(&table->pool, own->description, key->description);
+    const struct bytes policy = replace_text(&table->pool, own->policy, key->policy);
+    const struct bytes tags = replace_text(&table->pool, own->tags, key->tags);
 
-    if (!key_is_at(table, place, key->account, key->id)) {
-        CHECK(table->key_count < table->keys_max);
-        memmove(table->keys_sorted + place + 1, table->keys_sorted + place,
-                (table->key_count - place) * sizeof *table->keys_sorted);
-        table->keys_sorted[place] = &table->keys[table->key_count++];
-    }
-
-    struct kms_key *own = table->keys_sorted[place];
-    char *description = own->description;
-
-    if (description != key->description) {
-        memcpy(description, key->description, strlen(key->description) + 1);
-    }
     *own = *key;
     own->description = description;
+    own->policy = policy;
+    own->tags = tags;
+}
+
+void key_table_put_version(struct key_table *table, const struct kms_version *version)
+{
+    struct kms_version *own = sorted_put(&table->versions, version->name);
+
+    *own = *version;
 }
 
 void key_table_put_alias(struct key_table *table, const struct kms_alias *alias)
 {
-    const size_t place = alias_place(table, alias->account, alias->name);
+    struct kms_alias *own = sorted_put(&table->aliases, alias->name);
 
-    if (!alias_is_at(table, place, alias->account, alias->name)) {
-        CHECK(table->alias_count < table->aliases_max);
-        memmove(table->aliases_sorted + place + 1, table->aliases_sorted + place,
-                (table->alias_count - place) * sizeof *table->aliases_sorted);
-        table->aliases_sorted[place] = &table->aliases[table->alias_count++];
-    }
-    *table->aliases_sorted[place] = *alias;
+    *own = *alias;
+}
+
+void key_table_put_grant(struct key_table *table, const struct kms_grant *grant)
+{
+    struct kms_grant *own = sorted_put(&table->grants, grant->name);
+    const struct bytes context = replace_text(&table->pool, own->context, grant->context);
+    const struct bytes label = replace_text(&table->pool, own->label, grant->label);
+
+    *own = *grant;
+    own->context = context;
+    own->label = label;
+}
+
+void key_table_remove(struct key_table *table, const struct kms_key *key)
+{
+    const struct kms_key *own = sorted_find(&table->keys, key->name);
+
+    CHECK(own != NULL);
+    pool_release(&table->pool, own->description);
+    pool_release(&table->pool, own->policy);
+    pool_release(&table->pool, own->tags);
+    sorted_remove(&table->keys, key->name);
+}
+
+void key_table_remove_version(struct key_table *table, const struct kms_version *version)
+{
+    sorted_remove(&table->versions, version->name);
+}
+
+void key_table_remove_alias(struct key_table *table, const struct kms_alias *alias)
+{
+    sorted_remove(&table->aliases, alias->name);
+}
+
+void key_table_remove_grant(struct key_table *table, const struct kms_grant *grant)
+{
+    const struct kms_grant *own = sorted_find(&table->grants, grant->name);
+
+    CHECK(own != NULL);
+    pool_release(&table->pool, own->context);
+    pool_release(&table->pool, own->label);
+    sorted_remove(&table->grants, grant->name);
 }

@@ -13,6 +13,7 @@
 
 #include "base/check.h"
 #include "base/ring.h"
+#include "keys/kms_house.h"
 #include "keys/kms_serve.h"
 #include "node/effects.h"
 
@@ -20,7 +21,11 @@ enum {
     PENDING_MAX_DEFAULT = 64,
     LINKS_MAX_DEFAULT = 1024,
     RESUME_MAX = 32, /* a step; each comes back as one message */
-    SAVE_ROWS_MAX = 3,
+    SAVE_ROWS_MAX = 1 + CHANGE_ROWS_MAX,
+    HOUSE_PERIOD_S = 60,
+    HOUSE_RETRY_S = 1,
+    WALL_JUMP_S_MAX = 3600,
+    POOL_BYTES_DEFAULT = 32 << 20, /* a thousand of the largest policies */
 };
 
 struct pending {
@@ -45,6 +50,9 @@ struct kms {
     size_t deferred_count;
     uint64_t audit_last; /* the number given last */
     uint64_t audit_durable; /* the last that is durable */
+    struct instant house_at; /* when to look for what falls due by itself */
+    struct instant started_at;
+    uint64_t started_wall_ns;
     bool stopping;
     bool halted;
     struct kms_status counts;
@@ -55,20 +63,32 @@ void kms_settings_default(struct kms_settings *settings)
     *settings = (struct kms_settings){
         .keys_max = 4096,
         .aliases_max = 4096,
+        .versions_max = 16384,
+        .grants_max = 8192,
+        .pool_bytes = POOL_BYTES_DEFAULT,
         .pending_max = PENDING_MAX_DEFAULT,
         .links_max = LINKS_MAX_DEFAULT,
     };
 }
 
+static struct key_table_settings table_settings(const struct kms_settings *settings)
+{
+    return (struct key_table_settings){.keys_max = settings->keys_max,
+                                       .versions_max = settings->versions_max,
+                                       .aliases_max = settings->aliases_max,
+                                       .grants_max = settings->grants_max,
+                                       .pool_bytes = settings->pool_bytes};
+}
+
 size_t kms_memory_bytes(const struct kms_settings *settings)
 {
     const size_t slot = sizeof(struct pending) + KMS_REPLY_BYTES_MAX;
+    const struct key_table_settings table = table_settings(settings);
 
-    return arena_need(sizeof(struct kms), 64)
-           + key_table_memory_bytes(settings->keys_max, settings->aliases_max)
+    return arena_need(sizeof(struct kms), 64) + key_table_memory_bytes(&table)
            + arena_need(settings->pending_max * slot, 128)
            + arena_need(settings->links_max * sizeof(link_t), 64) + arena_need(JSON_ARENA_BYTES, 64)
-           + arena_need(KEY_DESCRIPTION_MAX, 64);
+           + arena_need(CHANGE_ROOM_BYTES, 64);
 }
 
 static void kms_step(struct node *node, const struct event *event, struct effects *fx);
@@ -80,7 +100,10 @@ struct node *kms_create(const struct kms_settings *settings, const struct secret
 
     *kms = (struct kms){.node = {kms_step}, .settings = *settings};
     key_sealer_init(&kms->sealer, root, &settings->entropy);
-    key_table_init(&kms->table, settings->keys_max, settings->aliases_max, arena);
+
+    const struct key_table_settings table = table_settings(settings);
+
+    key_table_init(&kms->table, &table, arena);
     kms->json = (struct json_arena){.base = arena_take(arena, JSON_ARENA_BYTES, 16),
                                     .size = JSON_ARENA_BYTES};
     kms->ring = ring_of(settings->pending_max);
@@ -89,7 +112,7 @@ struct node *kms_create(const struct kms_settings *settings, const struct secret
         kms->pending[i].answer.body = arena_take(arena, KMS_REPLY_BYTES_MAX, 1);
     }
     kms->deferred = ARENA_ARRAY(arena, link_t, settings->links_max);
-    kms->change.key.description = arena_take(arena, KEY_DESCRIPTION_MAX, 1);
+    kms->change.room = arena_take(arena, CHANGE_ROOM_BYTES, 16);
     return &kms->node;
 }
 
@@ -108,8 +131,9 @@ void kms_status(const struct node *node, struct kms_status *status)
     const struct kms *kms = (const struct kms *)node;
 
     *status = kms->counts;
-    status->keys = kms->table.key_count;
-    status->aliases = kms->table.alias_count;
+    status->keys = kms->table.keys.count;
+    status->aliases = kms->table.aliases.count;
+    status->grants = kms->table.grants.count;
     status->audit_rows = kms->audit_durable;
 }
 
@@ -120,28 +144,57 @@ static void kms_halt(struct kms *kms, struct effects *fx, enum status why, const
     effects_halt(fx, why, "%s %s: %s", what, row, status_text(why));
 }
 
-static enum status load_key(struct kms *kms, const struct save_row *row)
+/* Rows come one by one: each is staged as a change would be, and put. */
+static enum status decode_row(struct kms *kms, const struct save_row *row)
 {
-    struct kms_key *key = &kms->change.key;
-    char arn[ARN_TEXT_MAX];
+    struct kms_change *change = &kms->change;
 
-    TRY(key_row_decode(key, kms->settings.region, row->value));
-    arn_format_key(kms->settings.region, key->account, key->id, arn);
-    TRY(key_material_check(&kms->sealer, &key->material, arn));
-    if (kms->table.key_count == kms->table.keys_max) {
-        return E_FULL;
+    change_reset(change);
+    if (strcmp(row->table, "kms_key") == 0) {
+        change->key_verb = CHANGE_PUT;
+        return key_row_decode(&change->key, kms->settings.region, row->value);
     }
-    key_table_put(&kms->table, key);
+    if (strcmp(row->table, "kms_version") == 0) {
+        change->version_verb = CHANGE_PUT;
+        return version_row_decode(&change->version, row->key, row->value);
+    }
+    if (strcmp(row->table, "kms_alias") == 0) {
+        change->alias_verb = CHANGE_PUT;
+        return alias_row_decode(&change->alias, row->value);
+    }
+    if (strcmp(row->table, "kms_grant") == 0) {
+        change->grant_verb = CHANGE_PUT;
+        return grant_row_decode(&change->grant, row->value);
+    }
+    return E_MALFORMED;
+}
+
+/* The root key must open every version. */
+static enum status check_material(struct kms *kms)
+{
+    const struct kms_change *change = &kms->change;
+    char arn[ARN_TEXT_MAX], account[KMS_ACCOUNT_TEXT_MAX], id[KEY_ID_TEXT_MAX];
+
+    if (change->key_verb == CHANGE_PUT) {
+        arn_format_key(kms->settings.region, change->key.account, change->key.id, arn);
+        return key_material_check(&kms->sealer, &change->key.material, arn);
+    }
+    if (change->version_verb == CHANGE_PUT) {
+        TRY(key_table_split_name(change->version.name, account, id));
+        arn_format_key(kms->settings.region, account, id, arn);
+        return key_material_check(&kms->sealer, &change->version.material, arn);
+    }
     return OK;
 }
 
-static enum status load_alias(struct kms *kms, const struct save_row *row)
+static enum status load_entry(struct kms *kms, const struct save_row *row)
 {
-    TRY(alias_row_decode(&kms->change.alias, row->value));
-    if (kms->table.alias_count == kms->table.aliases_max) {
+    TRY(decode_row(kms, row));
+    TRY(check_material(kms));
+    if (!change_has_room(&kms->change, &kms->table)) {
         return E_FULL;
     }
-    key_table_put_alias(&kms->table, &kms->change.alias);
+    change_apply(&kms->change, &kms->table);
     return OK;
 }
 
@@ -149,14 +202,8 @@ static enum status load_row(struct kms *kms, const struct save_row *row)
 {
     uint64_t number;
 
-    if (strcmp(row->table, "kms_key") == 0) {
-        return load_key(kms, row);
-    }
-    if (strcmp(row->table, "kms_alias") == 0) {
-        return load_alias(kms, row);
-    }
     if (strcmp(row->table, "audit") != 0) {
-        return E_MALFORMED;
+        return load_entry(kms, row);
     }
     TRY(audit_key_parse(row->key, &number));
     kms->audit_last = number > kms->audit_last ? number : kms->audit_last;
@@ -175,7 +222,7 @@ static void kms_on_start(struct kms *kms, const struct event_rows *start, struct
         }
     }
     trace_event(&kms->settings.trace, "kms_started region=%s keys=%zu aliases=%zu audit=%llu",
-                kms->settings.region, kms->table.key_count, kms->table.alias_count,
+                kms->settings.region, kms->table.keys.count, kms->table.aliases.count,
                 (unsigned long long)kms->audit_last);
 }
 
@@ -202,49 +249,21 @@ static void kms_resume(struct kms *kms, struct effects *fx)
     memmove(kms->deferred, kms->deferred + count, kms->deferred_count * sizeof *kms->deferred);
 }
 
-static void add_row(struct save_row *rows, size_t *count, const char *table, const char *key,
-                    struct bytes value)
-{
-    CHECK(*count < SAVE_ROWS_MAX);
-    rows[(*count)++] = (struct save_row){table, key, value};
-}
-
-/* The rows of what a call changes; they live in the scratch of the effects. */
-static void add_change_rows(struct kms *kms, struct save_row *rows, size_t *count,
-                            struct effects *fx)
-{
-    const struct kms_change *change = &kms->change;
-
-    if (change->has_key) {
-        char *name = effects_scratch(fx, KEY_ROW_NAME_MAX);
-        uint8_t *room = effects_scratch(fx, KEY_ROW_BYTES_MAX);
-        const struct bytes value = key_row_encode(&change->key, kms->settings.region, name, room);
-
-        add_row(rows, count, "kms_key", name, value);
-    }
-    if (change->has_alias) {
-        char *name = effects_scratch(fx, KEY_ROW_NAME_MAX);
-        uint8_t *room = effects_scratch(fx, ALIAS_ROW_BYTES_MAX);
-        const struct bytes value = alias_row_encode(&change->alias, name, room);
-
-        add_row(rows, count, "kms_alias", name, value);
-    }
-}
-
 static void kms_save(struct kms *kms, uint64_t place, struct bytes audit_row, struct effects *fx)
 {
     struct pending *pending = &kms->pending[ring_slot(&kms->ring, place)];
     struct save_row rows[SAVE_ROWS_MAX];
-    size_t count = 0;
     char *number = effects_scratch(fx, AUDIT_KEY_TEXT_MAX);
 
     pending->audit_number = ++kms->audit_last;
     audit_key_format(pending->audit_number, number);
-    add_row(rows, &count, "audit", number, audit_row);
-    add_change_rows(kms, rows, &count, fx);
-    pending->changes = kms->change.has_key || kms->change.has_alias;
+    rows[0] = (struct save_row){"audit", number, audit_row};
+
+    const size_t count = change_rows(&kms->change, kms->settings.region, rows + 1, fx);
+
+    pending->changes = !change_is_empty(&kms->change);
     kms->changing = pending->changes;
-    effects_save(fx, place, rows, count);
+    effects_save(fx, place, rows, 1 + count);
 }
 
 static void send_answer(const struct pending *pending, struct effects *fx)
@@ -295,29 +314,19 @@ static void kms_on_message(struct kms *kms, const struct event *event, struct ef
     uint8_t *audit_room = effects_scratch(fx, AUDIT_BYTES_MAX);
     struct bytes audit_row;
 
-    kms->change.has_key = kms->change.has_alias = false;
+    change_reset(&kms->change);
     pending->link = message->link;
     if (kms_serve(&call, &kms->json, message->message.tail, &pending->answer, audit_room,
                   &audit_row)
         != OK) {
         /* Not even its refusal can be written down: nothing is saved, so nothing is used. */
-        kms->change.has_key = kms->change.has_alias = false;
+        change_reset(&kms->change);
         kms_answer_internal(&pending->answer);
         audit_row = bytes_text("{\"outcome\":\"denied\",\"error\":\"KMSInternalException\"}");
     }
     kms->counts.answered += call.error == KMS_NO_ERROR;
     kms->counts.refused += call.error != KMS_NO_ERROR;
     kms_save(kms, place, audit_row, fx);
-}
-
-static void apply_change(struct kms *kms)
-{
-    if (kms->change.has_key) {
-        key_table_put(&kms->table, &kms->change.key);
-    }
-    if (kms->change.has_alias) {
-        key_table_put_alias(&kms->table, &kms->change.alias);
-    }
 }
 
 static void kms_on_saved(struct kms *kms, const struct event_saved *saved, struct effects *fx)
@@ -329,7 +338,7 @@ static void kms_on_saved(struct kms *kms, const struct event_saved *saved, struc
     if (saved->status == OK) {
         kms->audit_durable = pending->audit_number;
         if (pending->changes) {
-            apply_change(kms);
+            change_apply(&kms->change, &kms->table);
         }
     } else {
         trace_event(&kms->settings.trace, "kms_audit_failed number=%llu why=%s",
@@ -361,6 +370,57 @@ static void kms_on_link_down(struct kms *kms, link_t link)
     kms->deferred_count = kept;
 }
 
+/* A wall clock that jumps ahead while we run is not believed for more than an hour: it must not end
+ * a key years before its time. */
+static uint64_t believed_wall(const struct kms *kms, const struct event *event)
+{
+    const uint64_t expected = kms->started_wall_ns + instant_since(kms->started_at, event->now).ns;
+    const uint64_t most = expected + WALL_JUMP_S_MAX * 1000000000ull;
+
+    return event->wall_ns < most ? event->wall_ns : most;
+}
+
+static void house_save(struct kms *kms, struct kms_call *call, struct effects *fx)
+{
+    const uint64_t place = kms->ring.tail;
+    struct pending *pending = &kms->pending[ring_push(&kms->ring)];
+    struct bytes audit_row;
+
+    json_arena_enter(&kms->json);
+
+    const enum status status = audit_encode(call, effects_scratch(fx, AUDIT_BYTES_MAX), &audit_row);
+
+    json_arena_leave(&kms->json);
+    CHECK(status == OK); /* it holds nothing that a caller chose */
+    pending->link = 0;
+    kms_save(kms, place, audit_row, fx);
+}
+
+static void kms_on_timer(struct kms *kms, const struct event *event, struct effects *fx)
+{
+    struct kms_request request;
+    struct kms_call call = {.settings = &kms->settings,
+                            .table = &kms->table,
+                            .sealer = &kms->sealer,
+                            .request = &request,
+                            .wall_ns = believed_wall(kms, event),
+                            .change = &kms->change};
+
+    if (!instant_reached(kms->house_at, event->now) || kms->halted || kms->stopping) {
+        return;
+    }
+    kms->house_at = instant_add(event->now, SPAN_S(HOUSE_RETRY_S));
+    if (!kms_has_room(kms)) {
+        return;
+    }
+    change_reset(&kms->change);
+    if (house_stage(&call, &request)) {
+        house_save(kms, &call, fx);
+    } else {
+        kms->house_at = instant_add(event->now, SPAN_S(HOUSE_PERIOD_S));
+    }
+}
+
 /* The world has consumed what the last step sent. */
 static void kms_forget_sent(struct kms *kms)
 {
@@ -379,6 +439,9 @@ static void kms_pump(struct kms *kms, struct effects *fx)
     }
     if (kms_has_room(kms) && kms->deferred_count > 0 && kms->unsaved == kms->ring.tail) {
         effects_wake_at(fx, (struct instant){0}); /* nothing else would wake us for the rest */
+    }
+    if (!kms->halted && !kms->stopping) {
+        effects_wake_at(fx, kms->house_at);
     }
     if (kms->stopping && !kms->halted && kms->unsaved == kms->ring.tail
         && kms->deferred_count == 0) {
@@ -401,6 +464,8 @@ static void kms_step(struct node *node, const struct event *event, struct effect
     kms_forget_sent(kms);
     switch (event->kind) {
     case EVENT_START:
+        kms->started_at = kms->house_at = event->now;
+        kms->started_wall_ns = event->wall_ns;
         kms_on_start(kms, &event->start_rows, fx);
         break;
     case EVENT_MESSAGE:
@@ -415,8 +480,10 @@ static void kms_step(struct node *node, const struct event *event, struct effect
     case EVENT_STOP:
         kms->stopping = true;
         break;
-    case EVENT_LINK_UP:
     case EVENT_TIMER:
+        kms_on_timer(kms, event, fx);
+        break;
+    case EVENT_LINK_UP:
         break;
     case EVENT_WRITTEN:
     case EVENT_READ:

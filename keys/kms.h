@@ -11,8 +11,8 @@
  * that transaction fails, the answer is KMSInternalException (500) and nothing has changed.
  *
  * Key material is made here from the injected entropy, kept sealed under the root key, and never
- * leaves in plain. Row tables: "kms_key", "kms_alias", "audit" (of which START needs only the
- * last).
+ * leaves in plain. Row tables: those of keys/key_table.h, and "audit" (of which START needs only
+ * the last).
  *
  * jansson allocates from the node's own bounded memory: keys/json_arena.h says what the world must
  * do once, before kms_create. */
@@ -31,7 +31,7 @@ enum kms_message_type { KMS_MESSAGE_REQUEST = 1, KMS_MESSAGE_REPLY = 2 };
 
 enum {
     KMS_REQUEST_BYTES_MAX = 64 * 1024, /* the largest legal body is an Encrypt of about 20 KiB */
-    KMS_REPLY_BYTES_MAX = 48 * 1024, /* a page of 50 aliases with the longest names */
+    KMS_REPLY_BYTES_MAX = 72 * 1024, /* a policy of 32 KiB, all of it escaped */
     KMS_REQUEST_HEAD_MAX = 1024,
     KMS_REPLY_HEAD_MAX = 64,
     KMS_OPERATION_TEXT_MAX = 64,
@@ -65,6 +65,9 @@ struct kms_settings {
     char region[REGION_TEXT_MAX];
     uint32_t keys_max; /* AWS allows 100,000 a region; ours is sized for a deployment */
     uint32_t aliases_max;
+    uint32_t versions_max; /* older ones, of all keys */
+    uint32_t grants_max;
+    uint32_t pool_bytes; /* descriptions, policies, tags, constraints of grants */
     uint32_t
         pending_max; /* answers that wait for their transaction; a turn's worth of group commit */
     uint32_t links_max; /* no more links may be up at once */
@@ -86,6 +89,7 @@ void kms_destroy(struct node *node);
 struct kms_status {
     uint64_t keys;
     uint64_t aliases;
+    uint64_t grants;
     uint64_t answered; /* allowed uses since START */
     uint64_t refused;
     uint64_t failed; /* answers withheld because their audit row could not be made durable */

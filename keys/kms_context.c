@@ -25,10 +25,10 @@ static enum status pair_size(struct kms_call *call, const char *key, const json_
 {
     if (!json_is_string(value)) {
         return call_refuse(call, KMS_SERIALIZATION,
-                           "EncryptionContext must map strings to strings");
+                           "An encryption context must map strings to strings");
     }
     if (key[0] == '\0') {
-        return call_refuse(call, KMS_VALIDATION, "EncryptionContext has an empty key");
+        return call_refuse(call, KMS_VALIDATION, "An encryption context has no empty key");
     }
     *size = 4 + strlen(key) + json_string_length(value);
     return OK;
@@ -49,7 +49,7 @@ static enum status context_sort(struct kms_call *call, json_t *map, const char *
         bytes += size;
         if (*count == CALL_CONTEXT_PAIRS_MAX || bytes > BLOB_CONTEXT_BYTES_MAX) {
             return call_refuse(call, KMS_VALIDATION,
-                               "EncryptionContext is larger than %d pairs or %d bytes",
+                               "An encryption context has at most %d pairs and %d bytes",
                                CALL_CONTEXT_PAIRS_MAX, BLOB_CONTEXT_BYTES_MAX);
         }
         insert_sorted(keys, (*count)++, key);
@@ -57,16 +57,16 @@ static enum status context_sort(struct kms_call *call, json_t *map, const char *
     return OK;
 }
 
-enum status call_context(struct kms_call *call, uint8_t *into, struct bytes *context)
+enum status call_context(struct kms_call *call, const char *name, json_t *map, uint8_t *into,
+                         struct bytes *context)
 {
     const char *keys[CALL_CONTEXT_PAIRS_MAX];
     size_t count = 0;
     struct writer writer = writer_of(into, BLOB_CONTEXT_BYTES_MAX);
-    json_t *map = json_object_get(call->in, "EncryptionContext");
 
     if (map != NULL && !json_is_null(map)) {
         if (!json_is_object(map)) {
-            return call_refuse(call, KMS_SERIALIZATION, "EncryptionContext must be an object");
+            return call_refuse(call, KMS_SERIALIZATION, "%s must be an object", name);
         }
         TRY(context_sort(call, map, keys, &count));
     }

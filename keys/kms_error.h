@@ -11,18 +11,22 @@
     X(KMS_NO_ERROR, "", 200) \
     X(KMS_ACCESS_DENIED, "AccessDeniedException", 400) \
     X(KMS_ALREADY_EXISTS, "AlreadyExistsException", 400) \
+    X(KMS_CONFLICT, "ConflictException", 400) \
     X(KMS_DISABLED, "DisabledException", 400) \
     X(KMS_DRY_RUN, "DryRunOperationException", 400) \
     X(KMS_INCORRECT_KEY, "IncorrectKeyException", 400) \
     X(KMS_INVALID_ALIAS_NAME, "InvalidAliasNameException", 400) \
     X(KMS_INVALID_ARN, "InvalidArnException", 400) \
     X(KMS_INVALID_CIPHERTEXT, "InvalidCiphertextException", 400) \
+    X(KMS_INVALID_GRANT_ID, "InvalidGrantIdException", 400) \
     X(KMS_INVALID_GRANT_TOKEN, "InvalidGrantTokenException", 400) \
     X(KMS_INVALID_MARKER, "InvalidMarkerException", 400) \
     X(KMS_INVALID_STATE, "KMSInvalidStateException", 400) \
     X(KMS_LIMIT_EXCEEDED, "LimitExceededException", 400) \
+    X(KMS_MALFORMED_POLICY, "MalformedPolicyDocumentException", 400) \
     X(KMS_NOT_FOUND, "NotFoundException", 400) \
     X(KMS_SERIALIZATION, "SerializationException", 400) \
+    X(KMS_TAG, "TagException", 400) \
     X(KMS_UNKNOWN_OPERATION, "UnknownOperationException", 400) \
     X(KMS_UNSUPPORTED, "UnsupportedOperationException", 400) \
     X(KMS_VALIDATION, "ValidationException", 400) \

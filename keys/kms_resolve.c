@@ -1,14 +1,15 @@
-/* From an identifier to a key that the caller may use.
+/* From an identifier to a key.
  *
- * A key id and an alias name mean the caller's own account; an ARN says which. Until there are key
- * policies, a key is usable by its own account only, and the refusal is the one that a policy would
- * give. What does not exist is a NotFoundException, an ARN of another region too. */
-#include "base/check.h"
-#include "keys/kms_call.h"
-
-#include <stdio.h>
+ * A key id and an alias name mean the caller's own account; an ARN says which. What does not exist
+ * is a NotFoundException, an ARN of another region too; but what does not exist in another account
+ * is refused as what is there and not allowed, so that nobody learns which keys others have. */
+#include "keys/kms_operations.h"
 
 static const char default_alias[] = "alias/aws/rds";
+
+enum { MANAGED_ROTATION_DAYS = 365 };
+
+#define DAY_NS (86400ull * 1000000000ull)
 
 static enum status refuse_missing_alias(struct kms_call *call, const char *account,
                                         const char *alias)
@@ -19,24 +20,28 @@ static enum status refuse_missing_alias(struct kms_call *call, const char *accou
                        arn_format(call->settings->region, account, alias, arn));
 }
 
-static enum status check_account(struct kms_call *call, const char *account, const char *arn)
+/* Another account's keys are out of reach for most operations, whatever their policies say. */
+static enum status check_account(struct kms_call *call, const char *account, bool exists)
 {
-    if (strcmp(account, call->request->account) == 0) {
-        return OK;
-    }
-    return call_refuse(call, KMS_ACCESS_DENIED,
-                       "User: %s is not authorized to perform: kms:%s on resource: %s because no "
-                       "resource-based policy allows the kms:%s action",
-                       call->request->principal, call->request->operation, arn,
-                       call->request->operation);
+    const bool own = strcmp(account, call->request->account) == 0;
+
+    return own || (exists && call->operation->crosses)
+               ? OK
+               : call_refuse(
+                   call, KMS_ACCESS_DENIED,
+                   "User: %s is not authorized to perform: kms:%s on resource: %s because "
+                   "the resource does not exist in this Region, no resource-based "
+                   "policies allow access, or a resource-based policy explicitly denies "
+                   "access",
+                   call->request->principal, call->request->operation, call->arn);
 }
 
 static enum status find_id(struct kms_call *call, const char *account, const char *id,
                            const struct kms_key **key)
 {
     arn_format_key(call->settings->region, account, id, call->arn);
-    TRY(check_account(call, account, call->arn));
     *key = key_table_find(call->table, account, id);
+    TRY(check_account(call, account, *key != NULL));
     return *key != NULL ? OK
                         : call_refuse(call, KMS_NOT_FOUND, "Key '%s' does not exist", call->arn);
 }
@@ -44,23 +49,21 @@ static enum status find_id(struct kms_call *call, const char *account, const cha
 /* The account's default key comes into being when it is first wanted (R5). */
 static enum status make_default_key(struct kms_call *call, const struct kms_key **key)
 {
-    if (call->table->alias_count == call->table->aliases_max) {
-        return call_refuse(call, KMS_LIMIT_EXCEEDED, "No room for another alias");
-    }
-    TRY(call_stage_new_key(call,
-                           "Default key that protects my RDS database volumes when no other key "
-                           "is defined",
-                           true));
+    struct kms_key *made = call_stage_new_key(
+        call, "Default key that protects my RDS database volumes when no other key is defined");
+    struct kms_alias *alias = &call->change->alias;
 
-    struct kms_change *change = call->change;
-
-    change->has_alias = true;
-    change->alias = (struct kms_alias){.created_wall_ns = call->wall_ns};
-    memcpy(change->alias.account, change->key.account, sizeof change->alias.account);
-    memcpy(change->alias.key_id, change->key.id, sizeof change->alias.key_id);
-    memcpy(change->alias.name, default_alias, sizeof default_alias);
-    *key = &change->key;
-    arn_format_key(call->settings->region, change->key.account, change->key.id, call->arn);
+    made->aws_managed = true;
+    made->rotates = true; /* AWS: every year */
+    made->rotation_days = MANAGED_ROTATION_DAYS;
+    made->next_rotation_wall_ns = call->wall_ns + MANAGED_ROTATION_DAYS * DAY_NS;
+    *alias = (struct kms_alias){.created_wall_ns = call->wall_ns, .updated_wall_ns = call->wall_ns};
+    memcpy(alias->account, made->account, sizeof alias->account);
+    memcpy(alias->key_id, made->id, sizeof alias->key_id);
+    memcpy(alias->alias, default_alias, sizeof default_alias);
+    key_table_name(alias->name, alias->account, alias->alias);
+    call->change->alias_verb = CHANGE_PUT;
+    *key = made;
     return OK;
 }
 
@@ -71,13 +74,13 @@ static enum status find_alias(struct kms_call *call, const char *account, const 
         return call_refuse(call, KMS_NOT_FOUND, "Invalid keyId %s", name);
     }
     arn_format(call->settings->region, account, name, call->arn);
-    TRY(check_account(call, account, call->arn));
 
     const struct kms_alias *alias = key_table_find_alias(call->table, account, name);
 
     if (alias != NULL) {
         return find_id(call, account, alias->key_id, key);
     }
+    TRY(check_account(call, account, false));
     if (forms == KEY_OR_DEFAULT && strcmp(name, default_alias) == 0) {
         return make_default_key(call, key);
     }
@@ -107,7 +110,7 @@ enum status call_key_of_arn(struct kms_call *call, const char *text, enum key_fo
     return find_id(call, arn.account, arn.resource + 4, key);
 }
 
-enum status call_need_key(struct kms_call *call, const char *name, enum key_forms forms,
+enum status call_find_key(struct kms_call *call, const char *name, enum key_forms forms,
                           const struct kms_key **key)
 {
     const char *text;
@@ -129,6 +132,14 @@ enum status call_need_key(struct kms_call *call, const char *name, enum key_form
         return find_id(call, call->request->account, text, key);
     }
     return call_refuse(call, KMS_NOT_FOUND, "Invalid keyId %.*s", ARN_TEXT_MAX, text);
+}
+
+enum status call_need_key(struct kms_call *call, const char *name, enum key_forms forms,
+                          const struct kms_key **key)
+{
+    TRY(call_find_key(call, name, forms, key));
+    return call_authorize(call, *key, call->operation->name,
+                          json_object_get(call->in, "EncryptionContext"));
 }
 
 enum status call_check_not_pending(struct kms_call *call, const struct kms_key *key)

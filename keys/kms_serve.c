@@ -5,6 +5,7 @@
 #include "keys/kms_serve.h"
 
 #include "base/check.h"
+#include "keys/kms_operations.h"
 
 static bool nests_too_deep(struct bytes body)
 {
@@ -49,7 +50,15 @@ static enum status run(struct kms_call *call, struct bytes body)
 {
     TRY(parse(call, body));
     call->out = json_object();
-    TRY(call_run(call));
+    call->operation = operation_find(call->request->operation);
+    if (call->operation == NULL) {
+        return call_refuse(call, KMS_UNKNOWN_OPERATION, "The operation %s is not known here",
+                           call->request->operation);
+    }
+    TRY(call->operation->run(call));
+    if (!change_has_room(call->change, call->table)) {
+        return call_refuse(call, KMS_LIMIT_EXCEEDED, "This key service is full");
+    }
     return call->out != NULL ? OK
                              : call_refuse(call, KMS_LIMIT_EXCEEDED, "The request is too large");
 }
@@ -81,7 +90,7 @@ static bool answer_error(struct kms_call *call, struct kms_answer *answer)
         call->why[i] = (unsigned char)call->why[i] < 0x80 ? call->why[i] : '?';
     }
     answer_name(answer, call->error);
-    call->change->has_key = call->change->has_alias = false;
+    change_reset(call->change);
     answer->body_size =
         dump(json_pack("{s:s,s:s}", "__type", answer->head.error, "message", call->why), answer);
     return answer->body_size > 0;

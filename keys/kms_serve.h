@@ -18,9 +18,9 @@ struct kms_answer {
     size_t body_size;
 };
 
-/* `call` comes with all but in, out, arn, error and why. Fills `answer`, and `audit_row` in
- * `audit_room` (AUDIT_BYTES_MAX). E_TOO_LARGE where not even the refusal can be audited: then the
- * caller may answer no more than an internal error. */
+/* `call` comes with all but operation, in, out, arn, error and why. Fills `answer`, and `audit_row`
+ * in `audit_room` (AUDIT_BYTES_MAX). E_TOO_LARGE where not even the refusal can be audited: then
+ * the caller may answer no more than an internal error. */
 NODISCARD enum status kms_serve(struct kms_call *call, struct json_arena *json, struct bytes body,
                                 struct kms_answer *answer, uint8_t *audit_room,
                                 struct bytes *audit_row);

@@ -49,6 +49,8 @@ static void start(void)
 
     kms_settings_default(&settings);
     settings.keys_max = settings.aliases_max = KMS_ROWS_MAX / 2 - 1;
+    settings.versions_max = settings.grants_max = KMS_ROWS_MAX;
+    settings.pool_bytes = 1 << 20;
     settings.pending_max = settings.links_max = 2;
     snprintf(settings.region, sizeof settings.region, "us-east-1");
     settings.entropy = (struct entropy){fill, &dice};

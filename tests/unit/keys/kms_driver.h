@@ -7,7 +7,10 @@
 #include "node/effects.h"
 #include "seal/secret.h"
 
-enum { DRIVER_ROWS_MAX = 16 };
+enum { DRIVER_ROWS_MAX = 64, DRIVER_BODY_MAX = 64 * 1024 };
+
+#define DRIVER_WALL_NS 1700000000000000000u
+#define DRIVER_DAY_NS (86400ull * 1000000000ull)
 
 struct driver {
     struct node *node;
@@ -17,9 +20,13 @@ struct driver {
     size_t row_count;
     struct kms_reply head; /* of the last answer */
     char answer[KMS_REPLY_BYTES_MAX + 1];
+    char audit[128 * 1024]; /* the last audit row */
+    uint64_t passed_ns; /* since the start, on both clocks */
+    struct kms_request caller; /* all of it but the operation; driver_open fills it */
 };
 
-/* Creates the node and gives it the rows of `driver` as START. */
+/* Creates the node and gives it the rows of `driver` as START. The caller is user/test of account
+ * 000000000000 at first. */
 void driver_open(struct driver *driver, const char *region, const struct secret *root);
 void driver_close(struct driver *driver); /* the rows stay */
 void driver_forget(struct driver *driver); /* the rows go */
@@ -33,6 +40,19 @@ void driver_saved(struct driver *driver, uint64_t ticket, enum status status);
 
 /* Both: the HTTP status. */
 unsigned driver_call(struct driver *driver, const char *operation, const char *body);
+
+/* The same with a body by printf, in which ' stands for ". */
+__attribute__((format(printf, 3, 4))) unsigned
+driver_say(struct driver *driver, const char *operation, const char *format, ...);
+
+/* Lets time pass, in steps of an hour with a TIMER each; what falls due is saved. */
+void driver_wait(struct driver *driver, uint64_t ns);
+
+/* Whether the last answer was this refusal. */
+bool driver_refused(const struct driver *driver, const char *error);
+
+/* Whether the last answer holds this, in which ' stands for ". */
+bool driver_holds(const struct driver *driver, const char *text);
 
 /* A text field of the answer; "" where there is none. */
 void driver_field(const struct driver *driver, const char *name, char *into, size_t room);

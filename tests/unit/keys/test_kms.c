@@ -43,6 +43,8 @@ static void open_node(void)
     prng_seed(&dice, 1);
     kms_settings_default(&settings);
     settings.keys_max = settings.aliases_max = 8;
+    settings.versions_max = settings.grants_max = 32;
+    settings.pool_bytes = 1 << 20;
     snprintf(settings.region, sizeof settings.region, "us-east-1");
     settings.entropy = (struct entropy){fill, &dice};
 

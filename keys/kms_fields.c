@@ -1,4 +1,4 @@
-/* The fields of a request, one verb a type, and the table of operations.
+/* The fields of a request, one verb a type.
  *
  * What a caller can get wrong comes back as a named error: a body of another shape is a
  * SerializationException, a value beyond its limits a ValidationException (texts after those of
@@ -63,6 +63,17 @@ enum status call_need_text(struct kms_call *call, const char *name, const char *
     return OK;
 }
 
+enum status call_text_upto(struct kms_call *call, const char *name, size_t max, const char **text)
+{
+    TRY(call_text(call, name, text));
+    return *text == NULL || strlen(*text) <= max
+               ? OK
+               : call_refuse(call, KMS_VALIDATION,
+                             "1 validation error detected: Value at '%s' failed to satisfy "
+                             "constraint: Member must have length less than or equal to %zu",
+                             name, max);
+}
+
 enum status call_number(struct kms_call *call, const char *name, json_int_t *number)
 {
     const json_t *value = call_field(call, name);
@@ -77,6 +88,18 @@ enum status call_number(struct kms_call *call, const char *name, json_int_t *num
     return OK;
 }
 
+enum status call_number_between(struct kms_call *call, const char *name, json_int_t min,
+                                json_int_t max, json_int_t *number)
+{
+    TRY(call_number(call, name, number));
+    return *number >= min && *number <= max
+               ? OK
+               : call_refuse(call, KMS_VALIDATION,
+                             "1 validation error detected: Value '%lld' at '%s' failed to satisfy "
+                             "constraint: Member must be between %lld and %lld",
+                             (long long)*number, name, (long long)min, (long long)max);
+}
+
 enum status call_flag(struct kms_call *call, const char *name, bool *flag)
 {
     const json_t *value = call_field(call, name);
@@ -89,6 +112,12 @@ enum status call_flag(struct kms_call *call, const char *name, bool *flag)
     }
     *flag = json_is_true(value);
     return OK;
+}
+
+enum status call_list(struct kms_call *call, const char *name, json_t **list)
+{
+    *list = call_field(call, name);
+    return *list == NULL || json_is_array(*list) ? OK : refuse_type(call, name, "list");
 }
 
 enum status call_need_blob(struct kms_call *call, const char *name, size_t max, uint8_t *into,
@@ -133,6 +162,16 @@ enum status call_must_be_empty(struct kms_call *call, const char *name, enum kms
     return empty ? OK : call_refuse(call, error, "%s is not supported", name);
 }
 
+enum status call_check_dry_run(struct kms_call *call)
+{
+    bool dry = false;
+
+    TRY(call_flag(call, "DryRun", &dry));
+    return dry ? call_refuse(call, KMS_DRY_RUN,
+                             "The request would have succeeded, but the DryRun option is set.")
+               : OK;
+}
+
 void call_add(struct kms_call *call, const char *name, json_t *value)
 {
     /* Fails only without memory; then `out` is dropped, and the answer with it. */
@@ -155,37 +194,16 @@ void call_add_blob(struct kms_call *call, const char *name, struct bytes blob)
     secret_wipe_memory(text, sizeof text);
 }
 
+void call_add_material_id(struct kms_call *call, const char *name, const char *arn,
+                          const struct key_material *material)
+{
+    char text[KEY_MATERIAL_ID_TEXT_MAX];
+
+    key_material_id(material, arn, text);
+    call_add_text(call, name, text);
+}
+
 json_t *json_time(uint64_t wall_ns)
 {
     return json_real((double)(wall_ns / 1000000) / 1000.0);
-}
-
-static const struct operation {
-    const char *name;
-    enum status (*run)(struct kms_call *call);
-} operations[] = {
-    {"CancelKeyDeletion", op_cancel_key_deletion},
-    {"CreateAlias", op_create_alias},
-    {"CreateKey", op_create_key},
-    {"Decrypt", op_decrypt},
-    {"DescribeKey", op_describe_key},
-    {"DisableKey", op_disable_key},
-    {"EnableKey", op_enable_key},
-    {"Encrypt", op_encrypt},
-    {"GenerateDataKey", op_generate_data_key},
-    {"GenerateDataKeyWithoutPlaintext", op_generate_data_key_without_plaintext},
-    {"ListAliases", op_list_aliases},
-    {"ListKeys", op_list_keys},
-    {"ScheduleKeyDeletion", op_schedule_key_deletion},
-};
-
-enum status call_run(struct kms_call *call)
-{
-    for (size_t i = 0; i < COUNT_OF(operations); i++) {
-        if (strcmp(operations[i].name, call->request->operation) == 0) {
-            return operations[i].run(call);
-        }
-    }
-    return call_refuse(call, KMS_UNKNOWN_OPERATION, "The operation %s is not known here",
-                       call->request->operation);
 }
