@@ -322,13 +322,16 @@ static struct store_read what_to_read(const struct member *member)
     return what;
 }
 
-static void ask(struct member *member, struct effects *fx)
+/* False while others have all the buffers: the first that is freed wakes us (reads_turn). */
+static bool ask(struct member *member, struct effects *fx)
 {
     const struct store_read what = what_to_read(member);
 
-    if (reads_ask(&member->reads, fx, READ_DIGESTER, 0, what) != NULL) {
-        member->digester.read_size = what.size;
+    if (reads_ask(&member->reads, fx, READ_DIGESTER, 0, what) == NULL) {
+        return false;
     }
+    member->digester.read_size = what.size;
+    return true;
 }
 
 static void begin(struct member *member)
@@ -372,7 +375,9 @@ void digester_pump(struct member *member, struct instant now, struct effects *fx
         return;
     }
     if (instant_reached(digester->next_at, now)) {
-        ask(member, fx);
+        if (!ask(member, fx)) {
+            return;
+        }
         digester->next_at = instant_add(now, gap_of(member));
     }
     effects_wake_at(fx, digester->next_at);

@@ -77,7 +77,8 @@ static void begin_again(struct member *member)
     scan_forget(&repair->scan);
     repair->step = REPAIR_NEXT;
     repair->drops = member->wal.index.drops;
-    repair->has_next = repair->has_header = repair->bad_here = repair->ended = false;
+    repair->has_next = repair->has_header = repair->ended = false;
+    repair->bad_here = repair->unread = false;
     repair->has_file = true;
     repair->reads_small = false;
     repair->buffered = repair->written = repair->fetched = 0;
@@ -334,6 +335,19 @@ enum status repair_take_batches(struct member *member, struct bytes sealed)
     return OK;
 }
 
+/* Once, however often it is read again. */
+static void trace_lack(const struct member *member, enum status why)
+{
+    const struct repair *repair = &member->repair;
+
+    if (!repair->stuck) {
+        trace_event(&member->settings.trace, "repair_lacks segment=%llu batch=%llu why=%s",
+                    (unsigned long long)repair->order.segment,
+                    (unsigned long long)(repair->has_header ? repair->scan.place.batch + 1 : 0),
+                    status_name(why));
+    }
+}
+
 static void take_here(struct member *member, const struct read_slot *slot)
 {
     struct repair *repair = &member->repair;
@@ -345,16 +359,16 @@ static void take_here(struct member *member, const struct read_slot *slot)
         repair->reads_small = true;
         return;
     }
+    repair->unread = status != OK && repair->has_file;
     if (status == OK) {
         status = repair->step == REPAIR_HEADER ? repair_take_header(member, slot->bytes)
                                                : copy_batches(member, slot->bytes, at_end);
     }
-    if (status != OK) {
+    if (status == OK && repair->stuck) {
+        repair_forget_peers(repair); /* the disk gives what it did not, and nobody else had */
+    } else if (status != OK) {
         repair->bad_here = true;
-        trace_event(&member->settings.trace, "repair_lacks segment=%llu batch=%llu why=%s",
-                    (unsigned long long)repair->order.segment,
-                    (unsigned long long)(repair->has_header ? repair->scan.place.batch + 1 : 0),
-                    status_name(status));
+        trace_lack(member, status);
     }
 }
 

@@ -9,8 +9,9 @@
  *
  * While serving only closed segments are repaired: the digester, the scrub, feeds, readings and
  * verifications say which (repair_want). At a start the opening says what recovery lacks, and waits
- * (opening.h). Where nobody gives a batch it stays so, asks again and again, and STATUS says what
- * is missing and who was asked: nothing is ever given up here. Never from a member whose epoch
+ * (opening.h). Where nobody gives a batch it stays so, asks again and again (its own disk too, where
+ * that failed to read), and STATUS says what is missing and who was asked: nothing is ever given up
+ * here. Never from a member whose epoch
  * table does not have the segment's epoch as ours has it. */
 #ifndef SEALIFT_MEMBER_REPAIR_H
 #define SEALIFT_MEMBER_REPAIR_H
@@ -70,6 +71,7 @@ struct repair {
     bool has_file; /* there is something to read here */
     bool reads_small; /* the disk failed here: batch by batch, to lose no more than it must */
     bool bad_here; /* what lies here at scan.offset is not the batch that is next */
+    bool unread; /* or rather: the disk did not give it, and may do so another time */
     bool ended; /* a peer says: it has no batch behind scan.place */
     struct segment_header header, next;
     uint8_t raw[SEGMENT_HEADER_BYTES];

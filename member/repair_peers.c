@@ -116,7 +116,8 @@ static void ask_one(struct member *member, const struct candidate *whom, struct 
     effects_wake_at(fx, instant_add(repair->now, member->settings.silence_max));
 }
 
-/* All were asked, or nobody is there. */
+/* All were asked, or nobody is there. Before the next round the disk is asked again, if it was the
+ * disk that failed: such failures pass, and then only it has what nobody else ever had. */
 static void end_round(struct member *member, struct effects *fx)
 {
     struct repair *repair = &member->repair;
@@ -131,6 +132,10 @@ static void end_round(struct member *member, struct effects *fx)
     repair->round++;
     repair->retry_at =
         instant_add(repair->now, (struct span){member->settings.retry_gap.ns << RETRY_DOUBLINGS});
+    if (repair->unread && !repair->distrusts) {
+        repair->bad_here = false;
+        effects_wake_at(fx, repair->now);
+    }
     effects_wake_at(fx, repair->retry_at);
 }
 

@@ -238,7 +238,10 @@ static void tell_read(struct fake_world *world, const struct fake_answer *answer
                                    .status = segment->exists ? OK : E_MISSING,
                                    .size = part.size}};
 
-    if (world->disk != NULL) {
+    if (world->read_status != OK) {
+        event.read.status = world->read_status;
+        event.read.size = 0;
+    } else if (world->disk != NULL) {
         event.read.status = world->disk->get(world->disk->context, &answer->read, &event.read.size);
     } else if (part.size > 0) {
         memcpy(answer->read.into, part.data, part.size);

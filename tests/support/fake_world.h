@@ -94,6 +94,7 @@ struct fake_world {
     /* the disk */
     const struct fake_disk *disk; /* NULL: `files` and `segments` are all there is */
     enum status write_status; /* what WRITEs are answered with from now on */
+    enum status read_status; /* what READs are answered with from now on */
     bool hold_writes; /* WRITEs are not answered until this is false again */
     bool disk_full; /* as events say it */
 

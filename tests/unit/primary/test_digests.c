@@ -220,3 +220,35 @@ TEST(digesting_reads_one_piece_at_a_time_and_slowly_while_the_disk_writes)
     EXPECT(scene_status(&scene).digested_segments >= 1);
     scene_free(&scene);
 }
+
+/* Found by a seed: without a gap to wait for, it asked to be woken at once, again and again. */
+TEST(a_digest_that_retention_waits_for_waits_for_a_free_buffer_without_spinning)
+{
+    struct scene scene;
+
+    start_writing(&scene, 1);
+    struct member *member = member_of(&scene);
+
+    member->digester.next_at = instant_add(scene.world.now, SPAN_S(1000));
+    write_until(&scene, 4);
+    const link_t client = scene_client(&scene);
+
+    NEED(scene_status(&scene).digested_segments == 0);
+    member->digester.next_at = scene.world.now;
+    member->retention.waits_for_digest = true;
+    member->retention.level = SPACE_WARN;
+    for (uint32_t i = 0; i < member->reads.count; i++) {
+        member->reads.slots[i].used = true;
+    }
+    scene.world.events_max = scene.world.events + 100;
+    scene_append(&scene, client, 5, 1, 100, NULL);
+    EXPECT(fake_run(&scene.world));
+    EXPECT(scene_status(&scene).digested_segments == 0);
+
+    member->reads.slots[0].answered = member->reads.slots[0].leaving = true;
+    scene.world.events_max = UINT64_MAX;
+    scene_append(&scene, client, 5, 2, 100, NULL);
+    fake_advance(&scene.world, SPAN_S(1));
+    EXPECT(scene_status(&scene).digested_segments == 3);
+    scene_free(&scene);
+}

@@ -505,6 +505,28 @@ TEST(nothing_is_repaired_upon_a_suspect_disk_before_somebody_answers_for_it)
     scene_free(&scene);
 }
 
+/* Found by a seed: it asked others for ever, and its own disk never again. */
+TEST(a_disk_that_failed_to_read_is_asked_again_where_nobody_else_has_it)
+{
+    struct scene scene;
+
+    scene_init(&scene);
+    scene_start(&scene);
+    scene_append(&scene, scene_client(&scene), 1, 1, 100, NULL);
+    fake_run(&scene.world);
+    scene_crash(&scene, false);
+    scene.world.read_status = E_IO;
+    scene_start(&scene);
+    EXPECT(scene_lacks(&scene, "segment 0 lacks its header"));
+    fake_advance(&scene.world, SPAN_S(60));
+    EXPECT(scene_lacks(&scene, "segment 0 lacks its header"));
+    EXPECT(scene.world.events < 1000);
+    scene.world.read_status = OK;
+    fake_advance(&scene.world, SPAN_S(60));
+    EXPECT(serves(&scene) && scene_status(&scene).repair[0] == '\0');
+    scene_free(&scene);
+}
+
 TEST(a_full_disk_is_not_suspect_and_restarts_when_there_is_space)
 {
     struct scene scene;
