@@ -171,12 +171,28 @@ static bool may_forget_suspicion(const struct sim_member *member, const struct o
                || memcmp(control->cache, control->disk, control->cache_size) != 0);
 }
 
+/* What a recovery may not lose: what its disk had, but for what a later epoch has cut off, if the
+ * control file says so already. The bytes of that stay readable until the later epoch's first
+ * header is durable; a kill may leave this header in the cache alone, and then it is the recovery
+ * that ends them. */
+static batch_t must_keep(const struct oracle *oracle, const struct sim_member *member)
+{
+    const struct sim_small *small = &member->store.smalls[STORE_CONTROL];
+    const struct position had = {oracle_read_disk(oracle, member).reached.epoch,
+                                 oracle->durable[member->number]};
+    static _Thread_local struct control control;
+
+    return control_decode(&control, bytes_of(small->cache, small->cache_size), NULL) == OK
+               ? epoch_table_clamp(&control.epochs, had)
+               : had.batch;
+}
+
 void again_check(struct world *world, const struct sim_member *member)
 {
     const unsigned strike_at = (unsigned)prng_between(&world->dice, 1, STEPS_MAX);
     const struct outcome once = recover(world, member, 0);
     const struct outcome twice = recover(world, member, strike_at);
-    const batch_t durable = world->oracle->durable[member->number];
+    const batch_t durable = must_keep(world->oracle, member);
 
     /* A member of a world of promotions cannot find out alone whether it still is what it was. */
     if (world->promotes || may_forget_suspicion(member, &once)) {
