@@ -9,10 +9,9 @@
  *
  * While serving only closed segments are repaired: the digester, the scrub, feeds, readings and
  * verifications say which (repair_want). At a start the opening says what recovery lacks, and waits
- * (opening.h). Where nobody gives a batch it stays so, asks again and again (its own disk too, where
+ * (opening.h). Where nobody gives a batch it stays so, asks again and again (its own disk too, if
  * that failed to read), and STATUS says what is missing and who was asked: nothing is ever given up
- * here. Never from a member whose epoch
- * table does not have the segment's epoch as ours has it. */
+ * here. Never from a member whose epoch table does not have the segment's epoch as ours has it. */
 #ifndef SEALIFT_MEMBER_REPAIR_H
 #define SEALIFT_MEMBER_REPAIR_H
 
