@@ -33,6 +33,10 @@ finish()
         [ -e "$file" ] && kill -9 "$(cat "$file")" 2>/dev/null || true
     done
     wait 2>/dev/null || true
+    if pgrep -af "$bin/.*$work" >&2; then # the pid that was kept was not the program's
+        echo "FAIL these still run" >&2
+        fails=$((fails + 1))
+    fi
     if [ "$fails" != 0 ]; then
         tail -n 25 "$work"/log/* >&2 || true
     fi

@@ -62,7 +62,7 @@ done
 jump r1 0
 jump p1 $((-year))
 kill9 p1
-start p1 shifty p1 "$bin/sealift-primary" $(member_words p1) --coordinator "file:$work/coordinator"
+shifty p1 start p1 "$bin/sealift-primary" $(member_words p1) --coordinator "file:$work/coordinator"
 sleep 0.2
 says "a key service wants the right time of whoever asks it, and says so" p1 "more than 15 minutes from now" 10
 jump p1 0
