@@ -28,8 +28,7 @@ static const struct oracle_invariant invariants[] = {
     {14, "the highest epoch seen by a member never decreases, crashes included"},
     {17, "only acks of the writer's own epoch count, and only once it has heard them"},
     {18, "with faults off, all appends are answered, all members hold the same bytes, who is told "
-         "to stop "
-         "stops"},
+         "to stop stops"},
     {19, "a repair writes what was sealed, and leaves no less of it than there was"},
     {20, "no (key, nonce) seals twice: a batch number is sealed once in a segment"},
     {21, "a segment has one maker; salts and incarnations never repeat"},
@@ -43,13 +42,13 @@ static const struct oracle_invariant invariants[] = {
     {31, "no key lies in the memory that a member leaves behind"},
     {36, "queues, windows and links stay within their bounds"},
     {37, "who is refused gets no byte of the WAL, and a refused start changes none on the disk"},
-    {38, "a digest in a header is that of an earlier segment's valid bytes, and is listed once"},
-    {39,
-     "a member that verifies its copy, or raises an alarm, finds damage where it is, only there"},
+    {38,
+     "only the oldest segment goes, marked first, wanted gone, behind the commit, held by no pin"},
     {40, "while the file system is full no append is taken, and with space again all goes on"},
     {42, "the same seed gives the same run"},
-    {43,
-     "only the oldest segment goes, marked first, wanted gone, behind the commit, held by no pin"},
+    {43, "a digest in a header is that of an earlier segment's valid bytes, and is listed once"},
+    {44,
+     "a member that verifies its copy, or raises an alarm, finds damage where it is, only there"},
     {0, NULL},
 };
 

@@ -77,14 +77,14 @@ void oracle_check_digests(struct oracle *oracle, const struct oracle_segment *ad
         oracle->digests_checked++;
         if (number >= added->segment || segment == NULL || next == NULL
             || was_listed(oracle, number, added->segment)) {
-            sim_fail(oracle->sim, 38, "segment %llu lists segment %llu, which it must not",
+            sim_fail(oracle->sim, 43, "segment %llu lists segment %llu, which it must not",
                      (unsigned long long)added->segment, (unsigned long long)number);
             return;
         }
         const struct digest truth = digest_of_segment(oracle, segment, next->prev_last_batch);
 
         if (memcmp(truth.bytes, listed + 8, sizeof truth.bytes) != 0) {
-            sim_fail(oracle->sim, 38, "segment %llu lists a wrong digest of segment %llu",
+            sim_fail(oracle->sim, 43, "segment %llu lists a wrong digest of segment %llu",
                      (unsigned long long)added->segment, (unsigned long long)number);
         }
     }

@@ -141,7 +141,7 @@ static void check_pins(struct oracle *oracle, const struct sim_member *member, s
         }
         if (needed <= segment && (oracle->pinned[member->number] >> i & 1) != 0
             && is_within_bound(oracle, member, needed)) {
-            sim_fail(oracle->sim, 43, "%s deletes segment %llu, and %s needs segment %llu",
+            sim_fail(oracle->sim, 38, "%s deletes segment %llu, and %s needs segment %llu",
                      member->name, (unsigned long long)segment, replica->name,
                      (unsigned long long)needed);
         }
@@ -190,14 +190,14 @@ static void check_deletion(struct oracle *oracle, const struct sim_member *membe
     const unsigned long long number = segment;
 
     if (segment != oracle->deleted[member->number]) {
-        sim_fail(sim, 43, "%s deletes segment %llu; the oldest is %llu", member->name, number,
+        sim_fail(sim, 38, "%s deletes segment %llu; the oldest is %llu", member->name, number,
                  (unsigned long long)oracle->deleted[member->number]);
     }
     if (!is_wanted(oracle, member, segment)) {
-        sim_fail(sim, 43, "%s deletes segment %llu, which nobody wants gone", member->name, number);
+        sim_fail(sim, 38, "%s deletes segment %llu, which nobody wants gone", member->name, number);
     }
     if (!is_behind_commit(oracle, member, segment)) {
-        sim_fail(sim, 43, "%s deletes segment %llu; what follows is not committed yet",
+        sim_fail(sim, 38, "%s deletes segment %llu; what follows is not committed yet",
                  member->name, number);
     }
     check_pins(oracle, member, segment);
@@ -209,7 +209,7 @@ void oracle_on_delete(struct oracle *oracle, const struct sim_member *member, se
 
     oracle->deletions_checked++;
     if (member->store.damage == 0 && !is_marked(member, segment)) {
-        sim_fail(oracle->sim, 43, "%s deletes segment %llu before its control file says so",
+        sim_fail(oracle->sim, 38, "%s deletes segment %llu before its control file says so",
                  member->name, (unsigned long long)segment);
     }
     if (member->store.damage == 0 && !again) {
@@ -286,7 +286,7 @@ void oracle_on_bye(struct oracle *oracle, const struct sim_member *member,
     if (by_tables || is_behind(oracle, member, replica) || is_about_to_delete(oracle, member)) {
         oracle->told_lost |= 1u << to;
     } else {
-        sim_fail(oracle->sim, 43, "%s says that %s is lost; it is not", member->name,
+        sim_fail(oracle->sim, 38, "%s says that %s is lost; it is not", member->name,
                  replica->name);
     }
 }

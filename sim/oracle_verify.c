@@ -53,7 +53,7 @@ void oracle_on_verified_segment(struct oracle *oracle, const struct sim_member *
     }
     oracle->verified_segments++;
     if (!digest_of_sealed(oracle, &row, &sealed) || !digest_equal(&sealed, &row.sha256)) {
-        sim_fail(oracle->sim, 39, "%s calls segment %llu good, which is not as it was sealed",
+        sim_fail(oracle->sim, 44, "%s calls segment %llu good, which is not as it was sealed",
                  member->name, (unsigned long long)row.segment);
     }
 }
@@ -69,7 +69,7 @@ void oracle_on_verified(struct oracle *oracle, const struct sim_member *member,
     }
     oracle->verified_damages += verified.why != OK;
     if (verified.why != OK && member->store.damage + member->store.read_failures == 0) {
-        sim_fail(oracle->sim, 39, "%s finds %s in segment %llu, batch %llu; its disk is good",
+        sim_fail(oracle->sim, 44, "%s finds %s in segment %llu, batch %llu; its disk is good",
                  member->name, status_name(verified.why), (unsigned long long)verified.segment,
                  (unsigned long long)verified.batch);
     }

@@ -44,7 +44,7 @@ static void note(void *context, const char *line)
     sim_say(member->sim, member->name, "%s", line);
     if (strncmp(line, "ALARM", 5) == 0
         && store->damage + store->io_failures + store->read_failures == 0) {
-        sim_fail(member->sim, 39, "%s raises an alarm though its disk is good: %s", member->name,
+        sim_fail(member->sim, 44, "%s raises an alarm though its disk is good: %s", member->name,
                  line);
     }
 }
