@@ -45,20 +45,30 @@ static void begin(struct receiver *receiver, const struct member *member, batch_
     receiver_move(receiver, RECEIVER_CUTTING, now);
 }
 
+/* What an epoch of that table adds to the WAL here is acked in that epoch, and nothing of a lower
+ * one is taken from then on. */
+static void take_table(struct control *control, const struct epoch_table *theirs)
+{
+    const epoch_t newest = theirs->count == 0 ? 0 : theirs->entries[theirs->count - 1].epoch;
+
+    control->epochs = *theirs;
+    control->highest_epoch = newest > control->highest_epoch ? newest : control->highest_epoch;
+}
+
 /* Epochs that this member has heard of and holds nothing of, and that the upstream's history does
  * not have: they were cut off before anything of them came. The upstream's table knows better. */
 static void correct_table(struct replica *replica, epoch_t held, struct effects *fx)
 {
     struct receiver *receiver = &replica->receiver;
     struct member *member = &replica->member;
-    struct epoch_table *own = &member->control.epochs;
+    const struct epoch_table *own = &member->control.epochs;
 
     for (uint32_t i = own->count; i-- > 0 && own->entries[i].epoch > held;) {
         const struct epoch_entry *theirs =
             epoch_table_find(receiver->theirs, own->entries[i].epoch);
 
         if (theirs == NULL || theirs->start_batch != own->entries[i].start_batch) {
-            *own = *receiver->theirs;
+            take_table(&member->control, receiver->theirs);
             saves_control(member, fx);
             receiver->epoch_token = member->saves.control.wanted;
             return;
@@ -310,11 +320,8 @@ static void begin_control(struct replica *replica, struct effects *fx)
     struct member *member = &replica->member;
     struct receiver *receiver = &replica->receiver;
     struct control *control = &member->control;
-    const struct epoch_table *theirs = receiver->theirs;
-    const epoch_t newest = theirs->count == 0 ? 0 : theirs->entries[theirs->count - 1].epoch;
 
-    control->epochs = *theirs;
-    control->highest_epoch = newest > control->highest_epoch ? newest : control->highest_epoch;
+    take_table(control, receiver->theirs);
     control->durable = (struct position){0};
     if (receiver->cut.keep > 0) {
         control->durable = (struct position){

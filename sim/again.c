@@ -216,8 +216,7 @@ void again_check(struct world *world, const struct sim_member *member)
                                  world->oracle->durable[member->number]};
     const batch_t durable = must_keep(member, had);
 
-    /* A member of a world of promotions cannot find out alone whether it still is what it was. */
-    if (world->promotes || may_forget_suspicion(member, &once)) {
+    if (may_forget_suspicion(member, &once)) {
         return;
     }
     const bool same = once.kept == twice.kept && once.disk.segments == twice.disk.segments

@@ -245,3 +245,40 @@ void oracle_line_begin(struct oracle *oracle, const struct sim_member *writer, b
     }
     cut_line(oracle, start);
 }
+
+/* The body of a record in a batch that was just opened; no bytes where it does not add up. */
+static struct bytes body_of(const struct oracle *oracle, const struct oracle_batch *batch,
+                            lsn_t lsn)
+{
+    const uint32_t plain_bytes = (uint32_t)oracle_get(batch->data + B_PLAIN, 4);
+    const uint8_t *lengths = oracle->plain;
+    uint64_t at = 0;
+
+    for (uint64_t seen = 0; seen < batch->record_count; lengths += 20) {
+        seen += oracle_get(lengths + 16, 4);
+    }
+    for (lsn_t before = batch->first_lsn; before < lsn; before++) {
+        at += oracle_get(lengths + 4 * (before - batch->first_lsn), 4);
+    }
+    const uint8_t *body = lengths + 4 * (size_t)batch->record_count + at;
+    const size_t size = oracle_get(lengths + 4 * (lsn - batch->first_lsn), 4);
+
+    return body + size <= oracle->plain + plain_bytes ? bytes_of(body, size) : bytes_none();
+}
+
+bool oracle_was_given_up(struct oracle *oracle, lsn_t lsn, struct bytes record)
+{
+    for (unsigned i = 0;
+         oracle->accepts_losses && lsn <= oracle->given_up && i < oracle->batch_count; i++) {
+        const struct oracle_batch *batch = &oracle->batches[i];
+
+        if (batch->dead && batch->type == TYPE_DATA && batch->first_lsn <= lsn
+            && lsn <= batch->end_lsn
+            && oracle_unseal(oracle, oracle->segments[batch->segment],
+                             bytes_of(batch->data, batch->bytes))
+            && bytes_equal(record, body_of(oracle, batch, lsn))) {
+            return true;
+        }
+    }
+    return false;
+}

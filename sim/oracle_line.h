@@ -49,6 +49,10 @@ bool oracle_unseal(struct oracle *oracle, struct oracle_segment *segment, struct
 /* A new epoch begins at batch `start`, on the disk of that writer: the line is what it holds. */
 void oracle_line_begin(struct oracle *oracle, const struct sim_member *writer, batch_t start);
 
+/* Whether what was given up with an operator's word is what a reader of its writer sees: the very
+ * bytes of a batch that is dead now, at that LSN. */
+bool oracle_was_given_up(struct oracle *oracle, lsn_t lsn, struct bytes record);
+
 /* That batch, the last that was opened, is the next on the line. */
 void oracle_line_put(struct oracle *oracle, unsigned index);
 

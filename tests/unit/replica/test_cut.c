@@ -279,3 +279,41 @@ TEST(a_history_that_would_cut_what_was_committed_halts_the_replica)
     EXPECT(status.lost_lsn == 8);
     pair_free(&pair);
 }
+
+/* It heard of the second epoch where that would have begun elsewhere, and never got any of it. */
+static void hear_of_another_epoch(struct fake_world *world)
+{
+    static struct control control;
+    struct fake_file *file = &world->files[STORE_CONTROL];
+
+    NEED(control_decode(&control, bytes_of(file->data, file->size), NULL) == OK);
+    NEED(epoch_table_add(&control.epochs,
+                         &(struct epoch_entry){.epoch = 2, .start_batch = 100, .start_lsn = 500})
+         == OK);
+    control.highest_epoch = 2;
+    control_encode(&control, file->data);
+}
+
+TEST(whoever_takes_over_a_table_of_epochs_has_seen_its_newest)
+{
+    struct pair pair;
+
+    pair_init(&pair, true, 12);
+    const unsigned replica = pair_add_replica(&pair, 0, "ap-northeast-1", tokyo_key);
+
+    pair_start(&pair, 0);
+    pair_start(&pair, replica);
+    pair_append(&pair, 4, 900);
+    pair_advance(&pair, SPAN_S(1));
+    pair_crash(&pair, replica);
+    hear_of_another_epoch(&pair.members[replica].world);
+    for (unsigned i = 0; i < 2; i++) { /* the writer comes to epoch 3 */
+        pair_crash(&pair, 0);
+        pair_start(&pair, 0);
+        pair_advance(&pair, SPAN_S(1));
+    }
+    pair_start(&pair, replica);
+    expect_equal_again(&pair, replica, 900);
+    EXPECT(control_epoch(&pair.members[replica].world) == 3);
+    pair_free(&pair);
+}
