@@ -6,8 +6,9 @@
  * of them; the folders are synced, and spare/repair, by now the damaged one, loses that name.
  *
  * How it goes wrong: a full disk takes a spare first. A file system that cannot exchange names gets
- * the damaged name removed and the new one put there: a crash in between leaves no file, which
- * recovery knows as a missing one. */
+ * the new file renamed over the damaged one, which has its second name by then; so there is always
+ * one of them, with what is good in it. Only where no second names are known the damaged one moves
+ * first: a crash in between leaves no file, which recovery knows as a missing one. */
 #include "host/failpoint.h"
 #include "host/file.h"
 #include "host/store_posix.h"
@@ -56,7 +57,7 @@ enum status store_repair_part(struct store_posix *store, const struct store_writ
     return status;
 }
 
-/* Nothing has that name, or something has. */
+/* Something has that name, whose second one is durable; or nothing has, or no exchange is known. */
 static enum status take_place(struct store_posix *store, const char *name)
 {
     const int folder = store->spares.folder;
@@ -64,14 +65,10 @@ static enum status take_place(struct store_posix *store, const char *name)
     if (renameat2(folder, REPAIR, store->wal, name, RENAME_EXCHANGE) == 0) {
         return OK;
     }
-    if (errno != ENOENT) { /* no exchange here: its second name is durable, so this one may go */
-        if (unlinkat(store->wal, name, 0) != 0 && errno != ENOENT) {
-            return file_status_of_errno(errno);
-        }
+    if (errno != ENOENT && errno != EINVAL && errno != ENOSYS && errno != EOPNOTSUPP) {
+        return file_status_of_errno(errno);
     }
-    return renameat2(folder, REPAIR, store->wal, name, RENAME_NOREPLACE) == 0
-               ? OK
-               : file_status_of_errno(errno);
+    return renameat(folder, REPAIR, store->wal, name) == 0 ? OK : file_status_of_errno(errno);
 }
 
 static enum status sync_names(const struct store_posix *store)

@@ -35,8 +35,8 @@ enum store_op {
  * time; alone among the operations a PART is not durable when it is answered, and counts for
  * nothing. DONE makes them durable, keeps the damaged file (if there is one) in quarantine, and
  * puts the new one into its place: whoever reads finds the one or the other. A crash in between
- * leaves the damaged file, the new one, or (where no exchange of names is to be had) none: to be
- * repaired again. */
+ * leaves the damaged file or the new one; or, where the file system knows no second names, none: to
+ * be repaired again. */
 
 /* One operation. `data` stays where it is until the matching WRITTEN. */
 struct store_write {

@@ -156,6 +156,7 @@ static enum status fail_group(struct sim *sim, struct sim_store *store)
         store->io_failures++;
     }
     store->fail_next = OK;
+    store->failed = true;
     store->broken = failed != E_IO || prng_chance(&store->dice, 1, 2); /* or only this once */
     if (failed != E_DISK_FULL) {
         for (uint64_t i = 0; i < store->group; i++) {
@@ -164,6 +165,12 @@ static enum status fail_group(struct sim *sim, struct sim_store *store)
     }
     sim_files_lose_dirty(store);
     return failed;
+}
+
+/* As a host's disk thread does it (host/disk.h): after a failure only control is replaced. */
+static bool is_refused(const struct sim_store *store, const struct sim_op *op)
+{
+    return store->failed && (op->write.op != STORE_REPLACE || op->write.file != STORE_CONTROL);
 }
 
 static void tell_durable(struct sim *sim, struct sim_member *member, const struct sim_op *done,
@@ -189,8 +196,9 @@ static void run_group_done(struct sim *sim, const struct todo *todo)
     }
     const bool is_read = op_at(store, store->head)->is_read;
     store->groups += !is_read;
-    const bool fails = !is_read && (store->broken || store->fail_next != OK);
-    const enum status failed = fails ? fail_group(sim, store) : OK;
+    const bool breaks = !is_read && (store->broken || store->fail_next != OK);
+    const bool fails = breaks || (!is_read && is_refused(store, op_at(store, store->head)));
+    const enum status failed = breaks ? fail_group(sim, store) : fails ? E_IO : OK;
 
     for (uint64_t i = 0; i < count; i++) {
         done[i] = *op_at(store, store->head + i);
@@ -249,15 +257,17 @@ void sim_store_read(struct sim *sim, struct sim_store *store, const struct effec
 void sim_store_crash(struct sim_store *store, enum sim_crash crash)
 {
     /* a crash may come before the disk thread has begun, and somewhere in the middle */
-    for (uint64_t i = 0; i < store->group && prng_chance(&store->dice, 7, 8); i++) {
+    const uint64_t begun = store->failed ? store->tail - store->head : store->group;
+
+    for (uint64_t i = 0; i < begun && prng_chance(&store->dice, 7, 8); i++) {
         const struct sim_op *op = op_at(store, store->head + i);
 
-        if (!op->is_read && !store->broken) {
+        if (!op->is_read && !store->broken && !is_refused(store, op)) {
             sim_files_write_partly(store, &op->write);
         }
     }
     store->head = store->tail = store->group = 0;
-    store->broken = false;
+    store->broken = store->failed = false;
     store->repair = NULL; /* a start removes it */
     store->fail_next = store->fail_read = OK;
     store->misdirects = false;

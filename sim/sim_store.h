@@ -69,6 +69,7 @@ struct sim_store {
     enum status fail_read; /* the next read fails with this */
     bool misdirects; /* the next batch goes into another file */
     bool broken; /* has failed: everything fails until the restart */
+    bool failed; /* has failed in this life: nothing is written any more but the last word */
     unsigned damage; /* how often durable bytes were flipped, overwritten or lost */
     unsigned flips; /* how many of these were single bits that some mark covers */
     unsigned spoilt; /* how often something changed by itself, harmful or not */

@@ -151,22 +151,11 @@ static void repair_done(struct sim_store *store, const struct store_write *write
     store->repaired++;
 }
 
-/* Before the exchange, after it, or (where a file system knows none) without either file. */
+/* Before the exchange or after it. */
 static void repair_done_partly(struct sim_store *store, const struct store_write *write)
 {
-    struct sim_file *damaged = sim_store_file(store, write->segment);
-
-    switch (prng_below(&store->dice, 4)) {
-    case 0:
+    if (prng_chance(&store->dice, 1, 4)) {
         repair_done(store, write);
-        break;
-    case 1:
-        if (damaged != NULL) {
-            damaged->shown = damaged->on_disk = SIM_ASIDE;
-        }
-        break;
-    default: /* number: dice */
-        break;
     }
 }
 

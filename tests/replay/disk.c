@@ -114,7 +114,8 @@ static void note(void *context, size_t index)
     run->moments[index] = (struct moment){.floor = run->floor,
                                           .ceiling = run->pair->sequence,
                                           .claim = run->claim_count - 1,
-                                          .harmed = run->harmed};
+                                          .harmed = run->harmed,
+                                          .lost = run->lost};
 }
 
 void run_start(struct run *run, struct pair *pair, unsigned member, const char *folder,

@@ -31,6 +31,7 @@ struct moment {
     uint64_t floor, ceiling; /* of what may be there: acknowledged, and sent at all */
     unsigned claim;
     bool harmed; /* something is damaged, and not known to be repaired: it may wait for others */
+    bool lost; /* a whole file of it */
 };
 
 struct run {
@@ -42,7 +43,7 @@ struct run {
     struct claim_record claims[CLAIMS_MAX];
     unsigned claim_count;
     uint64_t floor; /* beside what messages say */
-    bool harmed;
+    bool harmed, lost;
     uint64_t (*promised)(struct run *run); /* by messages that were not looked at yet */
 };
 

@@ -19,6 +19,7 @@
 
 static struct recording *active;
 static char root[PATH_MAX];
+static bool refuses_exchange;
 
 void recorder_start(struct recording *recording, const char *folder)
 {
@@ -41,6 +42,11 @@ void recording_free(struct recording *recording)
     free(recording->ops);
     recording->ops = NULL;
     recording->count = 0;
+}
+
+void recorder_refuse_exchange(bool refuse)
+{
+    refuses_exchange = refuse;
 }
 
 const char *op_name(enum op_kind kind)
@@ -173,6 +179,10 @@ WRAP(int, renameat, int from, const char *old, int to, const char *new)
 
 WRAP(int, renameat2, int from, const char *old, int to, const char *new, unsigned flags)
 {
+    if (flags == RENAME_EXCHANGE && refuses_exchange) {
+        errno = EINVAL;
+        return -1;
+    }
     const int result = __real_renameat2(from, old, to, new, flags);
 
     if (result == 0) {

@@ -45,6 +45,9 @@ void recorder_start(struct recording *recording, const char *folder);
 void recorder_stop(void);
 void recording_free(struct recording *recording);
 
+/* A file system that cannot exchange two names: from now on, or no longer. */
+void recorder_refuse_exchange(bool refuse);
+
 const char *op_name(enum op_kind kind);
 
 #endif

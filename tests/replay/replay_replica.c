@@ -145,7 +145,7 @@ static void lose(struct run *run, struct real_disk *disk, unsigned segment)
     store_segment_name(segment, name);
     const int folder = openat(AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-    run->harmed = true;
+    run->harmed = run->lost = true;
     CHECK(folder >= 0 && unlinkat(folder, name, 0) == 0 && fsync(folder) == 0);
     CHECK(close(folder) == 0);
 }
@@ -154,7 +154,7 @@ static void expect_repaired(struct run *run, uint64_t count)
 {
     pair_advance(&pair, SPAN_S(10));
     CHECK(status_of(1)->repaired_segments == count && status_of(1)->outstanding_segments == 0);
-    run->harmed = false;
+    run->harmed = run->lost = false;
 }
 
 static void fill(struct real_disk *disk)
@@ -298,6 +298,19 @@ static void check_again(struct replay *replay, struct real_disk *disk, int64_t h
     }
 }
 
+/* What is damaged in part is still there, or whole again. */
+static void check_has_files(struct replay *replay, const struct real_disk *disk)
+{
+    for (unsigned segment = 0; segment < newest(); segment++) {
+        char path[128];
+
+        snprintf(path, sizeof path, "%s/wal/%020u.seg", disk->folder, segment);
+        if (access(path, F_OK) != 0) {
+            replay_fail(replay, "has no file of segment %u any more", segment);
+        }
+    }
+}
+
 static void check(struct replay *replay, struct real_disk *disk, const struct moment *moment,
                   const struct claim_record *claim, struct run *recovery)
 {
@@ -305,10 +318,14 @@ static void check(struct replay *replay, struct real_disk *disk, const struct mo
 
     (void)claim;
     pair_cut(&pair, 1);
+    if (moment->harmed && !moment->lost) {
+        check_has_files(replay, disk);
+    }
     if (recovery != NULL) {
         run_start(recovery, &pair, 1, disk->folder, told);
         recovery->floor = moment->floor;
         recovery->harmed = moment->harmed;
+        recovery->lost = moment->lost;
     }
 
     const int64_t held = held_by(replay, disk, moment->harmed);
@@ -351,9 +368,9 @@ TEST(a_replica_that_loses_power_after_any_call_has_what_it_acked_and_becomes_equ
     real_disk_remove(&disk);
 }
 
-TEST(a_replica_that_loses_power_while_its_disk_is_repaired_loses_nothing_more)
+static void replay_repairs(const char *name)
 {
-    struct replay replay = {.name = "repair", .encrypted = true, .check = check};
+    struct replay replay = {.name = name, .encrypted = true, .check = check};
     struct real_disk disk;
     struct run run;
 
@@ -372,4 +389,16 @@ TEST(a_replica_that_loses_power_while_its_disk_is_repaired_loses_nothing_more)
     pair_free(&pair);
     run_free(&run);
     real_disk_remove(&disk);
+}
+
+TEST(a_replica_that_loses_power_while_its_disk_is_repaired_loses_nothing_more)
+{
+    replay_repairs("repair");
+}
+
+TEST(a_replica_is_repaired_as_well_where_names_cannot_be_exchanged)
+{
+    recorder_refuse_exchange(true);
+    replay_repairs("repair without exchange");
+    recorder_refuse_exchange(false);
 }
