@@ -138,12 +138,14 @@ static void pause_one(struct world *world, struct sim_member *victim)
     }
 }
 
-/* Its machine is replaced: same name, same certificate, an empty disk. */
+/* Its machine is replaced: same name, same certificate, an empty disk. Not the writer's, whether it
+ * reigns already or has only claimed: what only that one had is gone then, and nobody promised
+ * otherwise. */
 static void lose_disk(struct world *world, struct sim_member *victim)
 {
-    if (victim->number == world->oracle->primary || world->promotes
+    if (victim->number == world->oracle->primary || victim == succession_writer(world)
         || victim->store.file_count == 0) {
-        return; /* what only the primary had is gone then, and nobody promised otherwise */
+        return;
     }
     sim_count(world->sim, FAULT_LOST_DISK);
     crash_one(world, victim, SIM_POWER);

@@ -188,9 +188,6 @@ static void equip(struct world *world, struct sim_member *member)
         primary->pending_max = world->sim->members[0].settings.primary.pending_max;
         primary->groups_max = world->sim->members[0].settings.primary.groups_max;
     }
-    primary->member.retain_bytes = replica->member.retain_bytes =
-        0; /* nobody is seeded anew here */
-    primary->member.retain_age = replica->member.retain_age = (struct span){0};
     replica->has_coordinator = true;
     member->self.role = ROLE_PRIMARY;
     name_upstreams(world, member);
@@ -247,6 +244,9 @@ bool succession_explains(const struct sim_member *member)
     case E_CLAIM_LOST:
     case E_COPIED_FOLDER:
         return member->kind == &sim_primary;
+    case E_EXISTS: /* started as what it was, on the empty disk that replaced its own */
+    case E_MISSING:
+        return member->kind == &sim_primary && member->store.losses > 0;
     }
     return false;
 }
