@@ -536,7 +536,7 @@ static void run_chaos(struct sim *sim, const struct todo *todo)
     struct world *world = sim->world;
 
     (void)todo;
-    if (!world->calm) {
+    if (!world->calm && !world->lull) {
         strike(world, draw(world));
         chaos_begin(world);
     }

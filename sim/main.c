@@ -20,6 +20,7 @@ struct wish_list {
     bool twice;
     bool first_failure;
     unsigned minutes;
+    struct span length; /* of each world's faults; nothing: as drawn */
     const char *list; /* a file of seeds */
 };
 
@@ -32,6 +33,8 @@ static const struct argp_option options[] = {
     {"transcript", OPTION_TRANSCRIPT, NULL, 0, "Print what happens, line by line", 0},
     {"minutes", 'm', "M", 0, "Run fresh seeds for so many minutes, from the first on", 0},
     {"json", OPTION_JSON, NULL, 0, "Sum up in one JSON object on the last line", 0},
+    {"length", 'L', "S", 0,
+     "Let faults strike for S simulated seconds, with lulls (else for 3 to 15, without)", 0},
     {"twice", OPTION_TWICE, NULL, 0, "Run each seed twice and compare the event hashes", 0},
     {"first-failure", OPTION_FIRST, NULL, 0, "Stop at the first seed that fails", 0},
     {"invariants", OPTION_INVARIANTS, NULL, 0, "List what the oracle checks", 0},
@@ -57,6 +60,9 @@ static error_t parse(int key, char *argument, struct argp_state *state)
         return 0;
     case 'm':
         wishes->minutes = (unsigned)strtoul(argument, NULL, 10);
+        return 0;
+    case 'L':
+        wishes->length = SPAN_S(strtoull(argument, NULL, 10));
         return 0;
     case 'l':
         wishes->list = argument;
@@ -219,10 +225,11 @@ static double now_s(void)
 
 static struct swarm_result run_seed(uint64_t seed, const struct wish_list *wishes)
 {
-    struct swarm_result result = swarm_run(seed, wishes->transcript ? stdout : NULL);
+    struct swarm_result result =
+        swarm_run(seed, wishes->length, wishes->transcript ? stdout : NULL);
 
     if (wishes->twice && !result.failed) {
-        const struct swarm_result again = swarm_run(seed, NULL);
+        const struct swarm_result again = swarm_run(seed, wishes->length, NULL);
 
         if (again.hash != result.hash || again.steps != result.steps) {
             result.failed = true;

@@ -122,7 +122,7 @@ static bool choose(struct operator* operator)
     struct world *world = operator->world;
     const struct sim_member *writer = succession_writer(world);
 
-    if (!operator->calm) {
+    if (!operator->calm && !operator->world->lull) {
         operator->target =(unsigned) prng_below(&operator->dice, world->sim->member_count);
         operator->accepts_loss =
             world->oracle->accepts_losses && prng_chance(&operator->dice, 1, 3);

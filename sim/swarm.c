@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "sim/chaos.h"
+#include "sim/seasons.h"
 
 #include <stdlib.h>
 
@@ -294,7 +295,19 @@ static void check_impostor(struct world *world)
     }
 }
 
-struct swarm_result swarm_run(uint64_t seed, FILE *print)
+/* Faults, with lulls between them where there is time for that. */
+static void suffer(struct world *world, struct span length)
+{
+    if (length.ns > 0) {
+        seasons_begin(world);
+        sim_run_until(world->sim, length.ns);
+        return;
+    }
+    chaos_begin(world);
+    sim_run_until(world->sim, SPAN_S(prng_between(&world->dice, 3, 15)).ns);
+}
+
+struct swarm_result swarm_run(uint64_t seed, struct span length, FILE *print)
 {
     struct swarm_result result = {0};
     struct prng dice;
@@ -317,11 +330,13 @@ struct swarm_result swarm_run(uint64_t seed, FILE *print)
     draw_rates(world);
     world->names_level_once = prng_chance(&world->dice, 1, 2);
     draw_succession(world, &shape);
+    if (length.ns > 0) {
+        seasons_slow_down(world);
+    }
     for (unsigned i = 0; i < world->sim->member_count; i++) {
         world_start_later(world, &world->sim->members[i]);
     }
-    chaos_begin(world);
-    sim_run_until(world->sim, SPAN_S(1).ns * prng_between(&world->dice, 3, 15));
+    suffer(world, length);
     if (!world->sim->failed) {
         world_calm(world);
         world_settle(world, SPAN_S(SETTLE_S).ns);

@@ -16,13 +16,14 @@ struct world {
     struct workload workload;
     struct prng dice;
     bool calm;
+    bool lull; /* nothing new strikes, for a while */
     unsigned rates[SIM_FAULTS]; /* how often each is drawn, relative to the others */
     uint64_t fault_gap_ns; /* between two faults, on average; 0: none at all */
     uint64_t restart_ns;
     unsigned recrash[SIM_MEMBERS_MAX]; /* how many of the next recoveries are struck, too */
     bool promotes; /* any member may become the primary */
     struct operator operator;
-    struct prng succession_dice;
+    struct prng succession_dice, season_dice;
     bool names_level_once; /* at the creation, and not at later starts */
     bool contradict[SIM_MEMBERS_MAX]; /* the next start asks for what cannot be had */
 };
@@ -61,7 +62,8 @@ void world_on_trace(struct world *world, struct sim_member *member, const char *
 /* The world under way, for last words when a CHECK fails in it; NULL between worlds. */
 extern struct world *swarm_current;
 
-/* `print`: where the transcript goes as it happens; may be NULL. */
-struct swarm_result swarm_run(uint64_t seed, FILE *print);
+/* `length`: how long faults strike, with lulls; nothing: some seconds, as the seed draws.
+ * `print`: where the transcript goes as it happens; may be NULL. */
+struct swarm_result swarm_run(uint64_t seed, struct span length, FILE *print);
 
 #endif

@@ -18,6 +18,8 @@ enum {
     TAIL_ROOM = 1 << 20,
     HEAD_ROOM = 4096,
     RECORDS_PER_APPEND = 6,
+    REST_THINK_S = 1, /* a client's tick while it rests, ... */
+    REST_ACTS_ONE_IN = 4, /* ... of which most pass */
     VERIFY_EVERY_S = 4, /* about so often each client has a member verify all that it holds */
 };
 
@@ -398,6 +400,9 @@ static void act(struct workload_client *client)
         say_nonsense(client);
         return;
     }
+    if (workload->rests && !prng_chance(&client->curiosity, 1, REST_ACTS_ONE_IN)) {
+        return;
+    }
     if (!client->ready) {
         return;
     }
@@ -451,9 +456,9 @@ static void run_tick(struct sim *sim, const struct todo *todo)
         sim_net_dial_puppet(sim, &client->puppet, client->target);
     }
     const uint64_t slow = client->puppet.link != 0 ? 1 : 4;
+    const uint64_t think_ns = workload->rests ? SPAN_S(REST_THINK_S).ns : workload->think_ns;
 
-    sim_after(sim,
-              prng_between(&client->dice, workload->think_ns / 2, 2 * workload->think_ns) * slow,
+    sim_after(sim, prng_between(&client->dice, think_ns / 2, 2 * think_ns) * slow,
               (struct todo){run_tick, (uintptr_t)client, 0, 0});
 }
 

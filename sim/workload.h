@@ -57,6 +57,7 @@ struct workload {
     bool follows_writer; /* producers look for the primary, wherever it is by now */
     bool verifies; /* members are asked to verify their copies now and then */
     bool trespasses; /* readers try to append */
+    bool rests; /* little is said and asked, for a while */
     bool calm; /* no more nonsense, no more new appends */
     struct workload_client clients[WORKLOAD_CLIENTS_MAX];
     unsigned client_count;

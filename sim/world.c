@@ -319,6 +319,7 @@ void world_calm(struct world *world)
 
     sim_say(sim, NULL, "all faults end");
     world->calm = world->workload.calm = true;
+    world->lull = world->workload.rests = false;
     sim->net.dial_failures = 0;
     sim_net_heal(sim);
     sim->tamper.wanted = false;
