@@ -109,6 +109,7 @@ static enum status set_value(struct parsing *parsing, const char *name, const ch
         {"secret_access_key", section->secret_key, sizeof section->secret_key},
         {"account", section->account, sizeof section->account},
         {"principal", section->principal, sizeof section->principal},
+        {"via_service", section->via_service, sizeof section->via_service},
     };
 
     for (unsigned i = 0; i < COUNT_OF(fields); i++) {
@@ -202,28 +203,44 @@ const struct credential *credentials_find(const struct credentials *credentials,
     return NULL;
 }
 
-enum status credentials_create(const char *path, const char *account, const struct entropy *entropy,
-                               char *why)
+/* One section; returns its size. */
+static size_t make_section(char *into, size_t room, const struct entropy *entropy, const char *name,
+                           const char *account)
 {
     static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
     uint8_t random[ACCESS_KEY_RANDOM + SECRET_KEY_RANDOM];
     char access_key[ACCESS_KEY_RANDOM + 1] = "";
-    char secret_key[64], text[512];
+    char secret_key[64];
 
     entropy_fill(entropy, random, sizeof random);
     for (unsigned i = 0; i < ACCESS_KEY_RANDOM; i++) {
         access_key[i] = letters[random[i] % 32];
     }
     base64_encode(bytes_of(random + ACCESS_KEY_RANDOM, SECRET_KEY_RANDOM), secret_key);
-    snprintf(text, sizeof text,
-             "[root]\naccess_key_id = AKIA%s\nsecret_access_key = %s\naccount = %s\n"
-             "principal = arn:aws:iam::%s:user/sealift\n",
-             access_key, secret_key, account, account);
+
+    const int size =
+        snprintf(into, room,
+                 "[%s]\naccess_key_id = AKIA%s\nsecret_access_key = %s\n"
+                 "account = %s\nprincipal = arn:aws:iam::%s:%s\n",
+                 name, access_key, secret_key, account, account,
+                 strcmp(name, "user") == 0 ? "user/sealift" : "role/sealift\nvia_service = rds");
+
+    CHECK(size > 0 && (size_t)size < room);
+    secret_wipe_memory(random, sizeof random);
+    secret_wipe_memory(secret_key, sizeof secret_key);
+    return (size_t)size;
+}
+
+enum status credentials_create(const char *path, const char *account, const struct entropy *entropy,
+                               char *why)
+{
+    char text[1024];
+    const size_t size = make_section(text, sizeof text, entropy, "user", account);
+
+    (void)make_section(text + size, sizeof text - size, entropy, "member", account);
 
     const enum status status = secret_file_create(path, text, why);
 
-    secret_wipe_memory(random, sizeof random);
-    secret_wipe_memory(secret_key, sizeof secret_key);
     secret_wipe_memory(text, sizeof text);
     return status;
 }

@@ -7,9 +7,12 @@
  *   secret_access_key = ...               16 to 128 characters
  *   account = 000000000000                12 digits
  *   principal = arn:aws:iam::000000000000:user/alice
+ *   via_service = rds                     optional: a member of Sealift, calling for its cluster
  *
- * Lines that begin with # or ; are comments. All four keys are needed, others are refused, and two
- * sections cannot have the same access key id. */
+ * Lines that begin with # or ; are comments. The first four keys are needed, others are refused,
+ * and two sections cannot have the same access key id. A via_service without a dot is a service of
+ * the key service's own region: rds means rds.REGION.amazonaws.com. Without it the caller is a
+ * user. */
 #ifndef SEALIFT_HOST_CREDENTIALS_H
 #define SEALIFT_HOST_CREDENTIALS_H
 
@@ -27,6 +30,7 @@ struct credential {
     char secret_key[CREDENTIALS_SECRET_MAX];
     char account[KMS_ACCOUNT_TEXT_MAX];
     char principal[KEY_ARN_TEXT_MAX];
+    char via_service[KMS_SERVICE_TEXT_MAX]; /* as in the file, or "" */
 };
 
 struct credentials {
@@ -45,7 +49,8 @@ void credentials_free(struct credentials *credentials);
 const struct credential *credentials_find(const struct credentials *credentials,
                                           const char *access_key);
 
-/* A file with one section, "root", of the account's user/sealift, with a random pair. */
+/* A file with two sections of the account, each with a random pair: "user", its user/sealift, and
+ * "member", role/sealift, marked as rds. */
 NODISCARD enum status credentials_create(const char *path, const char *account,
                                          const struct entropy *entropy, char *why);
 

@@ -29,6 +29,18 @@ static enum keyd_refusal check_secret(const struct credential *credential,
     return status == E_SKEW ? KEYD_SKEW : KEYD_SIGNATURE;
 }
 
+/* "rds" in the file is the service of that name in this region. */
+static void name_service(const struct keyd *keyd, const struct credential *credential, char *into)
+{
+    const char *service = credential->via_service;
+
+    if (service[0] == '\0' || strchr(service, '.') != NULL) {
+        snprintf(into, KMS_SERVICE_TEXT_MAX, "%s", service);
+        return;
+    }
+    snprintf(into, KMS_SERVICE_TEXT_MAX, "%.16s.%s.amazonaws.com", service, keyd->settings.region);
+}
+
 enum keyd_refusal keyd_check_signature(const struct keyd *keyd, const struct http_request *request,
                                        struct kms_request *caller)
 {
@@ -55,6 +67,7 @@ enum keyd_refusal keyd_check_signature(const struct keyd *keyd, const struct htt
     if (refusal == KEYD_REFUSALS) {
         snprintf(caller->account, sizeof caller->account, "%s", credential->account);
         snprintf(caller->principal, sizeof caller->principal, "%s", credential->principal);
+        name_service(keyd, credential, caller->via_service);
         snprintf(caller->access_key, sizeof caller->access_key, "%s", credential->access_key);
     }
     return refusal;

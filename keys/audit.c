@@ -41,6 +41,9 @@ enum status audit_encode(const struct kms_call *call, uint8_t *into, struct byte
                   allowed ? "allowed" : "denied", "error", kms_error_name(call->error), "message",
                   allowed ? "" : call->why, "request_id", who->request_id);
 
+    if (who->via_service[0] != '\0') {
+        json_object_set_new(entry, "via_service", json_string(who->via_service));
+    }
     if (strcmp(who->operation, "ReEncrypt") == 0) {
         add_destination(call, entry);
     }

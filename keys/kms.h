@@ -37,6 +37,7 @@ enum {
     KMS_OPERATION_TEXT_MAX = 64,
     KMS_ACCOUNT_TEXT_MAX = 13, /* 12 digits */
     KMS_ACCESS_KEY_TEXT_MAX = 129, /* AWS: 16 to 128 characters */
+    KMS_SERVICE_TEXT_MAX = 64, /* rds.REGION.amazonaws.com */
     KMS_REQUEST_ID_TEXT_MAX = 37, /* a UUID */
     KMS_ERROR_TEXT_MAX = 48,
 };
@@ -48,6 +49,7 @@ struct kms_request {
     char account[KMS_ACCOUNT_TEXT_MAX];
     char access_key[KMS_ACCESS_KEY_TEXT_MAX];
     char request_id[KMS_REQUEST_ID_TEXT_MAX];
+    char via_service[KMS_SERVICE_TEXT_MAX]; /* the service that calls for the principal, or "" */
 };
 
 struct kms_reply {

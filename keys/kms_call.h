@@ -31,6 +31,7 @@ struct kms_call {
     json_t *out;
     struct kms_change *change;
     char arn[ARN_TEXT_MAX]; /* of the key that was asked for, as far as it is known */
+    char alias[ALIAS_TEXT_MAX]; /* by which it was named, or "" */
     char other_arn[ARN_TEXT_MAX]; /* ReEncrypt: of the destination's; else "" */
     enum kms_error error;
     char why[CALL_WHY_MAX]; /* the error's message */
@@ -104,6 +105,17 @@ NODISCARD enum status call_key_of_arn(struct kms_call *call, const char *text, e
 NODISCARD enum status call_authorize(struct kms_call *call, const struct kms_key *key,
                                      const char *action, const json_t *context);
 
+/* The same of CreateGrant for a grantee. `by` is the grant that allowed it, or NULL: the policy. */
+NODISCARD enum status call_authorize_grant(struct kms_call *call, const struct kms_key *key,
+                                           const char *grantee, const struct kms_grant **by);
+
+/* Whether the policy alone allows it. */
+bool call_policy_allows(const struct kms_call *call, const struct kms_key *key, const char *action);
+
+/* MalformedPolicyDocumentException where the text is no policy, or one that locks the caller out.
+ */
+NODISCARD enum status call_check_policy(struct kms_call *call, const char *text);
+
 /* Found, and the operation allowed with it in EncryptionContext. */
 NODISCARD enum status call_need_key(struct kms_call *call, const char *name, enum key_forms forms,
                                     const struct kms_key **key);
@@ -111,9 +123,6 @@ NODISCARD enum status call_need_key(struct kms_call *call, const char *name, enu
 /* DisabledException or KMSInvalidStateException unless it is enabled. */
 NODISCARD enum status call_check_usable(struct kms_call *call, const struct kms_key *key);
 NODISCARD enum status call_check_not_pending(struct kms_call *call, const struct kms_key *key);
-
-/* AccessDeniedException for an AWS-managed key, whatever its policy says. */
-NODISCARD enum status call_check_customer_key(struct kms_call *call, const struct kms_key *key);
 
 /* Stages a copy of the key for the caller to change. */
 struct kms_key *call_stage_key(struct kms_call *call, const struct kms_key *key);

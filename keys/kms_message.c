@@ -15,6 +15,7 @@ struct bytes kms_request_encode(const struct kms_request *request, uint8_t *into
     writer_text(&writer, request->account);
     writer_text(&writer, request->access_key);
     writer_text(&writer, request->request_id);
+    writer_text(&writer, request->via_service);
     return writer_bytes(&writer);
 }
 
@@ -27,6 +28,7 @@ enum status kms_request_decode(struct kms_request *request, struct bytes head)
     TRY(reader_text(&reader, request->account, sizeof request->account));
     TRY(reader_text(&reader, request->access_key, sizeof request->access_key));
     TRY(reader_text(&reader, request->request_id, sizeof request->request_id));
+    TRY(reader_text(&reader, request->via_service, sizeof request->via_service));
     return reader_end(&reader);
 }
 

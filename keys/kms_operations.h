@@ -38,6 +38,17 @@ NODISCARD enum status op_generate_data_key(struct kms_call *call);
 NODISCARD enum status op_generate_data_key_without_plaintext(struct kms_call *call);
 NODISCARD enum status op_generate_random(struct kms_call *call);
 
+/* op_policies.c */
+NODISCARD enum status op_put_key_policy(struct kms_call *call);
+NODISCARD enum status op_get_key_policy(struct kms_call *call);
+NODISCARD enum status op_list_key_policies(struct kms_call *call);
+
+/* op_grants.c */
+NODISCARD enum status op_create_grant(struct kms_call *call);
+NODISCARD enum status op_list_grants(struct kms_call *call);
+NODISCARD enum status op_revoke_grant(struct kms_call *call);
+NODISCARD enum status op_retire_grant(struct kms_call *call);
+
 /* op_rotation.c */
 NODISCARD enum status op_enable_key_rotation(struct kms_call *call);
 NODISCARD enum status op_disable_key_rotation(struct kms_call *call);
@@ -50,7 +61,9 @@ NODISCARD enum status op_tag_resource(struct kms_call *call);
 NODISCARD enum status op_untag_resource(struct kms_call *call);
 NODISCARD enum status op_list_resource_tags(struct kms_call *call);
 
-/* Of CreateKey: Tags, into the staged key. */
+/* Of CreateKey: Policy and Tags, into the staged key. */
+NODISCARD enum status call_stage_policy(struct kms_call *call, struct kms_key *staged,
+                                        const char *text);
 NODISCARD enum status call_stage_tags(struct kms_call *call, struct kms_key *staged);
 
 /* What op_crypt.c and op_generate.c share: seals into CiphertextBlob of the answer. */

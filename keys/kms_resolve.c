@@ -74,6 +74,7 @@ static enum status find_alias(struct kms_call *call, const char *account, const 
         return call_refuse(call, KMS_NOT_FOUND, "Invalid keyId %s", name);
     }
     arn_format(call->settings->region, account, name, call->arn);
+    memcpy(call->alias, name, strlen(name) + 1); /* all of them are shorter than that */
 
     const struct kms_alias *alias = key_table_find_alias(call->table, account, name);
 
@@ -92,6 +93,7 @@ enum status call_key_of_arn(struct kms_call *call, const char *text, enum key_fo
 {
     struct arn arn;
 
+    call->alias[0] = '\0';
     if (arn_parse(&arn, text) != OK) {
         return call_refuse(call, KMS_INVALID_ARN, "Invalid arn %.*s", ARN_TEXT_MAX, text);
     }
@@ -122,6 +124,7 @@ enum status call_find_key(struct kms_call *call, const char *name, enum key_form
                            "constraint: Member must have length between 1 and %d",
                            name, CALL_KEY_ID_BYTES_MAX);
     }
+    call->alias[0] = '\0';
     if (strncmp(text, "arn:", 4) == 0) {
         return call_key_of_arn(call, text, forms, key);
     }

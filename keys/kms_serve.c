@@ -1,49 +1,20 @@
 /* Parse, run, write down the answer, write down the audit row.
  *
- * Nesting is counted before jansson sees the body, since it parses by recursion. A refusal drops
- * whatever the operation had staged or added. */
+ * A refusal drops whatever the operation had staged or added. */
 #include "keys/kms_serve.h"
 
 #include "base/check.h"
+#include "keys/json_text.h"
 #include "keys/kms_operations.h"
-
-static bool nests_too_deep(struct bytes body)
-{
-    unsigned depth = 0;
-    bool in_text = false;
-
-    for (size_t i = 0; i < body.size; i++) {
-        const uint8_t c = body.data[i];
-
-        if (in_text) {
-            i += c == '\\'; /* whatever is escaped ends no text */
-            in_text = c != '"';
-        } else if (c == '"') {
-            in_text = true;
-        } else if (c == '[' || c == '{') {
-            if (++depth > JSON_NESTING_MAX) {
-                return true;
-            }
-        } else if ((c == ']' || c == '}') && depth > 0) {
-            depth--;
-        }
-    }
-    return false;
-}
 
 static enum status parse(struct kms_call *call, struct bytes body)
 {
-    if (body.size > KMS_REQUEST_BYTES_MAX || nests_too_deep(body)) {
+    if (body.size > KMS_REQUEST_BYTES_MAX || !json_text_is_shallow(body)) {
         return call_refuse(call, KMS_SERIALIZATION, "The body is larger or deeper than allowed");
     }
-    call->in = body.size == 0
-                   ? json_object()
-                   : json_loadb((const char *)body.data, body.size, JSON_REJECT_DUPLICATES, NULL);
-    if (!json_is_object(call->in)) {
-        call->in = NULL;
-        return call_refuse(call, KMS_SERIALIZATION, "The body is not a JSON object");
-    }
-    return OK;
+    call->in = body.size == 0 ? json_object() : json_text_object(body);
+    return call->in != NULL ? OK
+                            : call_refuse(call, KMS_SERIALIZATION, "The body is no JSON object");
 }
 
 static enum status run(struct kms_call *call, struct bytes body)

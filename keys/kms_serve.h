@@ -10,8 +10,6 @@
 #include "keys/json_arena.h"
 #include "keys/kms_call.h"
 
-enum { JSON_NESTING_MAX = 32 }; /* the deepest legal request has 3 levels */
-
 struct kms_answer {
     struct kms_reply head;
     uint8_t *body; /* room for KMS_REPLY_BYTES_MAX */

@@ -64,7 +64,6 @@ enum status op_create_alias(struct kms_call *call)
         return call_refuse(call, KMS_ALREADY_EXISTS, "An alias with the name %s already exists",
                            arn_format(call->settings->region, account, name, arn));
     }
-    TRY(call_check_customer_key(call, key));
     TRY(call_check_not_pending(call, key));
     TRY(check_alias_count(call, key));
     *alias = (struct kms_alias){.created_wall_ns = call->wall_ns, .updated_wall_ns = call->wall_ns};
@@ -104,7 +103,6 @@ enum status op_update_alias(struct kms_call *call)
 
     TRY(need_alias(call, &alias));
     TRY(call_need_key(call, "TargetKeyId", KEY_BY_ID, &key));
-    TRY(call_check_customer_key(call, key));
     TRY(call_check_not_pending(call, key));
     if (!points_to(alias, key)) {
         TRY(check_alias_count(call, key));

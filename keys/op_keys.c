@@ -105,14 +105,13 @@ enum status op_create_key(struct kms_call *call)
     TRY(call_text_upto(call, "Description", KEY_DESCRIPTION_BYTES_MAX, &description));
     TRY(check_kind(call));
     TRY(call_text(call, "Policy", &policy));
-    if (policy != NULL) {
-        return call_refuse(call, KMS_UNSUPPORTED,
-                           "Policy is not supported: a key is usable by its own account");
-    }
 
     struct kms_key *key = call_stage_new_key(call, description);
 
     TRY(call_stage_tags(call, key));
+    if (policy != NULL) {
+        TRY(call_stage_policy(call, key, policy));
+    }
     call_add(call, "KeyMetadata", metadata_of(call, key));
     return OK;
 }
@@ -147,23 +146,11 @@ enum status op_list_keys(struct kms_call *call)
     return OK;
 }
 
-enum status call_check_customer_key(struct kms_call *call, const struct kms_key *key)
-{
-    return !key->aws_managed
-               ? OK
-               : call_refuse(
-                   call, KMS_ACCESS_DENIED,
-                   "User: %s is not authorized to perform: kms:%s on resource: %s because the "
-                   "key is managed by AWS",
-                   call->request->principal, call->request->operation, call->arn);
-}
-
 static enum status set_state(struct kms_call *call, enum kms_key_state state)
 {
     const struct kms_key *key;
 
     TRY(call_need_key(call, "KeyId", KEY_BY_ID, &key));
-    TRY(call_check_customer_key(call, key));
     TRY(call_check_not_pending(call, key));
     call_stage_key(call, key)->state = state;
     return OK;
@@ -187,7 +174,6 @@ enum status op_schedule_key_deletion(struct kms_call *call)
     TRY(call_number_between(call, "PendingWindowInDays", DELETION_DAYS_MIN, DELETION_DAYS_MAX,
                             &days));
     TRY(call_need_key(call, "KeyId", KEY_BY_ID, &key));
-    TRY(call_check_customer_key(call, key));
     TRY(call_check_not_pending(call, key));
 
     struct kms_key *staged = call_stage_key(call, key);
@@ -206,7 +192,6 @@ enum status op_cancel_key_deletion(struct kms_call *call)
     const struct kms_key *key;
 
     TRY(call_need_key(call, "KeyId", KEY_BY_ID, &key));
-    TRY(call_check_customer_key(call, key));
     if (key->state != KMS_KEY_PENDING_DELETION) {
         return call_refuse(call, KMS_INVALID_STATE, "%s is not pending deletion.", call->arn);
     }

@@ -33,7 +33,6 @@ void call_stage_rotation(struct kms_call *call, const struct kms_key *key, enum 
 static enum status need_key(struct kms_call *call, const struct kms_key **key)
 {
     TRY(call_need_key(call, "KeyId", KEY_BY_ID, key));
-    TRY(call_check_customer_key(call, *key));
     return call_check_usable(call, *key);
 }
 

@@ -91,7 +91,6 @@ static enum status need_list(struct kms_call *call, const char *name, json_t **l
 static enum status need_key(struct kms_call *call, const struct kms_key **key, struct tags *tags)
 {
     TRY(call_need_key(call, "KeyId", KEY_BY_ID, key));
-    TRY(call_check_customer_key(call, *key));
     TRY(call_check_not_pending(call, *key));
     tags_decode(tags, (*key)->tags);
     return OK;

@@ -48,8 +48,8 @@ static void start(void)
     struct kms_settings settings;
 
     kms_settings_default(&settings);
-    settings.keys_max = settings.aliases_max = KMS_ROWS_MAX / 2 - 1;
-    settings.versions_max = settings.grants_max = KMS_ROWS_MAX;
+    settings.keys_max = settings.aliases_max = 7;
+    settings.versions_max = settings.grants_max = KMS_ROWS_MAX / 3;
     settings.pool_bytes = 1 << 20;
     settings.pending_max = settings.links_max = 2;
     snprintf(settings.region, sizeof settings.region, "us-east-1");
@@ -254,6 +254,8 @@ static void take_line(char *line)
 
 static void remember(char *into)
 {
+    static const char *const about_keys[] = {"DescribeKey", "GetKeyPolicy", "ListGrants",
+                                             "ListKeyRotations", "ListResourceTags"};
     char body[sizeof key_id + 32];
     size_t size = 0;
 
@@ -262,8 +264,10 @@ static void remember(char *into)
     size += (size_t)sprintf(into + size, "%s", answer);
     (void)call("ListAliases", "", OK);
     size += (size_t)sprintf(into + size, "%s", answer);
-    (void)call("DescribeKey", body, OK);
-    size += (size_t)sprintf(into + size, "%s", answer);
+    for (size_t i = 0; i < COUNT_OF(about_keys); i++) {
+        (void)call(about_keys[i], body, OK);
+        size += (size_t)sprintf(into + size, "%s", answer);
+    }
 }
 
 static void set_up(void)
@@ -295,8 +299,8 @@ static void try_heads(struct bytes bytes)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static char text[KMS_REQUEST_BYTES_MAX + 1024], before[4 * KMS_REPLY_BYTES_MAX],
-        after[4 * KMS_REPLY_BYTES_MAX];
+    static char text[KMS_REQUEST_BYTES_MAX + 1024], before[8 * KMS_REPLY_BYTES_MAX],
+        after[8 * KMS_REPLY_BYTES_MAX];
 
     try_heads(bytes_of(data, size));
     if (size >= sizeof text) {

@@ -7,7 +7,7 @@
 
 #include <stdlib.h>
 
-enum { KMS_ROWS_MAX = 16 };
+enum { KMS_ROWS_MAX = 64 };
 
 struct kms_rows {
     struct save_row list[KMS_ROWS_MAX]; /* owned */
@@ -29,20 +29,24 @@ static inline bool kms_row_is_for(const struct save_row *row, const struct save_
 
 static inline void kms_rows_put(struct kms_rows *rows, const struct save_row *row)
 {
-    uint8_t *copy = malloc(row->value.size);
     size_t place = 0;
 
     while (place < rows->count && !kms_row_is_for(&rows->list[place], row)) {
         place++;
     }
-    CHECK(place < KMS_ROWS_MAX && copy != NULL && row->value.size > 0);
     if (place < rows->count) {
         kms_row_free(&rows->list[place]);
-    } else {
-        rows->count++;
+        rows->list[place] = rows->list[--rows->count];
     }
+    if (row->value.data == NULL) {
+        return; /* a row that is removed */
+    }
+
+    uint8_t *copy = malloc(row->value.size);
+
+    CHECK(rows->count < KMS_ROWS_MAX && copy != NULL && row->value.size > 0);
     memcpy(copy, row->value.data, row->value.size);
-    rows->list[place] =
+    rows->list[rows->count++] =
         (struct save_row){row->table, strdup(row->key), bytes_of(copy, row->value.size)};
 }
 

@@ -36,6 +36,30 @@ static const struct {
            "{\"Marker\":"
            "\"x\"}\nEncrypt {\"KeyId\":5}\nDecrypt {\"CiphertextBlob\":\"AAAA\"}\nGenerateDataKey {"
            "\"KeyId\":\"arn:aws:kms:us-east-1:000000000000:key/x\"}")}},
+    {"kms",
+     "rights",
+     {TEXT("CreateKey {\"Tags\":[{\"TagKey\":\"a\",\"TagValue\":\"b\"}]}\nPutKeyPolicy "
+           "{\"KeyId\":\"@\",\"Policy\":\"{\\\"Version\\\":\\\"2012-10-17\\\",\\\"Statement\\\":{"
+           "\\\"Effect\\\":\\\"Allow\\\",\\\"Principal\\\":\\\"*\\\",\\\"Action\\\":\\\"kms:*\\\","
+           "\\\"Resource\\\":\\\"*\\\"}}\"}\nCreateGrant {\"KeyId\":\"@\",\"Operations\":["
+           "\"Decrypt\"],\"GranteePrincipal\":\"arn:aws:iam::000000000000:root\",\"Constraints\":{"
+           "\"EncryptionContextSubset\":{\"a\":\"1\"}}}\nRotateKeyOnDemand "
+           "{\"KeyId\":\"@\"}\nTagResource {\"KeyId\":\"@\",\"Tags\":[{\"TagKey\":\"c\","
+           "\"TagValue\":\"\"}]}\nEncrypt {\"KeyId\":\"@\",\"Plaintext\":\"aGVsbG8=\"}\nReEncrypt "
+           "{\"CiphertextBlob\":\"#\",\"DestinationKeyId\":\"@\"}\nEnableKeyRotation "
+           "{\"KeyId\":\"@\"}")}},
+    {"key_policy",
+     "conditions",
+     {TEXT(
+         "{\"a\":\"1\"}\n{\"Version\":\"2012-10-17\",\"Id\":\"i\",\"Statement\":[{\"Sid\":\"s\","
+         "\"Effect\":\"Allow\",\"Principal\":{\"AWS\":[\"111122223333\","
+         "\"arn:aws:iam::444455556666:role/b\"],\"Service\":\"rds.amazonaws.com\"},\"Action\":["
+         "\"kms:D*\",\"kms:Create?rant\"],\"Resource\":\"*\",\"Condition\":{\"StringEquals\":{"
+         "\"kms:EncryptionContext:a\":\"1\"},\"ForAllValues:StringLike\":{"
+         "\"kms:EncryptionContextKeys\":[\"a\",\"b*\"]},\"Null\":{\"kms:ViaService\":true}}},{"
+         "\"Effect\":\"Deny\",\"Principal\":\"*\",\"NotAction\":\"kms:*\",\"Resource\":\"*\","
+         "\"Condition\":{\"StringNotEqualsIfExists\":{\"kms:CallerAccount\":\"1\"},\"Bool\":{"
+         "\"kms:GrantIsForAWSResource\":\"false\"},\"ArnLike\":{\"aws:PrincipalArn\":\"*\"}}}]}")}},
     {"key_json",
      "generate",
      {TEXT("\0{\"KeyId\":\"arn:aws:kms:us-east-1:000000000000:key/"

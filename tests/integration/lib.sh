@@ -165,8 +165,9 @@ start_keyd()
         --credentials "$work/credentials" --listen "127.0.0.1:${kms_port[$region]}" \
         --cert "$work/pki/kms-$region.crt" --key "$work/pki/kms-$region.key"
     wait_for_port "kms-$region" "${kms_port[$region]}"
-    AWS_ACCESS_KEY_ID=$(sed -n 's/^access_key_id *= *//p' "$work/credentials")
-    AWS_SECRET_ACCESS_KEY=$(sed -n 's/^secret_access_key *= *//p' "$work/credentials")
+    # The last section is the members': marked as a service, which the region's default key needs.
+    AWS_ACCESS_KEY_ID=$(sed -n 's/^access_key_id *= *//p' "$work/credentials" | tail -n 1)
+    AWS_SECRET_ACCESS_KEY=$(sed -n 's/^secret_access_key *= *//p' "$work/credentials" | tail -n 1)
     export AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY
 }
 

@@ -49,9 +49,13 @@ refused "a disabled key" DisabledException decrypt --encryption-context a=1,b=2
 kms enable-key --key-id "$key"
 is "an enabled key decrypts again" "$(decrypt --encryption-context a=1,b=2)" "$marker"
 
-is "alias/aws/rds comes into being on first use" \
+refused "alias/aws/rds is not for a user's direct call" AccessDeniedException \
+    kms generate-data-key --key-id alias/aws/rds --key-spec AES_256
+use_credentials member
+is "alias/aws/rds comes into being on first use by a member" \
     "$(kms generate-data-key --key-id alias/aws/rds --key-spec AES_256 --query Plaintext |
         base64 -d | wc -c)" 32
+use_credentials user
 is "and is AWS's to manage" \
     "$(kms describe-key --key-id alias/aws/rds --query KeyMetadata.KeyManager)" AWS
 refused "an unknown key" NotFoundException kms describe-key --key-id alias/none

@@ -91,7 +91,9 @@ TEST(made_credentials_load_and_are_never_the_same_twice)
     NEED(credentials_create(path, "123456789012", &entropy, why) == OK);
     EXPECT_STATUS(credentials_create(path, "123456789012", &entropy, why), E_EXISTS);
     NEED(credentials_load(&credentials, path, why) == OK);
-    EXPECT(credentials->count == 1 && strlen(credentials->list[0].access_key) == 20);
+    EXPECT(credentials->count == 2 && strlen(credentials->list[0].access_key) == 20);
+    EXPECT(credentials->list[0].via_service[0] == '\0'); /* a user, and a member */
+    EXPECT(strcmp(credentials->list[1].via_service, "rds") == 0);
     EXPECT(strlen(credentials->list[0].secret_key) == 40);
     EXPECT(strcmp(credentials->list[0].account, "123456789012") == 0);
     memcpy(first, credentials->list[0].secret_key, sizeof first);

@@ -82,6 +82,7 @@ static unsigned call(const char *operation, const char *body)
     struct kms_request request = {.principal = "arn:aws:iam::000000000000:user/test",
                                   .account = "000000000000",
                                   .access_key = "AKIDEXAMPLE",
+                                  .via_service = "rds.us-east-1.amazonaws.com",
                                   .request_id = "r"};
     uint8_t room[KMS_REQUEST_HEAD_MAX];
 
