@@ -240,8 +240,9 @@ void oracle_on_refused(struct oracle *oracle, unsigned append, bool definite)
 }
 
 /* A reader sees the WAL as it is. One exception: an operator has accepted that records are lost,
- * since their writer cannot be reached; whoever still reads from that writer sees them, and nothing
- * else than them. It was acknowledged and committed there, and nobody can tell the reader. */
+ * since their writer cannot be reached, or the writer's disk was harmed beyond its marks and has
+ * lost them; whoever still reads from those who hold them sees them, and nothing else than them. It
+ * was acknowledged and committed there, and nobody can tell the reader. */
 void oracle_on_record(struct oracle *oracle, lsn_t lsn, struct bytes record)
 {
     static uint8_t expected[CONTENT_MAX];

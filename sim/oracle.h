@@ -102,7 +102,8 @@ struct oracle {
     unsigned reign_count;
     bool succession, accepts_losses; /* any member may become primary; records may be given up */
     lsn_t given_up_first, given_up_last; /* what the newest epoch-start declares as lost */
-    lsn_t given_up; /* what some may still call committed because of that */
+    lsn_t given_up; /* what some may still call committed because of that, or because a writer's
+                       harmed disk has lost it */
     lsn_t committed; /* the highest that was ever truly committed at the cluster's level */
     batch_t durable[SIM_MEMBERS_MAX]; /* what is surely on the disk, in its own history */
     epoch_t highest_epoch[SIM_MEMBERS_MAX];

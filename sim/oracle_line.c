@@ -268,8 +268,7 @@ static struct bytes body_of(const struct oracle *oracle, const struct oracle_bat
 
 bool oracle_was_given_up(struct oracle *oracle, lsn_t lsn, struct bytes record)
 {
-    for (unsigned i = 0;
-         oracle->accepts_losses && lsn <= oracle->given_up && i < oracle->batch_count; i++) {
+    for (unsigned i = 0; lsn <= oracle->given_up && i < oracle->batch_count; i++) {
         const struct oracle_batch *batch = &oracle->batches[i];
 
         if (batch->dead && batch->type == TYPE_DATA && batch->first_lsn <= lsn

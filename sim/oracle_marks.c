@@ -90,6 +90,12 @@ void oracle_check_mark(struct oracle *oracle, const struct sim_member *member,
         return;
     }
     oracle->marks_checked++;
+    if (control.durable.epoch > control.highest_epoch) {
+        sim_fail(oracle->sim, 14,
+                 "%s marks a batch of epoch %llu, and has heard of epoch %llu only", member->name,
+                 (unsigned long long)control.durable.epoch,
+                 (unsigned long long)control.highest_epoch);
+    }
     if (oracle_lacks(oracle, member, control.durable.batch)) {
         sim_fail(oracle->sim, 2, "%s marks batch %llu as durable; its disk has %llu", member->name,
                  (unsigned long long)control.durable.batch,
