@@ -20,8 +20,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { APPLICATION_ID = 0x534c4b44 /* "SLKD" */, SCHEMA_VERSION = 2 };
-
 static const char database_name[] = "catalog.db";
 
 static const char *const tables[] = {"kms_key", "kms_version", "kms_alias", "kms_grant",
@@ -164,8 +162,8 @@ static enum status adopt_schema(struct catalog *catalog, bool create)
     TRY(status_of_sqlite(ask_number(catalog, "PRAGMA application_id", &application)));
     TRY(status_of_sqlite(ask_number(catalog, "PRAGMA user_version", &version)));
     TRY(status_of_sqlite(ask_number(catalog, "SELECT count(*) FROM sqlite_schema", &things)));
-    if (application == APPLICATION_ID) {
-        TRY(version == SCHEMA_VERSION ? OK : E_VERSION);
+    if (application == CATALOG_APPLICATION_ID) {
+        TRY(version == CATALOG_SCHEMA_VERSION ? OK : E_VERSION);
         return status_of_sqlite(run(catalog, settings_sql));
     }
     if (application != 0 || things != 0) {
@@ -339,6 +337,33 @@ void catalog_rows_free(struct catalog_rows *rows)
     }
     free(rows->rows);
     *rows = (struct catalog_rows){0};
+}
+
+enum status catalog_read_audit(struct catalog *catalog, uint64_t before,
+                               bool (*on_row)(void *context, const char *key, struct bytes row),
+                               void *context)
+{
+    sqlite3_stmt *statement;
+    char key[32];
+    int result;
+
+    CHECK(!catalog->begun);
+    snprintf(key, sizeof key, "%020llu", (unsigned long long)before);
+    TRY(status_of_sqlite(sqlite3_prepare_v2(
+        catalog->database, "SELECT key, value FROM audit WHERE key < ?1 ORDER BY key DESC", -1,
+        &statement, NULL)));
+    sqlite3_bind_text(statement, 1, key, -1, SQLITE_STATIC);
+    while ((result = sqlite3_step(statement)) == SQLITE_ROW) {
+        const struct bytes row =
+            bytes_of(sqlite3_column_blob(statement, 1), (size_t)sqlite3_column_bytes(statement, 1));
+
+        if (!on_row(context, (const char *)sqlite3_column_text(statement, 0), row)) {
+            result = SQLITE_DONE;
+            break;
+        }
+    }
+    sqlite3_finalize(statement);
+    return status_of_sqlite(result);
 }
 
 static unsigned find_table(const char *name)

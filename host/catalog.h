@@ -23,6 +23,8 @@
 enum {
     CATALOG_WHY_MAX = PATH_MAX + 512,
     CATALOG_BUSY_MS = 2000, /* somebody's sqlite3 in the same database */
+    CATALOG_APPLICATION_ID = 0x534c4b44, /* "SLKD" */
+    CATALOG_SCHEMA_VERSION = 2,
 };
 
 struct catalog;
@@ -45,6 +47,12 @@ struct catalog_rows {
  * status. */
 NODISCARD enum status catalog_load(struct catalog *catalog, struct catalog_rows *rows);
 void catalog_rows_free(struct catalog_rows *rows);
+
+/* Rows of audit with numbers below `before`, from the newest on, until `on_row` returns false. Only
+ * between transactions: what is read is durable. */
+NODISCARD enum status
+catalog_read_audit(struct catalog *catalog, uint64_t before,
+                   bool (*on_row)(void *context, const char *key, struct bytes row), void *context);
 
 /* Copies. What goes wrong is the commit's to say. */
 void catalog_save(struct catalog *catalog, const struct save_row *rows, size_t count);

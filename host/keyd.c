@@ -338,6 +338,7 @@ void keyd_close(struct keyd *keyd)
         tls_identity_free(keyd->identity);
     }
     credentials_free(keyd->credentials);
+    keyd_trail_close(keyd);
     free(keyd->metrics_text);
     secret_wipe_memory(&keyd->fx, sizeof keyd->fx);
     free(keyd);

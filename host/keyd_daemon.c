@@ -13,6 +13,7 @@
 #include "host/clock.h"
 #include "host/entropy.h"
 #include "host/failpoint.h"
+#include "host/keyd_upkeep.h"
 #include "host/lockdown.h"
 #include "host/trace_lines.h"
 #include "keys/json_arena.h"
@@ -221,6 +222,9 @@ int keyd_daemon_run(const struct keyd_options *options, const char *program)
     static struct running running; /* some ten KiB of texts; there is one daemon a process */
     int code = KEYD_EXIT_REFUSED;
 
+    if (options->verify_audit || options->backup != NULL || options->restore != NULL) {
+        return keyd_upkeep_run(options, program);
+    }
     running = (struct running){.options = options, .settings.trace = host_trace()};
     check_listen(host_last_words);
     if (open_all(&running) == OK) {

@@ -14,6 +14,9 @@ struct keyd_options {
     const char *credentials; /* NULL: DATA/credentials */
     const char *metrics;
     bool create;
+    bool verify_audit; /* one of these instead of serving: only `data` is needed */
+    const char *backup; /* a file to be made */
+    const char *restore; /* a file that --backup made */
 };
 
 /* With `create`, makes what is missing: the data folder, the root key (only where no key was sealed

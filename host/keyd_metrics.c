@@ -48,6 +48,8 @@ static void add_counts(struct keyd *keyd, size_t *used)
         {"audit_rows", "gauge", "Number of the last durable audit row.", status.audit_rows},
         {"requests_total", "counter", "HTTP requests.", keyd->requests_total},
         {"requests_under_way", "gauge", "Requests that wait.", keyd->requests_under_way},
+        {"grants", "gauge", "Grants held.", status.grants},
+        {"lookups_total", "counter", "Reads of the audit (LookupEvents).", keyd->lookups_total},
         {"commits_total", "counter", "Transactions of the catalog.", keyd->commits},
         {"memory_locked", "gauge", "1: keys cannot reach swap.", keyd->settings.memory_locked},
         {"certificate_expires_at_seconds", "gauge", "UNIX time.",

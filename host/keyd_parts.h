@@ -1,5 +1,6 @@
 /* What the parts of the key service's world share: keyd.c (the loop), keyd_requests.c (HTTP in and
- * out), keyd_signed.c (who asks), keyd_metrics.c (what an operator sees). */
+ * out), keyd_signed.c (who asks), keyd_trail.c (who asks what was done), keyd_metrics.c (what an
+ * operator sees). */
 #ifndef SEALIFT_HOST_KEYD_PARTS_H
 #define SEALIFT_HOST_KEYD_PARTS_H
 
@@ -19,14 +20,16 @@
     X(KEYD_STRANGER, "stranger", 400, "UnrecognizedClientException", \
       "The security token included in the request is invalid.") \
     X(KEYD_SCOPE, "scope", 400, "InvalidSignatureException", \
-      "Credential should be scoped to the region of this key service and to service 'kms'.") \
+      "Credential should be scoped to the region of this key service and to the service that is " \
+      "asked: 'kms' or 'cloudtrail'.") \
     X(KEYD_SKEW, "skew", 400, "InvalidSignatureException", \
       "Signature expired or not yet current: it was made more than 15 minutes from now.") \
     X(KEYD_SIGNATURE, "signature", 400, "InvalidSignatureException", \
       "The request signature we calculated does not match the signature you provided. Check your " \
       "AWS Secret Access Key and signing method.") \
     X(KEYD_OPERATION, "operation", 400, "UnknownOperationException", \
-      "A request is a POST to / with X-Amz-Target: TrentService.OPERATION.") \
+      "A request is a POST to / with X-Amz-Target: TrentService.OPERATION, or CloudTrail's " \
+      "LookupEvents.") \
     X(KEYD_BUSY, "busy", 400, "ThrottlingException", "Rate exceeded") \
     X(KEYD_STOPPING, "stopping", 503, "ServiceUnavailableException", \
       "This key service is stopping.") \
@@ -76,6 +79,8 @@ struct keyd {
     enum status halted_why;
     uint64_t refusals[KEYD_REFUSALS];
     uint64_t requests_total, commits, commit_ns;
+    uint64_t lookups_total;
+    struct keyd_trail *trail; /* made by the first lookup */
     char *metrics_text;
     struct effects fx;
 };
@@ -92,10 +97,18 @@ void keyd_hang_up(struct keyd *keyd, link_t link);
 void keyd_resume(struct keyd *keyd, link_t link);
 void keyd_refuse_rest(struct keyd *keyd); /* the node has halted */
 
+/* keyd_trail.c: the answer to LookupEvents, good until the next; or `error` and `why`. */
+struct keyd_lookup_refusal {
+    const char *error, *why;
+};
+struct bytes keyd_lookup(struct keyd *keyd, const char *account, struct bytes body,
+                         struct keyd_lookup_refusal *refusal);
+void keyd_trail_close(struct keyd *keyd);
+
 /* keyd_signed.c: KEYD_REFUSALS where the signature is a caller's; `caller` gets account, principal
  * and access key. */
 enum keyd_refusal keyd_check_signature(const struct keyd *keyd, const struct http_request *request,
-                                       struct kms_request *caller);
+                                       const char *service, struct kms_request *caller);
 
 /* keyd_metrics.c */
 NODISCARD enum status keyd_metrics_open(struct keyd *keyd, char *why);

@@ -66,18 +66,42 @@ static void refuse(struct keyd *keyd, uint64_t token, enum keyd_refusal why)
     reply(keyd, token, &head, id, bytes_of(body, (size_t)size));
 }
 
-/* The operation's name, where the request is one; it must fit, or it is none that exists. */
-static bool take_operation(const struct http_request *request, struct kms_request *caller)
+/* The two services that are spoken here. */
+static const struct service {
+    const char *name; /* in the scope of a signature */
+    const char *target; /* what X-Amz-Target begins with */
+} services[] = {
+    {"kms", "TrentService."},
+    {"cloudtrail", "com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101."},
+};
+
+enum { SERVICE_KMS, SERVICE_CLOUDTRAIL };
+
+/* Which service the request is for; kms where it says nothing that is known. */
+static unsigned service_of(const struct http_request *request)
 {
-    static const char service[] = "TrentService.";
+    const char *target = http_header_find(request->headers, request->header_count, "X-Amz-Target");
+    const char *cloudtrail = services[SERVICE_CLOUDTRAIL].target;
+
+    return target != NULL && strncmp(target, cloudtrail, strlen(cloudtrail)) == 0
+               ? SERVICE_CLOUDTRAIL
+               : SERVICE_KMS;
+}
+
+/* The operation's name, where the request is one; it must fit, or it is none that exists. */
+static bool take_operation(const struct http_request *request, unsigned service,
+                           struct kms_request *caller)
+{
+    const char *start = services[service].target;
     const char *target = http_header_find(request->headers, request->header_count, "X-Amz-Target");
 
     if (strcmp(request->method, "POST") != 0 || strcmp(request->target, "/") != 0 || target == NULL
-        || strncmp(target, service, sizeof service - 1) != 0) {
+        || strncmp(target, start, strlen(start)) != 0) {
         return false;
     }
-    target += sizeof service - 1;
-    if (target[0] == '\0' || strlen(target) >= sizeof caller->operation) {
+    target += strlen(start);
+    if (target[0] == '\0' || strlen(target) >= sizeof caller->operation
+        || (service == SERVICE_CLOUDTRAIL && strcmp(target, "LookupEvents") != 0)) {
         return false;
     }
     memcpy(caller->operation, target, strlen(target) + 1);
@@ -133,14 +157,35 @@ static void accept_request(struct keyd *keyd, uint64_t token, const struct kms_r
     queue_push(&keyd->inbox, place);
 }
 
+/* What reads the audit does not go through the node: it uses no key. */
+static void answer_lookup(struct keyd *keyd, uint64_t token, const struct kms_request *caller,
+                          struct bytes body)
+{
+    struct keyd_lookup_refusal refusal;
+    struct kms_reply head = {.http_status = 200};
+    struct bytes answer = keyd_lookup(keyd, caller->account, body, &refusal);
+    char text[512];
+
+    if (refusal.error != NULL) {
+        head.http_status = strcmp(refusal.error, "InternalFailure") == 0 ? 500 : 400;
+        snprintf(head.error, sizeof head.error, "%s", refusal.error);
+        snprintf(text, sizeof text, "{\"__type\":\"%s\",\"message\":\"%s\"}", refusal.error,
+                 refusal.why);
+        answer = bytes_text(text);
+    }
+    reply(keyd, token, &head, caller->request_id, answer);
+}
+
 static void on_request(void *context, uint64_t token, const struct http_request *request)
 {
     struct keyd *keyd = context;
     struct kms_request caller = {0};
-    enum keyd_refusal refusal = keyd_check_signature(keyd, request, &caller);
+    const unsigned service = service_of(request);
+    enum keyd_refusal refusal =
+        keyd_check_signature(keyd, request, services[service].name, &caller);
 
     keyd->requests_total++;
-    if (refusal == KEYD_REFUSALS && !take_operation(request, &caller)) {
+    if (refusal == KEYD_REFUSALS && !take_operation(request, service, &caller)) {
         refusal = KEYD_OPERATION;
     }
     if (refusal == KEYD_REFUSALS && keyd->stopping) {
@@ -154,6 +199,10 @@ static void on_request(void *context, uint64_t token, const struct http_request 
         return;
     }
     draw_request_id(caller.request_id);
+    if (service == SERVICE_CLOUDTRAIL) {
+        answer_lookup(keyd, token, &caller, request->body);
+        return;
+    }
     accept_request(keyd, token, &caller, request->body);
 }
 

@@ -9,9 +9,10 @@
 
 #include <stdio.h>
 
-static enum keyd_refusal check_scope(const struct keyd *keyd, const struct sigv4_claim *claim)
+static enum keyd_refusal check_scope(const struct keyd *keyd, const char *service,
+                                     const struct sigv4_claim *claim)
 {
-    return strcmp(claim->region, keyd->settings.region) == 0 && strcmp(claim->service, "kms") == 0
+    return strcmp(claim->region, keyd->settings.region) == 0 && strcmp(claim->service, service) == 0
                ? KEYD_REFUSALS
                : KEYD_SCOPE;
 }
@@ -42,7 +43,7 @@ static void name_service(const struct keyd *keyd, const struct credential *crede
 }
 
 enum keyd_refusal keyd_check_signature(const struct keyd *keyd, const struct http_request *request,
-                                       struct kms_request *caller)
+                                       const char *service, struct kms_request *caller)
 {
     struct sigv4_claim claim;
     const enum status status = sigv4_parse(request, &claim);
@@ -59,7 +60,7 @@ enum keyd_refusal keyd_check_signature(const struct keyd *keyd, const struct htt
         return KEYD_STRANGER;
     }
 
-    enum keyd_refusal refusal = check_scope(keyd, &claim);
+    enum keyd_refusal refusal = check_scope(keyd, service, &claim);
 
     if (refusal == KEYD_REFUSALS) {
         refusal = check_secret(credential, request, &claim);

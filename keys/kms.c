@@ -6,12 +6,14 @@
  * so no request is ever decided by a state that could still be taken back, and a failed SAVE needs
  * no undo.
  *
- * A failed SAVE: the answer becomes an internal error, the change is dropped, and the audit number
- * is used again once nothing is under way. A row that cannot be read at START, or that the root key
- * does not open, halts the node with a sentence that says which. */
+ * A failed SAVE: the answer becomes an internal error, the change is dropped, and further requests
+ * wait until nothing is under way; then numbers and chain of the audit go on from what is durable.
+ * A row that cannot be read at START, or that the root key does not open, halts the node with a
+ * sentence that says which. */
 #include "keys/kms.h"
 
 #include "base/check.h"
+#include "base/hex.h"
 #include "base/ring.h"
 #include "keys/kms_house.h"
 #include "keys/kms_serve.h"
@@ -29,8 +31,8 @@ enum {
 };
 
 struct pending {
-    link_t link; /* 0: it went down meanwhile */
-    uint64_t audit_number;
+    link_t link; /* 0: it went down meanwhile, or nobody asked */
+    struct audit_chain chain; /* up to its audit row */
     bool changes;
     struct kms_answer answer;
 };
@@ -48,8 +50,9 @@ struct kms {
     struct kms_change change;
     link_t *deferred;
     size_t deferred_count;
-    uint64_t audit_last; /* the number given last */
-    uint64_t audit_durable; /* the last that is durable */
+    struct audit_chain given; /* the audit up to the row that was made last */
+    struct audit_chain durable; /* and up to the last that is durable */
+    bool failing; /* a SAVE has failed, and so will those that are under way */
     struct instant house_at; /* when to look for what falls due by itself */
     struct instant started_at;
     uint64_t started_wall_ns;
@@ -134,7 +137,7 @@ void kms_status(const struct node *node, struct kms_status *status)
     status->keys = kms->table.keys.count;
     status->aliases = kms->table.aliases.count;
     status->grants = kms->table.grants.count;
-    status->audit_rows = kms->audit_durable;
+    status->audit_rows = kms->durable.number;
 }
 
 static void kms_halt(struct kms *kms, struct effects *fx, enum status why, const char *what,
@@ -206,9 +209,20 @@ static enum status load_row(struct kms *kms, const struct save_row *row)
         return load_entry(kms, row);
     }
     TRY(audit_key_parse(row->key, &number));
-    kms->audit_last = number > kms->audit_last ? number : kms->audit_last;
-    kms->audit_durable = kms->audit_last;
+    audit_chain_set(&kms->given, number, row->value);
+    kms->durable = kms->given;
     return OK;
+}
+
+/* Where the chain of the audit ends: whoever keeps the traces elsewhere has an anchor for it. */
+static void trace_chain(const struct kms *kms, const char *what)
+{
+    char head[2 * sizeof kms->durable.digest.bytes + 1];
+
+    hex_encode(bytes_of(kms->durable.digest.bytes, sizeof kms->durable.digest.bytes), head);
+    trace_event(&kms->settings.trace, "%s region=%s keys=%zu aliases=%zu audit=%llu head=%s", what,
+                kms->settings.region, kms->table.keys.count, kms->table.aliases.count,
+                (unsigned long long)kms->durable.number, head);
 }
 
 static void kms_on_start(struct kms *kms, const struct event_rows *start, struct effects *fx)
@@ -221,14 +235,12 @@ static void kms_on_start(struct kms *kms, const struct event_rows *start, struct
             return;
         }
     }
-    trace_event(&kms->settings.trace, "kms_started region=%s keys=%zu aliases=%zu audit=%llu",
-                kms->settings.region, kms->table.keys.count, kms->table.aliases.count,
-                (unsigned long long)kms->audit_last);
+    trace_chain(kms, "kms_started");
 }
 
 static bool kms_has_room(const struct kms *kms)
 {
-    return !kms->changing && !ring_is_full(&kms->ring);
+    return !kms->changing && !kms->failing && !ring_is_full(&kms->ring);
 }
 
 static void kms_defer(struct kms *kms, link_t link, struct effects *fx)
@@ -255,8 +267,9 @@ static void kms_save(struct kms *kms, uint64_t place, struct bytes audit_row, st
     struct save_row rows[SAVE_ROWS_MAX];
     char *number = effects_scratch(fx, AUDIT_KEY_TEXT_MAX);
 
-    pending->audit_number = ++kms->audit_last;
-    audit_key_format(pending->audit_number, number);
+    audit_chain_set(&kms->given, kms->given.number + 1, audit_row);
+    pending->chain = kms->given;
+    audit_key_format(kms->given.number, number);
     rows[0] = (struct save_row){"audit", number, audit_row};
 
     const size_t count = change_rows(&kms->change, kms->settings.region, rows + 1, fx);
@@ -316,14 +329,15 @@ static void kms_on_message(struct kms *kms, const struct event *event, struct ef
 
     change_reset(&kms->change);
     pending->link = message->link;
-    if (kms_serve(&call, &kms->json, message->message.tail, &pending->answer, audit_room,
-                  &audit_row)
-        != OK) {
+    json_arena_enter(&kms->json);
+    if (!kms_serve(&call, message->message.tail, &pending->answer)
+        || audit_encode(&call, &kms->given, audit_room, &audit_row) != OK) {
         /* Not even its refusal can be written down: nothing is saved, so nothing is used. */
         change_reset(&kms->change);
         kms_answer_internal(&pending->answer);
-        audit_row = bytes_text("{\"outcome\":\"denied\",\"error\":\"KMSInternalException\"}");
+        audit_row = audit_encode_internal(&kms->given, audit_room);
     }
+    json_arena_leave(&kms->json);
     kms->counts.answered += call.error == KMS_NO_ERROR;
     kms->counts.refused += call.error != KMS_NO_ERROR;
     kms_save(kms, place, audit_row, fx);
@@ -336,20 +350,22 @@ static void kms_on_saved(struct kms *kms, const struct event_saved *saved, struc
     struct pending *pending = &kms->pending[ring_slot(&kms->ring, kms->unsaved++)];
 
     if (saved->status == OK) {
-        kms->audit_durable = pending->audit_number;
+        kms->durable = pending->chain;
         if (pending->changes) {
             change_apply(&kms->change, &kms->table);
         }
     } else {
         trace_event(&kms->settings.trace, "kms_audit_failed number=%llu why=%s",
-                    (unsigned long long)pending->audit_number, status_name(saved->status));
+                    (unsigned long long)pending->chain.number, status_name(saved->status));
         secret_wipe_memory(pending->answer.body, pending->answer.body_size);
         kms_answer_internal(&pending->answer);
         kms->counts.failed++;
+        kms->failing = true;
     }
     kms->changing = kms->changing && !pending->changes;
     if (kms->unsaved == kms->ring.tail) {
-        kms->audit_last = kms->audit_durable; /* numbers that failed are given again */
+        kms->given = kms->durable; /* numbers that failed are given again */
+        kms->failing = false;
     }
     send_answer(pending, fx);
 }
@@ -388,7 +404,8 @@ static void house_save(struct kms *kms, struct kms_call *call, struct effects *f
 
     json_arena_enter(&kms->json);
 
-    const enum status status = audit_encode(call, effects_scratch(fx, AUDIT_BYTES_MAX), &audit_row);
+    const enum status status =
+        audit_encode(call, &kms->given, effects_scratch(fx, AUDIT_BYTES_MAX), &audit_row);
 
     json_arena_leave(&kms->json);
     CHECK(status == OK); /* it holds nothing that a caller chose */
@@ -446,6 +463,7 @@ static void kms_pump(struct kms *kms, struct effects *fx)
     if (kms->stopping && !kms->halted && kms->unsaved == kms->ring.tail
         && kms->deferred_count == 0) {
         kms->halted = true;
+        trace_chain(kms, "kms_stopped");
         effects_halt(fx, OK, "stopped as asked");
     }
 }
@@ -453,7 +471,7 @@ static void kms_pump(struct kms *kms, struct effects *fx)
 static void kms_check(const struct kms *kms)
 {
     CHECK(kms->ring.head <= kms->unsaved && kms->unsaved <= kms->ring.tail);
-    CHECK(kms->audit_durable <= kms->audit_last);
+    CHECK(kms->durable.number <= kms->given.number);
     CHECK(!kms->changing || kms->unsaved < kms->ring.tail);
 }
 

@@ -1,4 +1,4 @@
-/* Parse, run, write down the answer, write down the audit row.
+/* Parse, run, write down the answer.
  *
  * A refusal drops whatever the operation had staged or added. */
 #include "keys/kms_serve.h"
@@ -85,22 +85,13 @@ void kms_answer_internal(struct kms_answer *answer)
     memcpy(answer->body, body, sizeof body - 1);
 }
 
-enum status kms_serve(struct kms_call *call, struct json_arena *json, struct bytes body,
-                      struct kms_answer *answer, uint8_t *audit_room, struct bytes *audit_row)
+bool kms_serve(struct kms_call *call, struct bytes body, struct kms_answer *answer)
 {
-    json_arena_enter(json);
-
-    bool answered = run(call, body) == OK && answer_done(call, answer);
-
-    if (!answered) {
-        if (call->error == KMS_NO_ERROR) {
-            (void)call_refuse(call, KMS_LIMIT_EXCEEDED, "The answer is too large");
-        }
-        answered = answer_error(call, answer);
+    if (run(call, body) == OK && answer_done(call, answer)) {
+        return true;
     }
-
-    const enum status status = answered ? audit_encode(call, audit_room, audit_row) : E_TOO_LARGE;
-
-    json_arena_leave(json);
-    return status;
+    if (call->error == KMS_NO_ERROR) {
+        (void)call_refuse(call, KMS_LIMIT_EXCEEDED, "The answer is too large");
+    }
+    return answer_error(call, answer);
 }

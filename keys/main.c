@@ -27,6 +27,9 @@ enum option_key {
     KEY_ROOT,
     KEY_CREDENTIALS,
     KEY_METRICS,
+    KEY_VERIFY_AUDIT,
+    KEY_BACKUP,
+    KEY_RESTORE,
     KEY_CONF,
 };
 
@@ -46,6 +49,14 @@ static const struct argp_option options_table[] = {
     {"credentials", KEY_CREDENTIALS, "FILE", 0,
      "Who may sign requests (default: credentials in the data folder)", 0},
     {"metrics", KEY_METRICS, "HOST:PORT", 0, "Serve /metrics (loopback only)", 0},
+    {"verify-audit", KEY_VERIFY_AUDIT, NULL, 0,
+     "Instead of serving: check that each audit row in --data follows the one before", 1},
+    {"backup", KEY_BACKUP, "FILE", 0,
+     "Instead of serving: copy the store in --data, which may be in use, to FILE (without the root "
+     "key)",
+     1},
+    {"restore", KEY_RESTORE, "FILE", 0, "Instead of serving: make the store in --data of a backup",
+     1},
     {"conf", KEY_CONF, "FILE", 0, "Settings file: lines of OPTION = VALUE", 0},
     {NULL, 0, NULL, 0, NULL, 0},
 };
@@ -58,8 +69,20 @@ static bool region_is_valid(const char *text)
            && strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789-") == size;
 }
 
+static bool is_upkeep(const struct keyd_options *options)
+{
+    return options->verify_audit || options->backup != NULL || options->restore != NULL;
+}
+
 static void check(const struct keyd_options *options, const struct argp_state *state)
 {
+    if (is_upkeep(options)) {
+        if (options->data == NULL || options->data[0] == '\0') {
+            argp_error(state, "--data is missing");
+        }
+        return;
+    }
+
     const struct {
         const char *name, *value;
     } needed[] = {{"data", options->data},
@@ -119,6 +142,15 @@ static error_t parse_option(int key, char *text, struct argp_state *state)
         return 0;
     case KEY_METRICS:
         options->metrics = text;
+        return 0;
+    case KEY_VERIFY_AUDIT:
+        options->verify_audit = true;
+        return 0;
+    case KEY_BACKUP:
+        options->backup = text;
+        return 0;
+    case KEY_RESTORE:
+        options->restore = text;
         return 0;
     case KEY_CONF:
         return 0; /* read already */

@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "base/prng.h"
 #include "keys/arn.h"
+#include "keys/audit.h"
 #include "keys/json_arena.h"
 #include "keys/kms.h"
 #include "tests/fuzz/fuzz.h"
@@ -25,6 +26,7 @@ static void *block;
 static struct effects fx;
 static struct kms_rows rows;
 static struct json_arena arena;
+static struct audit_chain chain;
 
 /* What the last call came to. */
 static struct kms_reply head;
@@ -156,6 +158,9 @@ static unsigned call(const char *operation, const char *body, enum status save)
     const bool allowed = check_audit(saved->rows[0].value, request.operation);
 
     CHECK(strcmp(saved->rows[0].table, "audit") == 0 && (allowed || saved->row_count == 1));
+    if (save == OK) {
+        CHECK(audit_chain_add(&chain, saved->rows[0].key, saved->rows[0].value) == OK);
+    }
     for (size_t i = 0; i < saved->row_count && save == OK; i++) {
         kms_rows_put(&rows, &saved->rows[i]);
     }
@@ -279,6 +284,7 @@ static void set_up(void)
     }
     key_id[0] = blob[0] = plain[0] = '\0';
     prng_seed(&dice, 1);
+    chain = (struct audit_chain){0};
     start();
 }
 

@@ -60,6 +60,12 @@ static const struct {
          "\"Effect\":\"Deny\",\"Principal\":\"*\",\"NotAction\":\"kms:*\",\"Resource\":\"*\","
          "\"Condition\":{\"StringNotEqualsIfExists\":{\"kms:CallerAccount\":\"1\"},\"Bool\":{"
          "\"kms:GrantIsForAWSResource\":\"false\"},\"ArnLike\":{\"aws:PrincipalArn\":\"*\"}}}]}")}},
+    {"trail",
+     "all",
+     {TEXT(
+         "{\"LookupAttributes\":[{\"AttributeKey\":\"EventName\",\"AttributeValue\":\"Decrypt\"}],"
+         "\"StartTime\":1.5,\"EndTime\":1800000000,\"MaxResults\":2,\"NextToken\":"
+         "\"MDAwMDAwMDAwMDAwMDAwMDAwMDQ=\"}")}},
     {"key_json",
      "generate",
      {TEXT("\0{\"KeyId\":\"arn:aws:kms:us-east-1:000000000000:key/"
