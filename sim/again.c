@@ -5,13 +5,13 @@
 
 #include "base/check.h"
 #include "cluster/control.h"
+#include "sim/oracle_line.h"
 
 #include <stdlib.h>
 
 enum {
     FOLLOWS_AT = 168, /* prev_chain, prev_last_batch, prev_end_lsn: docs/FORMAT.md */
     FOLLOWS_BYTES = 48,
-    PREV_LAST_AT = 200,
     STEPS_MAX = 60, /* an opening and a claim take about that many */
     LONGEST_S = 12,
 };
@@ -94,10 +94,7 @@ static struct outcome outcome_of(const struct sim_member *member, struct oracle_
     outcome.kept = outcome.disk.reached.batch;
     if (member->kind == &sim_primary && member->state == SIM_UP && file != NULL) {
         memcpy(outcome.follows, file->disk + FOLLOWS_AT, sizeof outcome.follows);
-        outcome.kept = 0;
-        for (unsigned i = 8; i-- > 0;) {
-            outcome.kept = outcome.kept << 8 | file->disk[PREV_LAST_AT + i];
-        }
+        outcome.kept = oracle_get(file->disk + AT_PREV_LAST, 8);
         outcome.disk = (struct oracle_disk){.segments = outcome.disk.segments};
     }
     return outcome;
@@ -131,18 +128,37 @@ static enum sim_crash strike_of(unsigned strike_at)
     return strike_at % 2 == 0 ? SIM_KILL : SIM_POWER;
 }
 
+/* The segments behind a cut go aside one by one, the newest first: one that is gone in the cache,
+ * and not on the disk yet, is gone for the recovery after a kill. (That the mark allowed it to go is
+ * for oracle_marks.) */
+static batch_t shown_end(const struct sim_store *store, segment_t first, batch_t end)
+{
+    for (unsigned i = 0; i < store->file_count; i++) {
+        const struct sim_file *file = store->files[i];
+
+        if (file->segment >= first && file->on_disk == SIM_IN_WAL && file->shown != SIM_IN_WAL) {
+            const batch_t before = oracle_get(file->disk + AT_PREV_LAST, 8);
+
+            end = before < end ? before : end;
+        }
+    }
+    return end;
+}
+
 /* What a recovery may not lose of what its disk had: all but what a later epoch has cut off, if the
- * control file says so already. The bytes of that stay readable until the later epoch's first
- * header is durable; a kill may leave this header in the cache alone, and then it is the recovery
- * that ends them. */
+ * control file says so already, and what the cut has taken aside. The bytes of a cut without such a
+ * step stay readable until the later epoch's first header is durable; a kill may leave this header
+ * in the cache alone, and then it is the recovery that ends them. */
 static batch_t must_keep(const struct sim_member *member, struct position had)
 {
     const struct sim_small *small = &member->store.smalls[STORE_CONTROL];
     static _Thread_local struct control control;
 
-    return control_decode(&control, bytes_of(small->cache, small->cache_size), NULL) == OK
-               ? epoch_table_clamp(&control.epochs, had)
-               : had.batch;
+    if (control_decode(&control, bytes_of(small->cache, small->cache_size), NULL) != OK) {
+        return had.batch;
+    }
+    return shown_end(&member->store, control.first_segment,
+                     epoch_table_clamp(&control.epochs, had));
 }
 
 /* There it is member 0, and here somebody else may be. */
