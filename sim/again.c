@@ -128,9 +128,9 @@ static enum sim_crash strike_of(unsigned strike_at)
     return strike_at % 2 == 0 ? SIM_KILL : SIM_POWER;
 }
 
-/* The segments behind a cut go aside one by one, the newest first: one that is gone in the cache,
- * and not on the disk yet, is gone for the recovery after a kill. (That the mark allowed it to go is
- * for oracle_marks.) */
+/* The segments behind a cut go aside one by one, the newest first: one that is gone in the cache
+ * and not yet on the disk is gone for the recovery after a kill. (Whether the mark allowed that is
+ * judged by oracle_marks.) */
 static batch_t shown_end(const struct sim_store *store, segment_t first, batch_t end)
 {
     for (unsigned i = 0; i < store->file_count; i++) {

@@ -66,13 +66,21 @@ static struct recover_verdict judge_surplus_segment(const struct recover_evidenc
     return (struct recover_verdict){.found = RECOVER_SURPLUS, .action = RECOVER_SET_ASIDE};
 }
 
+/* This is the newest segment, whole to where its epoch ended, and W speaks of a later epoch: that
+ * began a segment of its own. */
+static bool lacks_the_next(const struct recover_evidence *evidence)
+{
+    return evidence->is_last && evidence->last_valid >= end_of(evidence)
+           && evidence->durable > end_of(evidence);
+}
+
 /* A batch is missing that something says was durable. */
 static bool is_damaged(const struct recover_evidence *evidence)
 {
     const batch_t bad = evidence->last_valid + 1;
 
     if (evidence->last_valid >= end_of(evidence)) {
-        return evidence->next_disagrees;
+        return evidence->next_disagrees || lacks_the_next(evidence);
     }
     return !evidence->is_last || bad <= evidence->durable
            || evidence->cut_lsn < evidence->commit_lsn
@@ -94,7 +102,7 @@ static bool cuts_committed(const struct recover_evidence *evidence)
 /* A closed segment lacks no batch of its own: what W speaks of was in a file that is gone. */
 static struct recover_verdict judge_damage(const struct recover_evidence *evidence)
 {
-    if (evidence->is_last && evidence->is_closed) {
+    if ((evidence->is_last && evidence->is_closed) || lacks_the_next(evidence)) {
         return repair(RECOVER_MISSING_FILE, E_MISSING);
     }
     return repair(RECOVER_COMMITTED_DAMAGE, E_DAMAGED);

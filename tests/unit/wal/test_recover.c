@@ -158,6 +158,24 @@ TEST(headers_keys_and_files_have_their_own_reasons)
     expect_going_on(&evidence, RECOVER_OK, 8, false);
 }
 
+/* A later epoch begins behind this segment, W is of that epoch, and its file is gone: nothing that
+ * was durable in it may be given up, whether or not it was known as committed. */
+TEST(the_first_segment_of_the_newest_epoch_is_missed)
+{
+    struct recover_evidence evidence = healthy(true);
+
+    evidence.epoch_end = evidence.last_valid = evidence.cut_lsn = 8;
+    evidence.durable = 9;
+    evidence.commit_lsn = 8;
+    expect_repair(&evidence, RECOVER_MISSING_FILE, E_MISSING);
+    evidence.commit_lsn = 9;
+    expect_repair(&evidence, RECOVER_MISSING_FILE, E_MISSING);
+    evidence.last_valid = 9; /* and some surplus */
+    expect_repair(&evidence, RECOVER_MISSING_FILE, E_MISSING);
+    evidence.durable = 8; /* nothing of that epoch was durable: the table cuts what was committed */
+    expect_refusal(&evidence, RECOVER_COMMITTED_DAMAGE, E_CUT_COMMITTED);
+}
+
 /* ---- all combinations ---- */
 
 static batch_t end_by_history(const struct recover_evidence *e)
@@ -169,12 +187,15 @@ static batch_t end_by_history(const struct recover_evidence *e)
  * that was durable or committed. */
 static bool nothing_is_lost(const struct recover_evidence *e, const struct recover_verdict *v)
 {
-    const batch_t keep = v->action == RECOVER_SET_ASIDE ? FIRST - 1 : v->keep;
-
-    if (!e->is_last) {
-        return keep >= end_by_history(e) && v->action == RECOVER_KEEP;
+    if (v->action == RECOVER_SET_ASIDE) { /* of a later epoch's batches it holds none */
+        return FIRST - 1 >= min_of(e->durable, e->epoch_end) && FIRST - 1 >= e->commit_lsn
+               && !(e->sealed_here && e->later_durable > e->last_valid
+                    && e->last_valid < e->epoch_end);
     }
-    return keep >= e->durable && keep >= e->commit_lsn
+    if (!e->is_last) {
+        return v->keep >= end_by_history(e) && v->action == RECOVER_KEEP;
+    }
+    return v->keep >= e->durable && v->keep >= e->commit_lsn
            && !(e->sealed_here && e->later_durable > e->last_valid && e->last_valid < e->epoch_end);
 }
 
@@ -190,7 +211,8 @@ static bool there_is_a_reason(const struct recover_evidence *e, enum status why)
         enum status why;
         bool holds;
     } reasons[] = {
-        {E_MISSING, e->follows_gap || (e->is_last && e->is_closed && (lacks || own_word))},
+        {E_MISSING, e->follows_gap || (e->is_last && e->is_closed && (lacks || own_word))
+                        || (e->is_last && e->durable > kept && kept == e->epoch_end)},
         {E_WRONG_KEY, e->header == E_WRONG_KEY},
         {E_DAMAGED,
          (e->header != OK && e->header != E_WRONG_KEY) || lacks || own_word || contradiction},
@@ -270,10 +292,9 @@ struct counts {
     unsigned long wrong;
 };
 
-/* Marks are clamped by epoch before they are evidence, and a next header or none is given. */
+/* A mark is clamped to the end of its own epoch, which may be a later one than this segment's. */
 static void try_one(struct recover_evidence e, struct counts *counts)
 {
-    e.durable = min_of(e.durable, e.epoch_end);
     e.cut_lsn = min_of(e.last_valid, end_by_history(&e));
     counts->tried++;
     counts->by_case[recover_decide(&e).found]++;
