@@ -15,6 +15,7 @@
 #include "host/failpoint.h"
 #include "host/keyd_upkeep.h"
 #include "host/lockdown.h"
+#include "host/root_key.h"
 #include "host/trace_lines.h"
 #include "keys/json_arena.h"
 
@@ -64,7 +65,9 @@ static enum status prepare(struct running *running)
         entropy_fill(&entropy, &seed, sizeof seed);
     }
     json_arena_install(seed);
-    TRY(choose_path(running, running->options->root_key, "root.key", running->root_path));
+    TRY(choose_path(running, running->options->root_key,
+                    running->options->root_passphrase != NULL ? "root.scrypt" : "root.key",
+                    running->root_path));
     return choose_path(running, running->options->credentials, "credentials",
                        running->credentials_path);
 }
@@ -100,7 +103,10 @@ static enum status create_root_key(struct running *running)
                  running->root_path, running->options->data);
         return E_MISSING;
     }
-    TRY(root_key_create(running->root_path, &entropy, running->why));
+    TRY(running->options->root_passphrase == NULL
+            ? root_key_create(running->root_path, &entropy, running->why)
+            : root_passphrase_create(running->options->root_passphrase, running->root_path,
+                                     &entropy, running->why));
     running->made_root = true;
     return OK;
 }
@@ -127,7 +133,10 @@ static enum status open_data(struct running *running)
         TRY(create_root_key(running));
         TRY(create_credentials(running));
     }
-    return root_key_load(running->root_path, &running->root, running->why);
+    return running->options->root_passphrase == NULL
+               ? root_key_load(running->root_path, &running->root, running->why)
+               : root_passphrase_load(running->options->root_passphrase, running->root_path,
+                                      &running->root, running->why);
 }
 
 static enum status create_node(struct running *running)

@@ -11,6 +11,7 @@ struct keyd_options {
     const char *listen;
     struct tls_files tls;
     const char *root_key; /* NULL: DATA/root.key */
+    const char *root_passphrase; /* a file, instead of the root key; or NULL */
     const char *credentials; /* NULL: DATA/credentials */
     const char *metrics;
     bool create;

@@ -25,6 +25,7 @@ enum option_key {
     KEY_KEY,
     KEY_CREATE,
     KEY_ROOT,
+    KEY_PASSPHRASE,
     KEY_CREDENTIALS,
     KEY_METRICS,
     KEY_VERIFY_AUDIT,
@@ -46,6 +47,8 @@ static const struct argp_option options_table[] = {
      "64 hexadecimal digits that seal all keys (default: root.key in the data folder; keep a copy "
      "elsewhere)",
      0},
+    {"root-passphrase-file", KEY_PASSPHRASE, "FILE", 0,
+     "Instead of a root key: a passphrase, one line of at least 12 bytes, stretched by scrypt", 0},
     {"credentials", KEY_CREDENTIALS, "FILE", 0,
      "Who may sign requests (default: credentials in the data folder)", 0},
     {"metrics", KEY_METRICS, "HOST:PORT", 0, "Serve /metrics (loopback only)", 0},
@@ -103,6 +106,9 @@ static void check(const struct keyd_options *options, const struct argp_state *s
     if (!account_is_valid(options->account)) {
         argp_error(state, "--account %s: must have 12 digits", options->account);
     }
+    if (options->root_key != NULL && options->root_passphrase != NULL) {
+        argp_error(state, "--root-key-file and --root-passphrase-file: one of them");
+    }
     if (strlen(options->data) >= PATH_MAX / 2) {
         argp_error(state, "--data: the path is too long");
     }
@@ -136,6 +142,9 @@ static error_t parse_option(int key, char *text, struct argp_state *state)
         return 0;
     case KEY_ROOT:
         options->root_key = text;
+        return 0;
+    case KEY_PASSPHRASE:
+        options->root_passphrase = text;
         return 0;
     case KEY_CREDENTIALS:
         options->credentials = text;

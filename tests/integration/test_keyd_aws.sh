@@ -127,6 +127,37 @@ refused "another root key" E_WRONG_KEY start
 cp "$work/root.key" "$work/data/root.key"
 chmod 644 "$work/data/root.key"
 refused "a root key that others may read" E_USAGE start
+
+# A passphrase instead of a root key.
+rm -rf "$work/data"
+(umask 077 && echo "correct horse battery staple" >"$work/phrase")
+start_keyd --create --root-passphrase-file "$work/phrase"
+use_credentials user
+key=$(kms create-key --query KeyMetadata.KeyId)
+kms encrypt --key-id "$key" --plaintext "fileb://$work/plain" --query CiphertextBlob |
+    base64 -d >"$work/blob"
+kill "$pid"
+wait "$pid" || true
+start_keyd --root-passphrase-file "$work/phrase"
+is "the same passphrase opens the keys again" "$(decrypt)" "$marker"
+kill "$pid"
+wait "$pid" || true
+if [ -e "$work/data/root.key" ] || grep -rqF -e "correct horse" "$work/data" "$work/log"; then
+    bad "neither root key nor passphrase is on the disk"
+else
+    ok "neither root key nor passphrase is on the disk"
+fi
+echo "correct horse battery stapl" >"$work/phrase"
+refused "another passphrase" E_WRONG_KEY start --root-passphrase-file "$work/phrase"
+echo "short" >"$work/phrase"
+refused "a short passphrase" E_USAGE start --root-passphrase-file "$work/phrase"
+chmod 644 "$work/phrase"
+refused "a passphrase that others may read" E_USAGE start --root-passphrase-file "$work/phrase"
+rm "$work/data/root.scrypt"
+chmod 600 "$work/phrase"
+echo "correct horse battery staple" >"$work/phrase"
+refused "a salt that is missing is not made anew" E_MISSING \
+    start --create --root-passphrase-file "$work/phrase"
 pid=
 [ "$fails" = 0 ] || { echo "$fails failed"; exit 1; }
 echo "all well"
