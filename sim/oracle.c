@@ -1,5 +1,6 @@
 /* Where the world tells the oracle what happens, and the list of what it holds the world to. */
 #include "sim/oracle_bounds.h"
+#include "sim/oracle_election.h"
 #include "sim/oracle_line.h"
 #include "sim/oracle_marks.h"
 #include "sim/oracle_retention.h"
@@ -50,6 +51,7 @@ static const struct oracle_invariant invariants[] = {
     {43, "a digest in a header is that of an earlier segment's valid bytes, and is listed once"},
     {44,
      "a member that verifies its copy, or raises an alarm, finds damage where it is, only there"},
+    {45, "whole batches that the next header leaves out are in quarantine before it is written"},
     {0, NULL},
 };
 
@@ -132,6 +134,8 @@ static void on_effect(void *context, struct sim_member *member, const struct eff
         oracle_on_send(oracle, member, &effect->send);
     } else if (effect->kind == EFFECT_WRITE && (oracle->members >> member->number & 1) != 0) {
         oracle_on_write(oracle, member, &effect->write.write);
+    } else if (effect->kind == EFFECT_CLAIM) {
+        oracle_on_claim(oracle, member, &effect->claim->record);
     } else if (effect->kind == EFFECT_HALT && (oracle->members >> member->number & 1) != 0) {
         on_halt(oracle, member, effect->halt.why);
     }
@@ -191,6 +195,7 @@ void oracle_destroy(struct oracle *oracle)
     free(oracle->line);
     free(oracle->records);
     free(oracle->appends);
+    free(oracle->parts);
     free(oracle->scratch_memory);
     free(oracle->plain);
     free(oracle);

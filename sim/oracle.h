@@ -72,6 +72,14 @@ struct oracle_disk { /* what the oracle's own reader finds on a member's disk */
     bool broken; /* something that is not sealed bytes lies before the end of the WAL */
 };
 
+/* Of a segment, copied into quarantine. */
+struct oracle_part {
+    unsigned member;
+    segment_t segment;
+    epoch_t epoch;
+    uint64_t begin, end;
+};
+
 struct oracle {
     struct sim *sim;
     bool encrypted;
@@ -96,6 +104,8 @@ struct oracle {
     size_t records_room;
     struct oracle_append *appends;
     unsigned append_count, append_room;
+    struct oracle_part *parts;
+    unsigned part_count, part_room;
 
     epoch_t epoch;
     struct oracle_reign reigns[ORACLE_REIGNS]; /* the newest last */

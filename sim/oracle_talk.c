@@ -5,6 +5,7 @@
 #include "proto/message.h"
 #include "proto/ship.h"
 #include "sim/oracle_bounds.h"
+#include "sim/oracle_election.h"
 #include "sim/oracle_retention.h"
 #include "sim/oracle_verify.h"
 #include "sim/workload.h"
@@ -224,6 +225,9 @@ void oracle_on_send(struct oracle *oracle, struct sim_member *member,
     case MESSAGE_ACK:
         check_ack(oracle, member, send);
         return;
+    case MESSAGE_FENCED:
+        oracle_on_fenced(oracle, member, send);
+        return;
     case MESSAGE_COMMIT:
         check_commit(oracle, member, send);
         return;
@@ -250,7 +254,6 @@ void oracle_on_send(struct oracle *oracle, struct sim_member *member,
     case MESSAGE_STATUS_IS:
     case MESSAGE_VERIFY:
     case MESSAGE_FENCE:
-    case MESSAGE_FENCED:
     case MESSAGE_PROMOTE:
     case MESSAGE_PROMOTED:
         return;

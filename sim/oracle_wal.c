@@ -6,6 +6,7 @@
 #include "cluster/control.h"
 #include "seal/digest.h"
 #include "seal/segment_key.h"
+#include "sim/oracle_aside.h"
 #include "sim/oracle_bounds.h"
 #include "sim/oracle_line.h"
 #include "sim/oracle_marks.h"
@@ -355,6 +356,7 @@ void oracle_on_write(struct oracle *oracle, struct sim_member *member,
     }
     if (write->op == STORE_CREATE) {
         oracle_note_created(oracle, member, write->segment);
+        oracle_check_left_out(oracle, member, write);
     }
     check_forged(oracle, member);
     if (member->kind != &sim_primary) {
@@ -394,7 +396,9 @@ void oracle_on_durable(struct oracle *oracle, struct sim_member *member,
     } else if (write->op != STORE_REPLACE && write->op != STORE_REPAIR_PART) {
         oracle_note_disk(oracle, member);
     }
-    if (write->op == STORE_REPAIR_DONE) {
+    if (write->op == STORE_QUARANTINE_PART) {
+        oracle_note_aside(oracle, member, write);
+    } else if (write->op == STORE_REPAIR_DONE) {
         oracle_on_repaired(oracle, member, write->segment);
     }
 }

@@ -15,44 +15,6 @@ enum {
     POISON = 0xdd,
 };
 
-/* Mean round trips in microseconds; docs: region-rtt-ms.csv, published measurements of 2017. */
-static const uint32_t rtt_us[SIM_REGIONS][SIM_REGIONS] = {
-    {600, 72740, 86980, 80550, 88660, 145300, 178400, 216700, 230000},
-    {71630, 600, 19460, 153200, 166600, 102500, 131500, 174000, 157500},
-    {88680, 19200, 600, 137000, 159500, 89100, 118300, 161400, 162200},
-    {80520, 153200, 137000, 600, 19560, 212400, 242400, 239000, 309600},
-    {88620, 166600, 159500, 19550, 600, 236500, 266200, 325900, 323500},
-    {145300, 102500, 89160, 212400, 236600, 600, 31440, 73790, 103900},
-    {176600, 132600, 118200, 242400, 265300, 31320, 600, 71870, 134000},
-    {216700, 173900, 161400, 238100, 325900, 73810, 71290, 600, 175300},
-    {229700, 157800, 161900, 309600, 323200, 103900, 134000, 175400, 600},
-};
-
-static const char *const region_names[SIM_REGIONS] = {
-    "us-east-1",      "us-west-1",      "us-west-2",      "eu-west-1",     "eu-central-1",
-    "ap-northeast-1", "ap-northeast-2", "ap-southeast-1", "ap-southeast-2"};
-
-const char *sim_region_name(unsigned region)
-{
-    CHECK(region < SIM_REGIONS);
-    return region_names[region];
-}
-
-unsigned sim_region_number(const char *name)
-{
-    unsigned region = 0;
-
-    while (region < SIM_REGIONS && strcmp(region_names[region], name) != 0) {
-        region++;
-    }
-    return region;
-}
-
-uint64_t sim_region_delay_ns(unsigned from, unsigned to)
-{
-    return (uint64_t)rtt_us[from][to] * 500;
-}
-
 void sim_net_init(struct sim_net *net, uint64_t seed)
 {
     *net = (struct sim_net){.bytes_per_s = 125000000, .oldest = 1};
@@ -226,8 +188,18 @@ static void hand_over(struct sim *sim, struct sim_link *link, unsigned side)
     free(packet);
 }
 
+/* One of two members is among those who are parted from the others. */
+static bool is_parted(const struct sim *sim, int a, int b)
+{
+    return a >= 0 && b >= 0 && sim->net.parted_until > sim->now
+           && (sim->net.parted >> a & 1) != (sim->net.parted >> b & 1);
+}
+
 static bool is_blocked(const struct sim *sim, const struct sim_link *link, unsigned side)
 {
+    if (is_parted(sim, link->ends[0].member, link->ends[1].member)) {
+        return true;
+    }
     return sim->net.blocked_until[link->ends[1 - side].region][link->ends[side].region] > sim->now;
 }
 
@@ -327,7 +299,8 @@ static bool connect_ends(struct sim *sim, struct sim_end dialer, struct sim_memb
     struct sim_net *net = &sim->net;
     const uint64_t delay = sim_region_delay_ns(dialer.region, to->region);
 
-    if (to->state != SIM_UP || net->blocked_until[dialer.region][to->region] > sim->now
+    if (to->state != SIM_UP || is_parted(sim, dialer.member, (int)to->number)
+        || net->blocked_until[dialer.region][to->region] > sim->now
         || net->blocked_until[to->region][dialer.region] > sim->now) {
         return false;
     }
@@ -589,8 +562,16 @@ void sim_net_block(struct sim *sim, unsigned from, unsigned to, uint64_t until_n
     }
 }
 
+void sim_net_part(struct sim *sim, uint32_t members, uint64_t until_ns)
+{
+    sim->net.parted = members;
+    sim->net.parted_until = until_ns;
+    sim_at(sim, until_ns, (struct todo){run_arm_all, 0, 0, 0});
+}
+
 void sim_net_heal(struct sim *sim)
 {
+    sim->net.parted_until = 0;
     memset(sim->net.blocked_until, 0, sizeof sim->net.blocked_until);
     arm_all(sim);
 }

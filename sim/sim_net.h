@@ -74,6 +74,8 @@ struct sim_net {
     link_t link_count;
     link_t oldest;
     uint64_t blocked_until[SIM_REGIONS][SIM_REGIONS]; /* from, to */
+    uint32_t parted; /* members, one bit each, */
+    uint64_t parted_until; /* who are cut off from all others */
     uint64_t bytes_per_s;
     uint64_t jitter_ns;
     unsigned dial_failures; /* in 1000 */
@@ -108,6 +110,9 @@ link_t sim_net_any_link(struct sim *sim);
 
 /* No packet arrives from `from` in `to` until then. */
 void sim_net_block(struct sim *sim, unsigned from, unsigned to, uint64_t until_ns);
+
+/* No packet passes between one of these members (one bit each) and one of the others. */
+void sim_net_part(struct sim *sim, uint32_t members, uint64_t until_ns);
 void sim_net_heal(struct sim *sim);
 
 struct sim_link *sim_net_link(const struct sim_net *net, link_t link);

@@ -14,6 +14,8 @@ enum {
     HEAD_ROOM = 256,
     PATIENCE_S = 20,
     BEYOND = 100000, /* LSNs that the old writer may give while it cannot be reached */
+    ALONE_ONE_IN = 2, /* orders to somebody who has fallen behind, and is one answer short */
+    ALONE_S = 8,
 };
 
 static struct operator* operator_of(struct puppet *puppet)
@@ -133,6 +135,129 @@ static bool choose(struct operator* operator)
     return writer->state == SIM_UP && writer->kind == &sim_replica;
 }
 
+static void dial(struct operator* operator)
+{
+    struct sim *sim = operator->world->sim;
+
+    operator->asked_at = sim->now;
+    sim_net_dial_puppet(sim, &operator->puppet, operator->target);
+}
+
+/* Something is committed that none of those who can be asked holds. */
+static bool is_behind(const struct operator* operator)
+{
+    const struct oracle *oracle = operator->world->oracle;
+    const struct oracle_batch *last = oracle_of_lsn(oracle, oracle->committed);
+
+    return last != NULL && (last->holders & ~operator->world->sim->net.parted) == 0;
+}
+
+static void run_dial_alone(struct sim *sim, const struct todo *todo)
+{
+    struct operator* operator=(struct operator*)(uintptr_t) todo->a;
+    const struct sim_member *target = &sim->members[operator->target];
+
+    operator->waits = target->life == todo->b && !operator->world->calm && sim->now<todo->c;
+    if (operator->waits && is_behind(operator)) {
+        operator->waits = false;
+        if (operator->puppet.link == 0 && !operator->puppet.dialing) {
+            dial(operator);
+        }
+    }
+    if (operator->waits) {
+        sim_after(sim, SPAN_MS(20).ns, *todo);
+    }
+}
+
+/* The members that count and are to be silent: as many as a committed record needs, so that those
+ * who are left are one answer short. 0: there are not so many. */
+static uint32_t draw_silent(struct operator* operator)
+{
+    struct sim *sim = operator->world->sim;
+    const struct claim_record *record = &sim->claim.record;
+    const struct level level = operator->world->oracle->level;
+    const unsigned home = succession_writer(operator->world)->region;
+    const unsigned begin = (unsigned)prng_below(&operator->dice, CLAIM_MEMBERS_MAX);
+    bool taken[SIM_REGIONS] = {false};
+    uint32_t silent = 0;
+    unsigned count = 0;
+
+    for (unsigned i = 0; i < record->member_count; i++) {
+        const unsigned place = (begin + i) % record->member_count;
+        const struct sim_member *each = sim_find_member(sim, record->members[place].name);
+        const bool counts = level.kind == LEVEL_QUORUM
+                            || (each->region != home
+                                && each->region != sim->members[operator->target].region);
+
+        if (each->number == operator->target || !counts) {
+            continue;
+        }
+        const bool is_more = level.kind == LEVEL_QUORUM || !taken[each->region];
+
+        if (!is_more || count < level.count) {
+            silent |= (uint32_t)1 << each->number;
+            taken[each->region] = true;
+            count += is_more;
+        }
+    }
+    return count < level.count ? 0 : silent;
+}
+
+/* The worst of choices: the writer and enough others have gone on without it, and what they have
+ * committed since nobody knows who is asked. */
+static void dial_alone(struct operator* operator)
+{
+    struct world *world = operator->world;
+    const struct sim_member *target = &world->sim->members[operator->target];
+    const uint32_t writer = (uint32_t)1 << succession_writer(world)->number;
+    const uint64_t end = world->sim->now + SPAN_S(ALONE_S).ns;
+    const uint32_t silent = draw_silent(operator);
+
+    if (silent == 0) {
+        dial(operator);
+        return;
+    }
+    sim_count(world->sim, FAULT_PARTITION);
+    sim_say(world->sim, "operator", "waits for %s to fall behind", target->name);
+    sim_net_part(world->sim, writer | silent, end);
+    operator->waits = true;
+    sim_after(world->sim, 0,
+              (struct todo){run_dial_alone, (uintptr_t) operator, target->life,
+                            world->sim->now + SPAN_S(ALONE_S / 4).ns});
+}
+
+/* A member that counts and follows the writer. */
+static bool is_suited(struct world *world, const struct sim_member *member)
+{
+    const struct oracle *oracle = world->oracle;
+
+    return member != succession_writer(world) && member->state == SIM_UP && oracle->reign_count > 0
+           && oracle->reigns[oracle->reign_count - 1].acked[member->number] > 0;
+}
+
+static bool chooses_one_alone(struct operator* operator)
+{
+    struct world *world = operator->world;
+    const struct claim_record *record = &world->sim->claim.record;
+    const uint64_t begin = prng_below(&operator->dice, CLAIM_MEMBERS_MAX);
+
+    if (operator->calm || world->oracle->level.kind == LEVEL_LOCAL || !prng_chance(
+            &operator->dice, 1, ALONE_ONE_IN)) {
+        return false;
+    }
+    for (uint32_t i = 0; i < record->member_count; i++) {
+        const struct sim_member *member =
+            sim_find_member(world->sim, record->members[(begin + i) % record->member_count].name);
+
+        if (is_suited(world, member)) {
+            operator->target = member->number;
+            operator->accepts_loss = false; /* or it would be right to promote it */
+            return true;
+        }
+    }
+    return false;
+}
+
 static void run_tick(struct sim *sim, const struct todo *todo)
 {
     struct operator* operator=(struct operator*)(uintptr_t) todo->a;
@@ -142,9 +267,12 @@ static void run_tick(struct sim *sim, const struct todo *todo)
     if (puppet->link != 0 && sim->now - operator->asked_at> SPAN_S(PATIENCE_S).ns) {
         hang_up(operator);
     }
-    if (puppet->link == 0 && !puppet->dialing && choose(operator)) {
-        operator->asked_at = sim->now;
-        sim_net_dial_puppet(sim, puppet, operator->target);
+    if (puppet->link == 0 && !puppet->dialing && !operator->waits && choose(operator)) {
+        if (chooses_one_alone(operator)) {
+            dial_alone(operator);
+        } else {
+            dial(operator);
+        }
     }
     sim_after(sim, prng_between(&operator->dice, operator->gap_ns / 2, 2 * operator->gap_ns),
               (struct todo){run_tick, (uintptr_t) operator, 0, 0});
@@ -153,8 +281,7 @@ static void run_tick(struct sim *sim, const struct todo *todo)
 void succession_promote(struct operator* operator, const struct sim_member * member)
 {
     operator->target = member->number;
-    operator->asked_at = operator->world->sim->now;
-    sim_net_dial_puppet(operator->world->sim, &operator->puppet, member->number);
+    dial(operator);
 }
 
 /* ---- members ---- */

@@ -19,6 +19,7 @@ struct operator
     struct prng dice;
     unsigned target;
     bool accepts_loss;
+    bool waits; /* for others to go on without whom he has in mind */
     bool calm; /* promotes nobody but the one that the record names */
     uint64_t asked_at;
     uint64_t gap_ns; /* between two orders, on average */

@@ -228,6 +228,18 @@ static void draw_rates(struct world *world)
         world->rates[FAULT_DIAL] == 0 ? 0 : (unsigned)prng_below(dice, 400);
 }
 
+/* Where somebody may be promoted, the level is one at which some may be missing: what is committed
+ * is then not on everybody who may be asked. */
+static void draw_level_of_succession(uint64_t seed, struct shape *shape)
+{
+    struct prng dice;
+
+    prng_seed(&dice, seed ^ 0x50cce55);
+    if (prng_chance(&dice, 1, 3) && shape->replicas > 1 && shape->voters == shape->replicas) {
+        shape->level = (struct level){LEVEL_QUORUM, 1 + (unsigned)(seed % (shape->replicas - 1))};
+    }
+}
+
 /* From dice of its own, so that the other worlds stay what they were. Disks that fail for good need
  * repair before one of them may be relied upon; a record that the coordinator has lost may name the
  * wrong writer. */
@@ -313,7 +325,9 @@ struct swarm_result swarm_run(uint64_t seed, struct span length, FILE *print)
     struct prng dice;
 
     prng_seed(&dice, seed);
-    const struct shape shape = draw_shape(&dice);
+    struct shape shape = draw_shape(&dice);
+
+    draw_level_of_succession(seed, &shape);
     struct world *world = world_create(seed, shape.encrypted, shape.level);
 
     swarm_current = world;

@@ -1,0 +1,15 @@
+/* Are promises and claims on the disk before anybody hears of them? */
+#ifndef SEALIFT_SIM_ORACLE_ELECTION_H
+#define SEALIFT_SIM_ORACLE_ELECTION_H
+
+#include "sim/oracle.h"
+
+/* A member answers a candidate: its promise and what it tells of are on its disk (14, 2). */
+void oracle_on_fenced(struct oracle *oracle, const struct sim_member *member,
+                      const struct effect_send *send);
+
+/* A candidate claims: a later start of it must know, or it would go on as if it had not (14). */
+void oracle_on_claim(struct oracle *oracle, const struct sim_member *member,
+                     const struct claim_record *record);
+
+#endif
