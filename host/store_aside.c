@@ -4,7 +4,8 @@
  * under a temporary name, synced, then renamed; a whole segment is renamed to EPOCH-SEGMENT.seg. A
  * crash in between leaves the operation to be asked for again: a part that is there already with
  * the same bytes is not kept twice, and a segment that has moved already is a success. Where other
- * bytes lie under the name (another tear at the same place), the newcomer gets a number.
+ * bytes lie under the name (another tear at the same place), the newcomer gets a number. A segment
+ * of a history that was cut may also have been lost: then there is nothing to move.
  *
  * A damaged segment that is being repaired stays where it is until the repaired one takes its
  * place, so it gets a second name in quarantine first. */
@@ -167,8 +168,8 @@ static enum status move_segment(struct store_posix *store, const char *segment, 
         if (renameat2(store->wal, segment, store->quarantine, name, RENAME_NOREPLACE) == 0) {
             return OK;
         }
-        if (errno == ENOENT && faccessat(store->quarantine, name, F_OK, 0) == 0) {
-            return OK; /* moved before a crash */
+        if (errno == ENOENT) {
+            return OK; /* moved before a crash, or lost: nothing of it is in the way */
         }
         if (errno != EEXIST) {
             return file_status_of_errno(errno);

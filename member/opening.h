@@ -51,6 +51,11 @@ void opening_begin(struct member *member, const struct store_inventory *inventor
                    struct instant now, struct effects *fx);
 void opening_on_read(struct member *member, struct read_slot *slot, struct effects *fx);
 
+/* While it waits for a repair: the mark and the epoch table were changed, since what is lacking
+ * here may belong to a history that the upstream has cut. Once they are durable, all is judged
+ * anew. */
+void opening_judge_anew(struct member *member, struct effects *fx);
+
 /* Of its own quarantines and syncs; a replica's cut asks for such too, and is not disturbed. */
 void opening_on_written(struct member *member, const struct write_asked *asked, struct effects *fx);
 

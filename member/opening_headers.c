@@ -112,6 +112,40 @@ static enum status check_header(struct member *member, const struct read_slot *s
                : E_GAP;
 }
 
+/* It was begun behind the end of its epoch, as our table has it, and of what was durable: it and
+ * all behind it belong to a history that was cut. */
+static bool is_surplus(const struct member *member, const struct opening_row *row)
+{
+    const struct control *control = &member->control;
+    const batch_t end = epoch_table_end(&control->epochs, row->epoch);
+
+    return end != 0 && row->first_batch > end
+           && row->first_batch > epoch_table_clamp(&control->epochs, control->durable);
+}
+
+/* A header that is bad is worth no repair behind such a segment, or if it is such itself. */
+static bool set_rest_aside(struct member *member, enum status status)
+{
+    struct opening *opening = member->opening;
+    const uint32_t count = opening->checked;
+
+    if (status == OK || count == 0) {
+        return false;
+    }
+    const struct opening_row found =
+        status == E_GAP ? row_of(&opening->header) : opening->rows[count - 1];
+
+    if (!is_surplus(member, &found) && !is_surplus(member, &opening->rows[count - 1])) {
+        return false;
+    }
+    for (uint32_t i = count; i < opening->count; i++) {
+        opening->rows[i] = found;
+    }
+    opening->count = opening->asked = count;
+    reads_forget(&member->reads, READ_OPENING, 0);
+    return true;
+}
+
 static bool take_header(struct member *member, const struct read_slot *slot, struct effects *fx)
 {
     struct opening *opening = member->opening;
@@ -121,6 +155,10 @@ static bool take_header(struct member *member, const struct read_slot *slot, str
     if (status != OK) {
         trace_event(&member->settings.trace, "header_bad segment=%llu why=%s",
                     (unsigned long long)segment, status_name(status));
+    }
+    if (!is_foreign(status) && set_rest_aside(member, status)) {
+        effects_wake_at(fx, opening->now);
+        return false;
     }
     if (is_foreign(status)) {
         refuse_header(member, segment, status, &opening->header, fx);

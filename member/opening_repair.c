@@ -90,11 +90,31 @@ static void look_anew(struct member *member)
     opening->state = OPENING_HEADERS;
 }
 
+void opening_judge_anew(struct member *member, struct effects *fx)
+{
+    CHECK(opening_state(member) == OPENING_REPAIR);
+    saves_control(member, fx);
+    member->opening->anew = member->saves.control.wanted;
+    if (!member->repair.writing) {
+        repair_abandon_order(member);
+    }
+}
+
 void opening_repair_pump(struct member *member, struct effects *fx)
 {
     struct opening *opening = member->opening;
     bool ended;
 
+    if (opening->anew != 0) {
+        if (opening->anew <= member->saves.control.durable && !member->repair.writing) {
+            opening->anew = 0;
+            opening->repaired = SEGMENT_NONE;
+            repair_abandon_order(member);
+            look_anew(member);
+            effects_wake_at(fx, opening->now);
+        }
+        return;
+    }
     if (!repair_is_done(member, &ended)) {
         return;
     }

@@ -48,6 +48,7 @@ struct opening {
 
     segment_t repaired; /* the last that was ordered to be repaired */
     uint32_t repairs; /* how often, one after the other */
+    uint64_t anew; /* the control file under which all is judged anew; 0: nothing is */
 
     uint32_t found; /* segments that were there at the beginning */
     uint32_t aside; /* of those that go aside, newest first, how many were asked for */

@@ -112,6 +112,14 @@ void repair_order(struct member *member, const struct repair_order *order)
                 (unsigned long long)order->segment, (unsigned long long)order->through_batch);
 }
 
+void repair_abandon_order(struct member *member)
+{
+    CHECK(member->repair.opening && !member->repair.writing);
+    if (member->repair.step != REPAIR_IDLE) {
+        put_down(member);
+    }
+}
+
 bool repair_is_done(const struct member *member, bool *ended)
 {
     *ended = member->repair.ended;
@@ -158,6 +166,15 @@ bool repair_lets_go(struct member *member, segment_t segment)
 
 /* ---- the header after it, and its own ---- */
 
+/* It is of a history that has been cut, and about to be set aside (an empty segment right behind
+ * the end of its epoch may have been chained over). */
+static bool is_surplus(const struct member *member, const struct segment_header *header)
+{
+    const batch_t end = epoch_table_end(&member->control.epochs, header->epoch);
+
+    return end != 0 && end != BATCH_OPEN_END && header->first_batch > end + 1;
+}
+
 static void take_next(struct member *member, const struct read_slot *slot)
 {
     struct repair *repair = &member->repair;
@@ -165,9 +182,10 @@ static void take_next(struct member *member, const struct read_slot *slot)
     const struct index_row *row = index_find(&member->wal.index, segment);
     struct segment_key key = {0};
 
-    repair->has_next =
-        slot->status == OK && opening_open_header(member, &repair->next, slot->bytes, &key) == OK
-        && repair->next.segment == segment && (row == NULL || index_row_fits(row, &repair->next));
+    repair->has_next = slot->status == OK
+                       && opening_open_header(member, &repair->next, slot->bytes, &key) == OK
+                       && repair->next.segment == segment && !is_surplus(member, &repair->next)
+                       && (row == NULL || index_row_fits(row, &repair->next));
     segment_key_wipe(&key);
     repair->step = REPAIR_HEADER;
     repair->bad_here = repair->distrusts;
@@ -183,8 +201,23 @@ batch_t repair_end(const struct member *member)
                             : BATCH_OPEN_END;
 }
 
-/* An epoch that our table does not know is not of our history, unless it is older than the
- * table. */
+/* The last batch of the epoch of the segment in hand. */
+static batch_t epoch_end(const struct member *member)
+{
+    const batch_t end = epoch_table_end(&member->control.epochs, member->repair.header.epoch);
+
+    return end == 0 ? BATCH_OPEN_END : end; /* it is older than the table */
+}
+
+batch_t repair_last_wanted(const struct member *member)
+{
+    const batch_t end = repair_end(member);
+
+    return end != BATCH_OPEN_END ? end : epoch_end(member);
+}
+
+/* An epoch that our table does not know is not of our history, unless it is older than the table.
+ * Nor is what its writer began behind its end, where nothing here was chained to that. */
 static bool is_of_our_epochs(const struct member *member, const struct segment_header *header)
 {
     const struct epoch_table *table = &member->control.epochs;
@@ -193,7 +226,9 @@ static bool is_of_our_epochs(const struct member *member, const struct segment_h
     if (entry == NULL) {
         return table->count > 0 && header->epoch < table->entries[0].epoch;
     }
-    return header->first_batch >= entry->start_batch;
+    return header->first_batch >= entry->start_batch
+           && (member->repair.has_next || index_find(&member->wal.index, header->segment) != NULL
+               || header->first_batch <= epoch_table_end(table, header->epoch));
 }
 
 static enum status check_header(const struct member *member, const struct segment_header *header)
@@ -279,7 +314,9 @@ static bool is_complete(const struct member *member)
     if (place->closed || place->batch >= end) {
         return true;
     }
-    return end == BATCH_OPEN_END && (repair->ended || (repair->bad_here && reaches_order(repair)));
+    return end == BATCH_OPEN_END
+           && (place->batch >= epoch_end(member) || repair->ended
+               || (repair->bad_here && reaches_order(repair)));
 }
 
 /* OK: all of the window was good, or enough of it; else why its first useless byte is that. */
@@ -422,6 +459,8 @@ static void finish(struct member *member)
     struct repair *repair = &member->repair;
     const enum status status = check_end(member);
 
+    repair->ended |=
+        repair_end(member) == BATCH_OPEN_END && repair->scan.place.batch >= epoch_end(member);
     if (status != OK && !repair->distrusts) {
         repair->distrusts = true;
         begin_again(member);

@@ -11,7 +11,17 @@
  * verifications say which (repair_want). At a start the opening says what recovery lacks, and waits
  * (opening.h). Where nobody gives a batch it stays so, asks again and again (its own disk too, if
  * that failed to read), and STATUS says what is missing and who was asked: nothing is ever given up
- * here. Never from a member whose epoch table does not have the segment's epoch as ours has it. */
+ * here.
+ *
+ * Why nothing of another history is ever written. A header is the one that was here (its row in the
+ * index), or the one that the next header is chained to; only where neither is known, at a start, a
+ * header of an epoch that our table knows, and that began before that epoch ended: an epoch has one
+ * writer. Under one header one process has sealed, once, each batch after the one before, which the
+ * tag before it names and the seal covers; so what opens at a place is what was sealed there, and
+ * no tag behind the range is needed: the next good batch names it, and so does the next header. How
+ * far a segment goes, the next header says, else the epoch table: what a deposed writer has sealed
+ * behind the end of its epoch is not asked for. And no member gives anything whose table has the
+ * segment's epoch beginning elsewhere. */
 #ifndef SEALIFT_MEMBER_REPAIR_H
 #define SEALIFT_MEMBER_REPAIR_H
 
@@ -124,8 +134,11 @@ void repair_drop(struct member *member);
  * known: nothing is done then. No harm where it is known already. */
 bool repair_want(struct member *member, segment_t segment, enum status why);
 
-/* From the opening: at once, and nothing else until it is done. */
+/* From the opening: at once, and nothing else until it is done, or abandoned. */
 void repair_order(struct member *member, const struct repair_order *order);
+
+/* All is to be judged anew. Not while a write of it is under way (repair.writing). */
+void repair_abandon_order(struct member *member);
 
 /* Whether the opening's order is carried out. `ended`: it is whole and ended before what the order
  * wants, which must be in the segment after it. */

@@ -11,6 +11,9 @@ NODISCARD enum status repair_take_batches(struct member *member, struct bytes se
 /* The last batch of the segment in hand; BATCH_OPEN_END where nothing here says it. */
 batch_t repair_end(const struct member *member);
 
+/* The same, or where the epoch of the segment in hand ended. */
+batch_t repair_last_wanted(const struct member *member);
+
 /* repair_peers.c: asks for what is next, of one member after the other. */
 void repair_ask_peers(struct member *member, struct effects *fx);
 void repair_on_is(struct member *member, const struct event *event, const struct repair_is *is);

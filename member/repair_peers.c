@@ -94,7 +94,7 @@ static struct repair_ask question(const struct member *member)
     if (repair->has_header) {
         ask.epoch = repair->header.epoch;
         ask.first_batch = repair->scan.place.batch + 1;
-        ask.last_batch = repair_end(member);
+        ask.last_batch = repair_last_wanted(member);
         ask.tag_before = repair->scan.place.tag;
     }
     const struct epoch_entry *entry = epoch_table_find(&member->control.epochs, ask.epoch);

@@ -24,7 +24,7 @@ enum store_op {
     STORE_APPEND, /* segment, offset, data: one batch, a multiple of 4096 bytes */
     STORE_SYNC, /* segment: make what an earlier process wrote durable, folder too */
     STORE_QUARANTINE_PART, /* segment, offset, size, epoch: copy those bytes aside */
-    STORE_QUARANTINE_SEGMENT, /* segment, epoch: move the file aside, out of the WAL */
+    STORE_QUARANTINE_SEGMENT, /* segment, epoch: the file moves aside, if it is there */
     STORE_DELETE, /* segment: gone for good, folder synced; done already where it is not there */
     STORE_REPAIR_PART, /* segment, offset, data: into a new file for it, begun anew at offset 0 */
     STORE_REPAIR_DONE, /* segment, epoch: that file becomes the segment, the old one goes aside */

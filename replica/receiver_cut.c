@@ -76,6 +76,46 @@ static void correct_table(struct replica *replica, epoch_t held, struct effects 
     }
 }
 
+/* Where the upstream's history went on after that batch; NULL where it did not. */
+static const struct epoch_entry *parting(const struct epoch_table *theirs, batch_t keep)
+{
+    for (uint32_t i = 0; i < theirs->count; i++) {
+        if (theirs->entries[i].start_batch > keep) {
+            return theirs->entries[i].start_batch == keep + 1 ? &theirs->entries[i] : NULL;
+        }
+    }
+    return NULL;
+}
+
+/* Something is lacking here, so nothing can be read of where the histories part. But the mark says
+ * how far this member held its own, and the upstream's table where that was left: what lies behind
+ * is worth no repair. Mark and table follow, and the opening sets it aside. Where records of it may
+ * have been committed, somebody must decide: all stays as it is. */
+static void follow_unread(struct replica *replica, struct effects *fx)
+{
+    struct member *member = &replica->member;
+    struct control *control = &member->control;
+    const struct epoch_table *theirs = replica->receiver.theirs;
+    const struct position mark = {control->durable.epoch,
+                                  epoch_table_clamp(&control->epochs, control->durable)};
+    const struct divergence_verdict verdict = epoch_table_compare(theirs, &control->epochs, mark);
+
+    if (mark.batch == 0 || verdict.kind != DIVERGENCE_CUT || verdict.keep.batch == 0) {
+        return;
+    }
+    const struct epoch_entry *next = parting(theirs, verdict.keep.batch);
+
+    if (next == NULL || control->commit_lsn >= next->start_lsn) {
+        return;
+    }
+    trace_event(&member->settings.trace, "cut_unread keep=%llu durable=%llu commit=%llu",
+                (unsigned long long)verdict.keep.batch, (unsigned long long)mark.batch,
+                (unsigned long long)control->commit_lsn);
+    control->durable = verdict.keep;
+    take_table(control, theirs);
+    opening_judge_anew(member, fx);
+}
+
 void receiver_compare(struct replica *replica, struct instant now, struct effects *fx)
 {
     struct receiver *receiver = &replica->receiver;
@@ -95,6 +135,7 @@ void receiver_compare(struct replica *replica, struct instant now, struct effect
     }
 
     if (member->is_repairing) { /* what is here can be compared when it is whole */
+        follow_unread(replica, fx);
         receiver_move(receiver, RECEIVER_REPAIRING, now);
         receiver_may_repair(replica);
         return;

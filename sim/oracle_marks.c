@@ -1,6 +1,7 @@
 /* A member's control file marks what was durable on its disk. If its newest segment lacks one of
  * those batches, or holds it otherwise than it was sealed, that is damage, whatever else is there:
- * whoever starts on such a disk writes no batch, begins no segment and moves nothing aside. */
+ * whoever starts on such a disk writes no batch, begins no segment and moves nothing aside; until
+ * it is repaired, or the mark is taken back since another reign goes on without those batches. */
 #include "sim/oracle_marks.h"
 #include "sim/oracle_retention.h"
 
@@ -56,6 +57,43 @@ void oracle_check_refusal(struct oracle *oracle, const struct sim_member *member
     }
 }
 
+static bool is_alive(const struct oracle *oracle, epoch_t epoch, batch_t number)
+{
+    const struct oracle_batch *batch = oracle_find(oracle, epoch, number);
+
+    return batch != NULL && number <= oracle->line_end && oracle->line[number] != 0
+           && &oracle->batches[oracle->line[number] - 1] == batch;
+}
+
+/* Whoever lacks what it marked may take its mark back to where the newest reign parted from it. */
+static void check_lowered(struct oracle *oracle, const struct sim_member *member,
+                          const struct control *now)
+{
+    const struct sim_small *small = &member->store.smalls[STORE_CONTROL];
+    static _Thread_local struct control before;
+
+    if (!oracle->must_refuse[member->number]
+        || control_decode(&before, bytes_of(small->cache, small->cache_size), NULL) != OK) {
+        return;
+    }
+    const batch_t mark = epoch_table_clamp(&before.epochs, before.durable);
+
+    for (batch_t batch = epoch_table_clamp(&now->epochs, now->durable) + 1; batch <= mark;
+         batch++) {
+        if (is_alive(oracle, before.durable.epoch, batch)) {
+            sim_fail(oracle->sim, 12, "%s takes back its mark of batch %llu, which it lacks",
+                     member->name, (unsigned long long)batch);
+            return;
+        }
+    }
+}
+
+void oracle_on_marked(struct oracle *oracle, const struct sim_member *member)
+{
+    oracle->must_refuse[member->number] =
+        oracle->must_refuse[member->number] && oracle_marks_are_broken(oracle, member);
+}
+
 /* A segment that leaves the WAL takes batches with it. What its disk still marks as durable must
  * end before them, or a crash from here on is read as damage. */
 void oracle_check_aside(struct oracle *oracle, const struct sim_member *member, segment_t number)
@@ -96,6 +134,7 @@ void oracle_check_mark(struct oracle *oracle, const struct sim_member *member,
                  (unsigned long long)control.durable.epoch,
                  (unsigned long long)control.highest_epoch);
     }
+    check_lowered(oracle, member, &control);
     if (oracle_lacks(oracle, member, control.durable.batch)) {
         sim_fail(oracle->sim, 2, "%s marks batch %llu as durable; its disk has %llu", member->name,
                  (unsigned long long)control.durable.batch,

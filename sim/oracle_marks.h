@@ -13,6 +13,9 @@ bool oracle_marks_are_broken(const struct oracle *oracle, const struct sim_membe
 void oracle_check_refusal(struct oracle *oracle, const struct sim_member *member,
                           const struct store_write *write);
 
+/* A control file has become durable. */
+void oracle_on_marked(struct oracle *oracle, const struct sim_member *member);
+
 /* Of a segment that leaves the WAL: no mark on that disk covers it. */
 void oracle_check_aside(struct oracle *oracle, const struct sim_member *member, segment_t number);
 

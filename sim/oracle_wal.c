@@ -393,6 +393,7 @@ void oracle_on_durable(struct oracle *oracle, struct sim_member *member,
         on_batch_durable(oracle, member, write);
     } else if (write->op == STORE_REPLACE && write->file == STORE_CONTROL) {
         oracle_note_pins(oracle, member, write->data);
+        oracle_on_marked(oracle, member);
     } else if (write->op != STORE_REPLACE && write->op != STORE_REPAIR_PART) {
         oracle_note_disk(oracle, member);
     }

@@ -166,7 +166,8 @@ enum status sim_files_write(struct sim_store *store, const struct store_write *w
 
     const bool needs_file = write->op != STORE_REPLACE && write->op != STORE_CREATE
                             && write->op != STORE_DELETE && write->op != STORE_REPAIR_PART
-                            && write->op != STORE_REPAIR_DONE;
+                            && write->op != STORE_REPAIR_DONE
+                            && write->op != STORE_QUARANTINE_SEGMENT;
 
     if (needs_file && file == NULL) {
         return E_MISSING;
@@ -181,7 +182,9 @@ enum status sim_files_write(struct sim_store *store, const struct store_write *w
         put(file, write->offset, write->data.data, write->data.size);
         return OK;
     case STORE_QUARANTINE_SEGMENT:
-        file->shown = SIM_ASIDE;
+        if (file != NULL) {
+            file->shown = SIM_ASIDE;
+        }
         return OK;
     case STORE_DELETE:
         if (file != NULL) {

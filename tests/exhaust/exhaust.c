@@ -107,9 +107,8 @@ static void end(struct world *world, const struct exhaustion *run, uint64_t n, u
     }
     if (world->sim->failed || !well) {
         transcript_print_tail(&world->sim->transcript, stderr);
-        fprintf(stderr, "%u.%d.%llu.%llu: %s\n", run->member, (int)run->what,
-                (unsigned long long)n, (unsigned long long)again,
-                well ? world->sim->failure : "does not become well");
+        fprintf(stderr, "%u.%d.%llu.%llu: %s\n", run->member, (int)run->what, (unsigned long long)n,
+                (unsigned long long)again, well ? world->sim->failure : "does not become well");
     }
     EXPECT(!world->sim->failed && well);
 }

@@ -8,10 +8,10 @@
 
 enum { US_EAST = 0, EU_WEST = 3, DISK_MS = 2, REPAIR_S = 3, RETENTION_S = 2, PROMOTION_S = 4 };
 
-/* Power cuts at each place, the rest at each third: those take as long, and find less. */
+/* Power cuts at each place, the rest at each fifth: those take as long, and find less. */
 static unsigned every(enum what what)
 {
-    return what == WHAT_POWER || what == WHAT_IO || what == WHAT_FULL ? 1 : 3;
+    return what == WHAT_POWER || what == WHAT_IO || what == WHAT_FULL ? 1 : 5;
 }
 
 static void add_member_limits(struct sim_member *member, struct member_settings *settings)
@@ -113,6 +113,50 @@ TEST(any_write_of_a_repair_may_fail)
                                          .run_s = REPAIR_S,
                                          .member = i % 2,
                                          .what = i < 2 ? WHAT_IO : WHAT_FULL});
+    }
+}
+
+/* ---- what was cut elsewhere, and is damaged here ---- */
+
+/* The replica is ahead of its primary's slow disk; both die, and the replica's newest batch rots.
+ * It is of a history that the primary does not go on with. */
+static struct world *parted_world(void)
+{
+    struct world *world = some_world(1);
+    struct sim_member *primary = &world->sim->members[0], *replica = &world->sim->members[1];
+    const batch_t *durable = world->oracle->durable;
+    segment_t newest = 0;
+
+    start_all(world);
+    workload_add(&world->workload, CLIENT_PRODUCER, 0, 40);
+    sim_run_until(world->sim, SPAN_S(4).ns);
+    primary->store.latency_ns = SPAN_S(4).ns;
+    while (durable[1] < durable[0] + 1 && sim_next(world->sim)) {
+    }
+    sim_run_until(world->sim, world->sim->now + SPAN_MS(600).ns); /* the mark is on it */
+    NEED(durable[1] > durable[0]);
+    sim_crash(world->sim, primary, SIM_KILL);
+    sim_crash(world->sim, replica, SIM_KILL);
+    while (sim_store_file(&replica->store, newest + 1) != NULL) {
+        newest++;
+    }
+    flip(replica, newest, sim_store_file(&replica->store, newest)->written - 100);
+    primary->store.latency_ns = SPAN_MS(DISK_MS).ns;
+    start_all(world);
+    return world;
+}
+
+TEST(a_cut_of_what_is_damaged_is_struck_at_any_place)
+{
+    static const enum what whats[] = {WHAT_KILL, WHAT_POWER, WHAT_POWER_ALL, WHAT_CUT};
+
+    for (unsigned i = 0; i < COUNT_OF(whats); i++) {
+        exhaust_all(&(struct exhaustion){.make = parted_world,
+                                         .run_s = 2,
+                                         .member = 1,
+                                         .what = whats[i],
+                                         .every = every(whats[i]),
+                                         .is_well = is_whole});
     }
 }
 

@@ -1,5 +1,6 @@
 /* A member that starts on a damaged disk becomes whole from another member before it goes on. */
 #include "base/check.h"
+#include "cluster/control.h"
 #include "tests/support/fake_pair.h"
 #include "tests/support/test.h"
 #include "wal/segment.h"
@@ -21,6 +22,7 @@ static void start_pair(struct pair *pair, bool encrypted)
     pair_init(pair, encrypted, 4);
     NEED(pair_add_replica(pair, 0, "us-east-1", "") == 1);
     pair->members[0].primary.member.scrub_rate = pair->members[1].replica.member.scrub_rate = 0;
+    pair->members[0].primary.groups_max = 64; /* so that a replica may be far ahead of its disk */
     pair_start(pair, 0);
     pair_start(pair, 1);
     pair_advance(pair, SPAN_S(3));
@@ -250,4 +252,86 @@ TEST(a_crash_after_any_event_of_a_repair_is_recovered_from)
             pair_free(&pair);
         }
     }
+}
+
+/* ---- what is lacking was cut elsewhere ---- */
+
+/* The replica holds what its primary has lost: `suffix` records, marked, and then loses some of it;
+ * the primary goes on in a new reign. */
+static unsigned lose_the_newest_of_two_histories(struct pair *pair, unsigned suffix)
+{
+    start_pair(pair, true);
+    pair->members[0].world.hold_writes = true;
+    for (unsigned i = 0; i < suffix; i++) {
+        pair_append(pair, 1, 7000);
+    }
+    pair_advance(pair, SPAN_S(2));
+    EXPECT(status_of(pair, 1).durable_lsn == RECORDS + suffix);
+    pair_crash(pair, 1);
+    pair_crash(pair, 0);
+    pair->members[0].world.hold_writes = false;
+    pair->sequence = RECORDS;
+    return newest(pair, 1);
+}
+
+static void expect_followed(struct pair *pair)
+{
+    pair_start(pair, 1);
+    fake_run(&pair->members[1].world);
+    EXPECT(is_repairing(pair, 1));
+    pair_start(pair, 0);
+    expect_whole(pair);
+    EXPECT(pair->members[1].world.quarantined > 0);
+    pair_crash(pair, 1);
+    pair_start(pair, 1);
+    pair_advance(pair, SPAN_S(5));
+    EXPECT(strcmp(status_of(pair, 1).state, "streaming") == 0);
+}
+
+TEST(what_was_cut_elsewhere_is_set_aside_although_it_is_damaged)
+{
+    struct pair pair;
+    const unsigned last = lose_the_newest_of_two_histories(&pair, 3);
+    struct fake_file *file = segment_of(&pair, 1, last);
+
+    file->data[file->size - 2000] ^= 1;
+    expect_followed(&pair);
+    pair_free(&pair);
+}
+
+TEST(whole_segments_that_were_cut_elsewhere_may_be_gone_or_without_a_header)
+{
+    for (unsigned i = 0; i < 6; i++) {
+        struct pair pair;
+        const unsigned last = lose_the_newest_of_two_histories(&pair, 18);
+        struct fake_file *file = segment_of(&pair, 1, last - i / 2);
+
+        if (i % 2 == 0) {
+            file->exists = false;
+        } else {
+            file->data[100] ^= 1;
+        }
+        expect_followed(&pair);
+        pair_free(&pair);
+    }
+}
+
+TEST(what_may_have_been_committed_is_not_set_aside_unread)
+{
+    struct pair pair;
+    const unsigned last = lose_the_newest_of_two_histories(&pair, 3);
+    struct fake_file *file = segment_of(&pair, 1, last);
+    struct fake_file *text = &pair.members[1].world.files[STORE_CONTROL];
+    static struct control control;
+
+    file->data[file->size - 2000] ^= 1;
+    NEED(control_decode(&control, bytes_of(text->data, text->size), NULL) == OK);
+    control.commit_lsn = RECORDS + 3;
+    NEED(text->size == control_encode(&control, text->data).size);
+    pair_start(&pair, 1);
+    pair_start(&pair, 0);
+    pair_advance(&pair, SPAN_S(20));
+    EXPECT(is_repairing(&pair, 1));
+    EXPECT(pair.members[1].world.quarantined == 0);
+    pair_free(&pair);
 }
