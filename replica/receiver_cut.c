@@ -364,6 +364,10 @@ static void begin_control(struct replica *replica, struct effects *fx)
 
     take_table(control, receiver->theirs);
     control->durable = (struct position){0};
+    if (receiver->cut.segment == SEGMENT_NONE) { /* retention's mark was of what is gone */
+        control->first_segment = 0;
+        control->before_epoch = 0;
+    }
     if (receiver->cut.keep > 0) {
         control->durable = (struct position){
             epoch_table_epoch_of(&control->epochs, receiver->cut.keep), receiver->cut.keep};

@@ -170,6 +170,10 @@ static bool is_behind_commit(struct oracle *oracle, const struct sim_member *mem
     const lsn_t lsn = header == NULL ? 0 : get(header->raw + AT_FIRST_LSN, 8);
     const struct oracle_batch *batch = lsn == 0 ? NULL : oracle_of_lsn(oracle, lsn);
 
+    /* Committed once, and given up: for who has not heard of that, it still is. */
+    if (lsn > 0 && lsn <= oracle->given_up) {
+        return header->first_batch <= oracle->durable[member->number];
+    }
     return batch != NULL && batch->batch <= oracle->durable[member->number]
            && (lsn <= oracle->committed || oracle_level_is_met(oracle, lsn, oracle->level));
 }

@@ -1,6 +1,7 @@
 /* Where histories part: what only the replica holds goes aside and the copies are equal again; what
  * was committed is never cut. */
 #include "cluster/control.h"
+#include "replica/receiver.h"
 #include "tests/support/fake_pair.h"
 #include "tests/support/test.h"
 
@@ -100,6 +101,26 @@ TEST(an_unencrypted_copy_is_cut_alike)
     cut_of(false, 0, 20, false);
 }
 
+/* Its claim and all before it are durable, and nothing more becomes so. */
+static void be_born_without_a_header(struct pair *pair)
+{
+    struct fake_world *world = &pair->members[0].world;
+
+    pair_start(pair, 0);
+    while (!world->segments[0].exists) {
+        const bool born = world->files[STORE_DESCRIPTOR].exists && world->record.epoch == 1;
+
+        world->hold_writes = born && control_epoch(world) == 1;
+        if (world->hold_writes) {
+            break;
+        }
+        world->events_max = world->events + 1;
+        (void)fake_run(world);
+    }
+    world->events_max = UINT64_MAX;
+    NEED(world->hold_writes);
+}
+
 /* A primary that dies in the very moment of its birth: its first header, too, never reached its own
  * disk, but a replica. Nothing of that reign stays: the WAL begins again at segment 0. */
 static void cut_everything(bool encrypted, bool restart_replica)
@@ -112,19 +133,7 @@ static void cut_everything(bool encrypted, bool restart_replica)
         pair_add_replica(&pair, 0, "ap-northeast-1", encrypted ? tokyo_key : "");
     struct fake_world *world = &pair.members[0].world;
 
-    pair_start(&pair, 0);
-    while (!world->segments[0].exists) { /* the claim and all before it are durable */
-        const bool born = world->files[STORE_DESCRIPTOR].exists && world->record.epoch == 1;
-
-        world->hold_writes = born && control_epoch(world) == 1;
-        if (world->hold_writes) {
-            break;
-        }
-        world->events_max = world->events + 1;
-        (void)fake_run(world);
-    }
-    world->events_max = UINT64_MAX;
-    NEED(world->hold_writes);
+    be_born_without_a_header(&pair);
     pair_start(&pair, replica);
     pair_append(&pair, 4, 900);
     pair_advance(&pair, SPAN_MS(100));
@@ -149,6 +158,37 @@ TEST(a_cut_to_nothing_begins_the_wal_again)
     cut_everything(true, true);
     cut_everything(false, false);
     cut_everything(false, true);
+}
+
+/* Found by a seed: the next start took the new segments 0 to 2 for what retention had been about to
+ * delete. */
+TEST(a_cut_to_nothing_ends_the_mark_of_retention)
+{
+    struct pair pair;
+    struct member_status status;
+
+    pair_init(&pair, true, 14);
+    const unsigned replica = pair_add_replica(&pair, 0, "ap-northeast-1", tokyo_key);
+    struct pair_member *member = &pair.members[replica];
+
+    be_born_without_a_header(&pair);
+    pair_start(&pair, replica);
+    pair_append(&pair, 4, 900);
+    pair_advance(&pair, SPAN_MS(100));
+    struct control *control = &((struct replica *)member->world.node)->member.control;
+
+    control->first_segment = 3;
+    control->before_epoch = 1;
+    pair_crash(&pair, 0);
+    pair.sequence -= 4;
+    pair_start(&pair, 0);
+    expect_equal_again(&pair, replica, 900);
+    pair_crash(&pair, replica);
+    pair_start(&pair, replica);
+    expect_equal_again(&pair, replica, 900);
+    pair_status(&pair, replica, &status);
+    EXPECT(status.first_segment == 0 && pair_disks_are_equal(&pair, 0, replica));
+    pair_free(&pair);
 }
 
 /* The middle one cuts, hangs up on those whom it fed, and they cut after it. */
