@@ -21,7 +21,12 @@
  * no tag behind the range is needed: the next good batch names it, and so does the next header. How
  * far a segment goes, the next header says, else the epoch table: what a deposed writer has sealed
  * behind the end of its epoch is not asked for. And no member gives anything whose table has the
- * segment's epoch beginning elsewhere. */
+ * segment's epoch beginning elsewhere.
+ *
+ * Only who is linked is asked. Who cannot give since it is damaged at the same place begins to
+ * repair itself, from its own upstream, and gives when it is asked again. A replica with several
+ * upstreams leaves the one that cannot give, for the next (repair_is_in_vain): at a start soon;
+ * while it streams late, since that costs more. */
 #ifndef SEALIFT_MEMBER_REPAIR_H
 #define SEALIFT_MEMBER_REPAIR_H
 
@@ -96,6 +101,7 @@ struct repair {
     /* asking */
     link_t upstream; /* a replica's link to its upstream, once both are proved; 0: none */
     char upstream_name[MEMBER_TEXT_MAX];
+    uint64_t upstream_round; /* `round` when it was linked, or since something moved on */
     link_t asked; /* who has been asked; 0: nobody */
     char asked_name[MEMBER_TEXT_MAX];
     link_t good; /* who gave something last: asked first */
@@ -161,6 +167,9 @@ void repair_on_written(struct member *member, const struct write_asked *asked);
 
 /* In every step while links are served. */
 void repair_pump(struct member *member, struct instant now, struct effects *fx);
+
+/* The upstream and all others that are linked were asked again and again, `rounds` times. */
+bool repair_is_in_vain(const struct repair *repair, uint64_t rounds);
 
 /* Segments known as damaged and not whole yet. */
 uint64_t repair_outstanding(const struct member *member);

@@ -16,9 +16,15 @@ enum { RETRY_DOUBLINGS = 4 }; /* the longest gap before dialing again, too */
 void repair_forget_peers(struct repair *repair)
 {
     repair->peer_count = 0;
-    repair->round = 0;
+    repair->round = repair->upstream_round = 0;
     repair->stuck = false;
     repair->retry_at = repair->now;
+}
+
+bool repair_is_in_vain(const struct repair *repair, uint64_t rounds)
+{
+    return repair->stuck && repair->upstream != 0
+           && repair->round >= repair->upstream_round + rounds;
 }
 
 static struct repair_peer *peer_of(struct repair *repair, const char *name)

@@ -16,6 +16,8 @@
 
 enum {
     DOUBLINGS_MAX = 4, /* the longest gap is 16 times the first */
+    ROUNDS_AT_START = 2, /* of questions in vain, then another upstream is asked, at a start; */
+    ROUNDS_STREAMING = 16, /* while streaming */
     SEEKS_MAX = 5, /* the longest rest is 32 times two heartbeats: three minutes */
     DRAWN_CHARACTERS = 26,
 };
@@ -237,6 +239,7 @@ void receiver_may_repair(struct replica *replica)
     struct repair *repair = &replica->member.repair;
 
     repair->upstream = replica->receiver.link;
+    repair->upstream_round = repair->round;
     snprintf(repair->upstream_name, sizeof repair->upstream_name, "%s",
              replica->receiver.peer.member);
 }
@@ -381,6 +384,15 @@ static bool is_astray(const struct replica *replica, struct instant now)
                && instant_reached(instant_add(receiver->started_at, rest), now));
 }
 
+/* What is lacking here is lacking there, too; there are others. */
+static bool is_no_help(const struct replica *replica)
+{
+    return replica->settings.upstream_count > 1
+           && repair_is_in_vain(&replica->member.repair,
+                                replica->receiver.state == RECEIVER_REPAIRING ? ROUNDS_AT_START
+                                                                              : ROUNDS_STREAMING);
+}
+
 /* Whoever wrote in a lower epoch is not the writer any more. */
 static void note_reign(struct replica *replica)
 {
@@ -405,6 +417,10 @@ void receiver_pump(struct replica *replica, struct instant now, struct effects *
     } else if (is_astray(replica, now)) {
         receiver->seeks++;
         receiver_refuse(replica, now, fx, E_FOLLOWER, "%s.", status_text(E_FOLLOWER));
+    } else if (is_no_help(replica)) {
+        receiver_refuse(replica, now, fx, E_CLOSED,
+                        "%s lacks what %s does not give: it asks others.",
+                        replica->member.settings.self.member, receiver->peer.member);
     }
 
     if (instant_reached(limit_of(replica), now)) {

@@ -196,7 +196,9 @@ void pair_heal(struct pair *pair, unsigned number)
 static void dial(struct pair *pair, unsigned number)
 {
     struct pair_member *caller = &pair->members[number];
-    struct pair_member *called = &pair->members[caller->upstream];
+    const bool first = strcmp(caller->world.dialed, "second:1") != 0;
+    const unsigned number_called = first ? caller->upstream : caller->second;
+    struct pair_member *called = &pair->members[number_called];
     struct event failed = {.kind = EVENT_LINK_DOWN, .link = {.why = E_UNREACHABLE}};
 
     caller->dials_seen = caller->world.dials;
@@ -204,7 +206,7 @@ static void dial(struct pair *pair, unsigned number)
         fake_step(&caller->world, &failed);
         return;
     }
-    caller->peer = caller->upstream;
+    caller->peer = number_called;
     caller->peer_link = called->world.next_link;
     caller->link = caller->world.next_link;
     (void)fake_link_up(&called->world, &caller->self, false);

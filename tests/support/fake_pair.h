@@ -24,6 +24,7 @@ struct pair_member {
     size_t block_bytes;
     bool up;
     unsigned upstream; /* whom it dials */
+    unsigned second; /* whom at the address "second:1", if a test gives it that */
     unsigned peer; /* the other end of `link` */
     link_t link, peer_link; /* its own call; 0: none */
     unsigned dials_seen;

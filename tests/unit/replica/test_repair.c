@@ -5,6 +5,8 @@
 
 #include "wal/segment.h"
 
+#include <stdio.h>
+
 static void write_some(struct pair *pair)
 {
     for (unsigned i = 0; i < 60; i++) {
@@ -240,4 +242,152 @@ TEST(bytes_that_do_not_fit_are_never_written)
         expect_repaired(&pair, 1, 1);
         pair_free(&pair);
     }
+}
+
+/* Primary, a replica that scrubs nothing, and a replica of that one. */
+static void start_chain(struct pair *pair)
+{
+    pair_init(pair, true, 4);
+    NEED(pair_add_replica(pair, 0, "us-east-1", "") == 1);
+    NEED(pair_add_replica(pair, 1, "us-east-1", "") == 2);
+    for (unsigned i = 0; i < 3; i++) {
+        struct member_settings *settings =
+            i == 0 ? &pair->members[0].primary.member : &pair->members[i].replica.member;
+
+        settings->scrub_rate = i == 2 ? 10 << 20 : 0;
+        settings->scrub_gap = SPAN_S(1);
+    }
+    for (unsigned i = 0; i < 3; i++) {
+        pair_start(pair, i);
+    }
+    pair_advance(pair, SPAN_S(3));
+    write_some(pair);
+}
+
+TEST(what_the_upstream_lacks_as_well_comes_through_it_from_its_own)
+{
+    static const size_t places[] = {9000, 4096, 100, 30000};
+
+    for (unsigned i = 0; i <= COUNT_OF(places); i++) {
+        struct pair pair;
+
+        start_chain(&pair);
+        for (unsigned member = 1; member <= 2; member++) {
+            struct fake_file *file = segment_of(&pair, member, 1);
+
+            if (i < COUNT_OF(places)) {
+                file->data[places[i]] ^= 4;
+            } else {
+                file->exists = false;
+            }
+        }
+        pair_advance(&pair, SPAN_S(30));
+        for (unsigned member = 1; member <= 2; member++) {
+            EXPECT(status_of(&pair, member).repaired_segments == 1);
+            EXPECT(status_of(&pair, member).outstanding_segments == 0);
+            EXPECT(pair_disks_are_equal(&pair, 0, member));
+        }
+        pair_free(&pair);
+    }
+}
+
+TEST(a_start_that_lacks_what_its_upstream_lacks_gets_it_as_well)
+{
+    for (unsigned i = 0; i < 2; i++) {
+        struct pair pair;
+
+        start_chain(&pair);
+        pair_crash(&pair, 2);
+        for (unsigned member = 1; member <= 2; member++) {
+            struct fake_file *file = segment_of(&pair, member, 1);
+
+            if (i == 0) {
+                file->data[100] ^= 4;
+            } else {
+                file->exists = false;
+            }
+        }
+        pair_start(&pair, 2);
+        pair_advance(&pair, SPAN_S(40));
+        EXPECT(strcmp(status_of(&pair, 2).state, "streaming") == 0);
+        EXPECT(pair_disks_are_equal(&pair, 0, 1) && pair_disks_are_equal(&pair, 0, 2));
+        pair_free(&pair);
+    }
+}
+
+/* In the newest segment of all, which only a start looks at. */
+TEST(two_that_start_on_the_same_damage_are_whole_one_after_the_other)
+{
+    for (unsigned i = 0; i < 2; i++) {
+        struct pair pair;
+        unsigned last = 0;
+
+        start_chain(&pair);
+        while (segment_of(&pair, 2, last + 1)->exists) {
+            last++;
+        }
+        for (unsigned member = 1; member <= 2; member++) {
+            struct fake_file *file = segment_of(&pair, member, last);
+
+            pair_crash(&pair, member);
+            if (i == 0) {
+                file->data[file->size - 2000] ^= 4;
+            } else {
+                file->exists = false;
+            }
+        }
+        pair_start(&pair, 1);
+        pair_start(&pair, 2);
+        pair_advance(&pair, SPAN_S(60));
+        EXPECT(strcmp(status_of(&pair, 1).state, "streaming") == 0);
+        EXPECT(strcmp(status_of(&pair, 2).state, "streaming") == 0);
+        EXPECT(pair_disks_are_equal(&pair, 0, 1) && pair_disks_are_equal(&pair, 0, 2));
+        pair_free(&pair);
+    }
+}
+
+TEST(a_start_leaves_an_upstream_that_cannot_give_for_one_that_can)
+{
+    struct pair pair;
+
+    start_chain(&pair);
+    pair_crash(&pair, 2);
+    pair_cut(&pair, 1); /* so that it lacks it for ever */
+    for (unsigned member = 1; member <= 2; member++) {
+        segment_of(&pair, member, 1)->exists = false;
+    }
+    pair_start(&pair, 2);
+    pair_advance(&pair, SPAN_S(60));
+    EXPECT(strcmp(status_of(&pair, 2).state, "repairing") == 0);
+    pair_crash(&pair, 2);
+    pair.members[2].second = 0;
+    pair.members[2].replica.upstream_count = 2;
+    snprintf(pair.members[2].replica.upstreams[1], ADDRESS_TEXT_MAX, "second:1");
+    pair_start(&pair, 2);
+    pair_advance(&pair, SPAN_S(120));
+    EXPECT(strcmp(status_of(&pair, 2).state, "repairing") != 0);
+    EXPECT(pair_disks_are_equal(&pair, 0, 2));
+    pair_free(&pair);
+}
+
+TEST(a_replica_that_streams_leaves_for_another_upstream_late)
+{
+    struct pair pair;
+
+    start_chain(&pair);
+    pair_crash(&pair, 2);
+    pair.members[2].second = 0;
+    pair.members[2].replica.upstream_count = 2;
+    snprintf(pair.members[2].replica.upstreams[1], ADDRESS_TEXT_MAX, "second:1");
+    pair_start(&pair, 2);
+    pair_advance(&pair, SPAN_S(3));
+    pair_cut(&pair, 1);
+    for (unsigned member = 1; member <= 2; member++) {
+        segment_of(&pair, member, 1)->data[9000] ^= 4;
+    }
+    pair_advance(&pair, SPAN_S(600));
+    EXPECT(status_of(&pair, 2).repaired_segments == 1);
+    EXPECT(status_of(&pair, 2).outstanding_segments == 0);
+    EXPECT(pair_disks_are_equal(&pair, 0, 2));
+    pair_free(&pair);
 }
