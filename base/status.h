@@ -60,6 +60,7 @@
     X(45, E_CLAIM_LOST, DISK, "another writer has claimed the epoch") \
     X(46, E_CUT_COMMITTED, DISK, "the upstream's history would cut records that were committed") \
     X(76, E_NO_RECORD, DISK, "the coordinator has no record of this lineage") \
+    X(84, E_WENT_BACK, DISK, "the coordinator's record is older than what was seen here") \
     /* key services */ \
     X(47, E_WRONG_KEY, KEYS, "sealed under another key than the one at hand") \
     X(48, E_KEY_UNREACHABLE, KEYS, "the key service does not answer") \

@@ -43,6 +43,13 @@ bool election_is_enough(const struct election *election, struct level level);
 /* Those who would be needed, as "a, b"; `text` has `room`. */
 void election_silent(const struct election *election, char *text, size_t room);
 
+/* Whether the coordinator has forgotten something: a member has seen an epoch that nobody can have
+ * shown it by this record. Somebody may lead whom the record does not know. */
+static inline bool election_went_back(const struct claim_record *record, epoch_t seen)
+{
+    return seen > record->epoch && seen > record->asked;
+}
+
 /* `record` with another writer. The one before becomes a member whose acks count: what was
  * committed under it is on its disk, and the next election must find it there or elsewhere; the
  * new one is none. Where the writer stays the same member, only its folder and region are set. */

@@ -175,6 +175,13 @@ static enum status load(struct claim_file *claim, struct claim_record *record,
     return status == OK ? OK : said(claim, "understand", status);
 }
 
+/* No claim of an epoch, and so no word of the writer's folder: what others may note in the
+ * record. */
+static bool is_same_reign(const struct claim_record *now, const struct claim_record *wish)
+{
+    return now->version > 0 && now->epoch == wish->epoch && id_equal(&now->folder, &wish->folder);
+}
+
 static bool is_copied(const struct claim_file *claim, const struct claim_record *now,
                       const struct claim_binding *then, const struct claim_record *wish)
 {
@@ -182,14 +189,15 @@ static bool is_copied(const struct claim_file *claim, const struct claim_record 
            && !(id_equal(&then->machine, &claim->here.machine) && then->inode == claim->here.inode);
 }
 
-static enum status store(struct claim_file *claim, const struct claim_record *record)
+static enum status store(struct claim_file *claim, const struct claim_record *record,
+                         const struct claim_binding *binding)
 {
     char *text = malloc(CLAIM_TEXT_BYTES_MAX);
 
     CHECK(text != NULL);
 
     const enum status status =
-        file_replace(claim->folder, claim->name, claim_text_encode(record, &claim->here, text));
+        file_replace(claim->folder, claim->name, claim_text_encode(record, binding, text));
 
     free(text);
     return status == OK ? OK : said(claim, "write", status);
@@ -210,12 +218,14 @@ static enum status change_locked(struct claim_file *claim, struct claim_record *
         || (now.version > 0 && !id_equal(&now.lineage, &next.lineage))) {
         return E_CLAIM_LOST;
     }
-    if (is_copied(claim, &now, &then, &next)) {
+    const bool is_claim = !is_same_reign(&now, &next);
+
+    if (is_claim && is_copied(claim, &now, &then, &next)) {
         return E_COPIED_FOLDER;
     }
     CHECK(next.member_count <= CLAIM_MEMBERS_MAX);
     next.version++;
-    TRY(store(claim, &next));
+    TRY(store(claim, &next, is_claim ? &claim->here : &then));
     *record = next;
     return OK;
 }

@@ -57,6 +57,9 @@ struct bytes claim_text_encode(const struct claim_record *record,
     used = add(text, used, "writer %s\nregion %s\nfolder %s\nsegment %" PRIu64 "\n",
                or_dash(record->writer), or_dash(record->region), folder, record->segment);
     used = add(text, used, "chain %s\nlevel %s\n", chain, or_dash(record->level));
+    if (record->asked != 0) {
+        used = add(text, used, "asked %" PRIu64 "\n", record->asked);
+    }
     for (uint32_t i = 0; i < record->member_count; i++) {
         const struct claim_member *member = &record->members[i];
 
@@ -136,6 +139,16 @@ static enum status take_text(struct lines *lines, const char *key, char *into, s
     return OK;
 }
 
+/* A line that is there or not: before the first election there is none. */
+static enum status take_asked(struct lines *lines, struct claim_record *record)
+{
+    if (lines->left < 6 || memcmp(lines->at, "asked ", 6) != 0) {
+        return OK;
+    }
+    TRY(take_number(lines, "asked", &record->asked));
+    return record->asked != 0 ? OK : E_MALFORMED;
+}
+
 static enum status take_members(struct lines *lines, struct claim_record *record)
 {
     char value[LINE_MAX_BYTES];
@@ -200,6 +213,7 @@ enum status claim_text_decode(struct claim_record *record, struct claim_binding 
     TRY(take_number(&lines, "segment", &record->segment));
     TRY(take_hex(&lines, "chain", record->chain.bytes, 32));
     TRY(take_text(&lines, "level", record->level, sizeof record->level));
+    TRY(take_asked(&lines, record));
     TRY(take_members(&lines, record));
     TRY(take_hex(&lines, "machine", binding->machine.bytes, 16));
     TRY(take_number(&lines, "inode", &binding->inode));

@@ -9,6 +9,7 @@
  *   segment 12
  *   chain <hex>
  *   level quorum:1
+ *   asked 5                      (only if a candidate has asked)
  *   member db-2 eu-west-1        (any number, up to CLAIM_MEMBERS_MAX)
  *   machine <hex>
  *   inode 1234

@@ -22,6 +22,7 @@ struct claim_record {
     uint64_t version; /* 0: no record yet; each change adds one */
     struct id lineage;
     epoch_t epoch;
+    epoch_t asked; /* the highest that a candidate may have shown to others; nobody has seen more */
     char writer[MEMBER_TEXT_MAX];
     char region[REGION_TEXT_MAX]; /* the writer's */
     struct id folder; /* the random id of the writer's data folder */

@@ -62,9 +62,6 @@ static bool agrees(const struct primary *primary)
     if (primary->genesis.step == GENESIS_NONE) {
         opening_reign(&primary->member, &segment, &chain, &epoch);
     }
-    if (record->epoch < epoch) {
-        return true; /* the coordinator lost its state: this folder knows better */
-    }
     if (record->epoch == epoch && segment == SEGMENT_NONE && epoch > 0) {
         return record->segment < primary->member.wal.index.rows[0].segment; /* retention */
     }
@@ -102,6 +99,16 @@ static bool may_write(struct primary *primary, struct effects *fx)
                     "The coordinator has no record of this lineage, though this folder has written "
                     "epoch %llu: it has lost it, and with it the durability level. Name that level "
                     "with --durability, or the coordinator that knows.",
+                    (unsigned long long)member->control.highest_epoch);
+        return false;
+    }
+    if (!primary->settings.adopt_folder
+        && election_went_back(record, member->control.highest_epoch)) {
+        member_halt(member, fx, E_WENT_BACK,
+                    "The coordinator knows of epoch %llu, and this folder has seen epoch %llu: its "
+                    "record was lost or restored, and another member may have been promoted "
+                    "since. Start the one that has served last, with --adopt-folder.",
+                    (unsigned long long)record->epoch,
                     (unsigned long long)member->control.highest_epoch);
         return false;
     }
@@ -158,7 +165,8 @@ void reign_claim(struct primary *primary, struct effects *fx)
         return;
     }
     record.lineage = member->descriptor.lineage;
-    record.epoch = (record.epoch > highest ? record.epoch : highest) + 1;
+    record.epoch = record.epoch > highest ? record.epoch : highest;
+    record.epoch = (record.epoch > record.asked ? record.epoch : record.asked) + 1;
     election_become_writer(&record, &member->settings.self, &member->control.folder);
     record.segment = wal_next_segment(&member->wal);
     record.chain = wal_chain(&member->wal);
@@ -317,6 +325,9 @@ static void tell_again(struct primary *primary, struct effects *fx)
     struct claim_record record = primary->reign.own;
 
     record.version = primary->reign.record.version;
+    record.asked = record.asked > primary->member.control.highest_epoch
+                       ? record.asked
+                       : primary->member.control.highest_epoch;
     trace_event(&primary->settings.member.trace, "coordinator_went_back version=%llu",
                 (unsigned long long)record.version);
     ask(primary, REIGN_VOTERS, &record, fx);

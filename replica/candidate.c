@@ -18,9 +18,9 @@ static const char *phase_name(enum candidate_phase phase)
     static const char *const names[CANDIDATE_PHASES] = {
         [CANDIDATE_NONE] = "none",         [CANDIDATE_QUIET] = "quiet",
         [CANDIDATE_LOOK] = "look",         [CANDIDATE_ASK] = "ask",
-        [CANDIDATE_PERSIST] = "persist",   [CANDIDATE_FENCE] = "fence",
-        [CANDIDATE_CATCH_UP] = "catch-up", [CANDIDATE_MARK] = "mark",
-        [CANDIDATE_CLAIM] = "claim",
+        [CANDIDATE_ANNOUNCE] = "announce", [CANDIDATE_PERSIST] = "persist",
+        [CANDIDATE_FENCE] = "fence",       [CANDIDATE_CATCH_UP] = "catch-up",
+        [CANDIDATE_MARK] = "mark",         [CANDIDATE_CLAIM] = "claim",
     };
 
     return names[phase];

@@ -2,7 +2,8 @@
  *
  * An operator says PROMOTE. Then: look at the coordinator's record; ask the other members, over
  * links that greet as a replica's do, where they are; where too few answer, nothing has happened.
- * Else choose an epoch above all that were seen, persist it, and FENCE the others with it: each
+ * Else choose an epoch above all that were seen, note it in the record (so that a coordinator which
+ * goes back is found out), persist it, and FENCE the others with it: each
  * refuses lower ones from then on, and answers with what it holds. Who holds more than this member
  * is caught up with, as any upstream is. Only then the epoch is claimed, by compare-and-swap on the
  * very record that was looked at; and the node HALTs with E_PROMOTED: whoever runs it starts the
@@ -28,6 +29,7 @@ enum candidate_phase {
     CANDIDATE_QUIET, /* the link to the upstream is left, what came over it becomes durable */
     CANDIDATE_LOOK, /* at the coordinator's record */
     CANDIDATE_ASK, /* where are you? */
+    CANDIDATE_ANNOUNCE, /* the epoch, at the coordinator: it must know of it before anybody else */
     CANDIDATE_PERSIST, /* the epoch, here */
     CANDIDATE_FENCE, /* the epoch, there */
     CANDIDATE_CATCH_UP, /* with the one that holds most */
@@ -70,6 +72,7 @@ struct candidate {
     struct claim_record record; /* as it was looked at */
     struct level level;
     epoch_t epoch; /* ours, if it is claimed */
+    bool looked_again; /* since a peer had seen more than the record knew of */
     bool outbid; /* somebody who was fenced has seen a higher epoch than ours */
     bool with_loss; /* too few have answered, and an operator has accepted that */
     struct instant phase_at, moved_at, retry_at;

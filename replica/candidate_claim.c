@@ -31,6 +31,28 @@ void candidate_look(struct replica *replica, struct effects *fx)
     ask(replica, &nothing, fx);
 }
 
+/* The same record, and what others may be shown from now on. */
+void candidate_announce(struct replica *replica, struct effects *fx)
+{
+    struct claim_record record = replica->candidate.record;
+
+    record.asked = replica->candidate.epoch;
+    ask(replica, &record, fx);
+}
+
+void candidate_refuse_old_record(struct replica *replica, struct instant now, struct effects *fx,
+                                 const char *who, epoch_t seen)
+{
+    const struct claim_record *record = &replica->candidate.record;
+
+    candidate_refuse(replica, now, fx, E_WENT_BACK,
+                     "The coordinator knows of epoch %llu (writer %s), but %s has seen epoch %llu: "
+                     "its record was lost or restored. Start the writer that has served last with "
+                     "--adopt-folder: it tells it again. Or accept the loss with --accept-loss.",
+                     (unsigned long long)record->epoch, record->writer, who,
+                     (unsigned long long)seen);
+}
+
 void candidate_claim(struct replica *replica, struct effects *fx)
 {
     const struct candidate *candidate = &replica->candidate;
@@ -144,13 +166,40 @@ static void on_look(struct replica *replica, struct instant now, struct effects 
     }
 }
 
+static void refuse_changed(struct replica *replica, const struct claim_record *now_is,
+                           struct instant now, struct effects *fx)
+{
+    candidate_refuse(replica, now, fx, E_CLAIM_LOST,
+                     "The coordinator's record has changed meanwhile (writer %s, epoch %llu): look "
+                     "at it, and promote again.",
+                     now_is->writer, (unsigned long long)now_is->epoch);
+}
+
+static bool is_same_reign(const struct claim_record *a, const struct claim_record *b)
+{
+    return a->epoch == b->epoch && id_equal(&a->folder, &b->folder);
+}
+
+/* In the same reign another member has joined, or another candidate asks, too. */
+static void on_announce_lost(struct replica *replica, const struct claim_record *now_is,
+                             struct instant now, struct effects *fx)
+{
+    struct candidate *candidate = &replica->candidate;
+
+    if (!is_same_reign(now_is, &candidate->record)) {
+        refuse_changed(replica, now_is, now, fx);
+        return;
+    }
+    candidate->record = *now_is;
+    on_look(replica, now, fx);
+}
+
 /* The same reign, with other members: it is the answers that must do. */
 static void on_lost(struct replica *replica, const struct claim_record *now_is, struct instant now,
                     struct effects *fx)
 {
     struct candidate *candidate = &replica->candidate;
-    const bool same = !candidate->claim_voided && now_is->epoch == candidate->record.epoch
-                      && id_equal(&now_is->folder, &candidate->record.folder)
+    const bool same = !candidate->claim_voided && is_same_reign(now_is, &candidate->record)
                       && strcmp(now_is->level, candidate->record.level) == 0;
     char silent[256];
 
@@ -166,10 +215,7 @@ static void on_lost(struct replica *replica, const struct claim_record *now_is, 
         candidate_claim(replica, fx);
         return;
     }
-    candidate_refuse(replica, now, fx, E_CLAIM_LOST,
-                     "The coordinator's record has changed meanwhile (writer %s, epoch %llu): look "
-                     "at it, and promote again.",
-                     now_is->writer, (unsigned long long)now_is->epoch);
+    refuse_changed(replica, now_is, now, fx);
 }
 
 static void on_silence(struct replica *replica, struct instant now, struct effects *fx)
@@ -203,6 +249,11 @@ void candidate_on_claimed(struct replica *replica, const struct event *event, st
     } else if (candidate->phase == CANDIDATE_LOOK) {
         candidate->record = event->claimed.record;
         on_look(replica, event->now, fx);
+    } else if (candidate->phase == CANDIDATE_ANNOUNCE && status == OK) {
+        candidate->record = event->claimed.record;
+        candidate_persist(replica, event->now, fx);
+    } else if (candidate->phase == CANDIDATE_ANNOUNCE) {
+        on_announce_lost(replica, &event->claimed.record, event->now, fx);
     } else if (status == OK && candidate->claim_voided) {
         candidate_refuse(replica, event->now, fx, E_CLAIM_LOST,
                          "The coordinator did not take the claim: promote again.");

@@ -95,22 +95,60 @@ static void refuse_few(struct replica *replica, struct instant now, struct effec
                          : "");
 }
 
+/* Of this member and those who answer; `who` has seen it. */
+static epoch_t highest_seen(const struct replica *replica, const char **who)
+{
+    epoch_t highest = replica->member.control.highest_epoch;
+
+    *who = replica->member.settings.self.member;
+    for (uint32_t i = 0; i < replica->settings.upstream_count; i++) {
+        const struct candidate_peer *peer = &replica->candidate.peers[i];
+
+        if (peer->state == PEER_KNOWN && peer->highest_epoch > highest) {
+            highest = peer->highest_epoch;
+            *who = peer->identity.member;
+        }
+    }
+    return highest;
+}
+
+/* Where somebody has seen more than the record knows of, another candidate may have asked since the
+ * record was looked at; or the coordinator has gone back. */
 static void choose_epoch(struct replica *replica, struct instant now, struct effects *fx)
 {
     struct candidate *candidate = &replica->candidate;
-    struct member *member = &replica->member;
-    epoch_t highest = member->control.highest_epoch;
+    const struct claim_record *record = &candidate->record;
+    const char *who;
+    epoch_t highest = highest_seen(replica, &who);
 
-    if (candidate->record.epoch > highest) {
-        highest = candidate->record.epoch;
-    }
-    for (uint32_t i = 0; i < replica->settings.upstream_count; i++) {
-        if (candidate->peers[i].state == PEER_KNOWN
-            && candidate->peers[i].highest_epoch > highest) {
-            highest = candidate->peers[i].highest_epoch;
+    if (election_went_back(record, highest) && !candidate->wish.accepts_loss) {
+        if (candidate->looked_again) {
+            candidate_refuse_old_record(replica, now, fx, who, highest);
+        } else {
+            candidate->looked_again = true;
+            candidate_move(replica, CANDIDATE_LOOK, now);
+            candidate_look(replica, fx);
         }
+        return;
     }
-    candidate->epoch = member->control.highest_epoch = highest + 1;
+    highest = record->epoch > highest ? record->epoch : highest;
+    highest = record->asked > highest ? record->asked : highest;
+    candidate->epoch = highest + 1;
+    candidate_move(replica, CANDIDATE_ANNOUNCE, now);
+    candidate_announce(replica, fx);
+}
+
+void candidate_persist(struct replica *replica, struct instant now, struct effects *fx)
+{
+    struct candidate *candidate = &replica->candidate;
+    struct member *member = &replica->member;
+
+    if (member->control.highest_epoch >= candidate->epoch) { /* a rival's, meanwhile */
+        candidate_move(replica, CANDIDATE_LOOK, now);
+        candidate_look(replica, fx);
+        return;
+    }
+    member->control.highest_epoch = candidate->epoch;
     saves_control(member, fx);
     candidate->save_token = member->saves.control.wanted;
     candidate_move(replica, CANDIDATE_PERSIST, now);
@@ -289,6 +327,8 @@ void candidate_pump(struct replica *replica, struct instant now, struct effects 
     case CANDIDATE_ASK:
         ask_pump(replica, now, fx);
         return;
+    case CANDIDATE_ANNOUNCE:
+        return; /* as for the claim */
     case CANDIDATE_PERSIST:
         if (saves->control.durable >= candidate->save_token) {
             candidate_move(replica, CANDIDATE_FENCE, now);

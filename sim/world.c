@@ -92,6 +92,7 @@ static void slow_down(struct world *world, struct sim_member *member)
 void world_on_trace(struct world *world, struct sim_member *member, const char *line)
 {
     if (strcmp(line, "phase serving") == 0) {
+        member->settings.primary.adopt_folder = false;
         chaos_on_serving(world, member);
     }
     if (strncmp(line, "epoch=", 6) == 0) {
@@ -176,6 +177,9 @@ static bool is_justified(const struct world *world, const struct sim_member *mem
     if (world->promotes && succession_explains(member)) {
         return true;
     }
+    if (member->halted_why == E_WENT_BACK) {
+        return world->sim->faults[FAULT_CLAIM_LOSS] > 0;
+    }
     if (member->halted_why == E_COORDINATOR || member->halted_why == E_CLAIM_LOST) {
         return world->sim->faults[FAULT_CLAIM] + world->sim->faults[FAULT_CLAIM_LOSS] > 0;
     }
@@ -210,6 +214,9 @@ static void on_halted(struct sim *sim, struct sim_member *member)
         world->names_level_once = false; /* whoever reads that sentence does what it says */
         member->settings.primary.level_given = true;
     }
+    /* An operator looks for the newest writer, and takes its word against the coordinator's. */
+    member->settings.primary.adopt_folder =
+        member->halted_why == E_WENT_BACK && member->number == world->oracle->primary;
     if ((world->oracle->members >> member->number & 1) != 0 && member->starts < STARTS_MAX) {
         world_start_later(world, member);
     }

@@ -165,6 +165,31 @@ TEST(a_copied_folder_may_not_write_until_it_is_adopted)
     rig_stop(&rig);
 }
 
+/* A candidate notes which epoch it will show to others, or replaces the record by itself. */
+TEST(what_another_member_notes_in_a_reign_takes_nothing_from_its_writer)
+{
+    struct rig rig;
+    struct claim_file other;
+    struct claim_record record = sample(0, 1);
+    char why[CLAIM_WHY_MAX];
+
+    rig_start(&rig);
+    NEED(claim_file_change(&rig.claim, &record) == OK);
+    NEED(claim_file_open(&other, rig.where, rig.other, (struct trace){0}, why) == OK);
+    record = sample(1, 1);
+    record.asked = 5;
+    EXPECT_STATUS(claim_file_change(&other, &record), OK);
+    record = (struct claim_record){0};
+    EXPECT_STATUS(claim_file_change(&rig.claim, &record), OK);
+    EXPECT(record.version == 2 && record.asked == 5 && record.member_count == 2);
+    record = sample(2, 6);
+    EXPECT_STATUS(claim_file_change(&other, &record), E_COPIED_FOLDER);
+    record = sample(2, 6);
+    EXPECT_STATUS(claim_file_change(&rig.claim, &record), OK); /* its folder is still its own */
+    claim_file_close(&other);
+    rig_stop(&rig);
+}
+
 TEST(the_coordinator_lies_outside_the_data_folder)
 {
     struct rig rig;

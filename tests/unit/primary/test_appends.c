@@ -302,6 +302,10 @@ TEST(a_replica_that_saw_a_higher_epoch_ends_this_writer_and_the_next_goes_above)
     fake_run(&scene.world);
     EXPECT(scene.world.halted && scene.world.halt_why == E_FENCED);
     scene_crash(&scene, false);
+    scene_start(&scene); /* the coordinator knows nobody who can have shown it that */
+    EXPECT(scene.world.halted && scene.world.halt_why == E_WENT_BACK);
+    scene_crash(&scene, false);
+    scene.world.record.asked = 9;
     scene_start(&scene);
     EXPECT(!scene.world.halted && scene_status(&scene).epoch == 10);
     scene_free(&scene);

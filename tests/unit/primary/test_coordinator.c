@@ -66,10 +66,56 @@ TEST(a_level_that_the_coordinator_lost_is_not_taken_for_local)
     EXPECT(scene.world.halted && scene.world.halt_why == E_COORDINATOR);
     EXPECT(strstr(scene.world.halt_text, "--durability") != NULL);
     scene_crash(&scene, false);
-    scene.settings.level_given = true;
+    scene.settings.level_given = scene.settings.adopt_folder = true;
     scene_start(&scene);
     EXPECT(!scene.world.halted);
     EXPECT(strcmp(scene.world.record.level, "quorum:1") == 0);
     EXPECT(scene.world.record.epoch == 2);
+    scene_free(&scene);
+}
+
+/* Whoever was promoted since then is not in it, nor what it has committed. */
+static void expect_adoption(struct scene *scene, epoch_t epoch)
+{
+    scene->settings.level_given = true;
+    scene_start(scene);
+    EXPECT(scene->world.halted && scene->world.halt_why == E_WENT_BACK);
+    EXPECT(strstr(scene->world.halt_text, "--adopt-folder") != NULL);
+    scene_crash(scene, false);
+    scene->settings.adopt_folder = true;
+    scene_start(scene);
+    EXPECT(!scene->world.halted && scene->world.record.epoch == epoch);
+}
+
+TEST(a_record_that_was_lost_or_restored_is_not_written_upon_without_an_operator)
+{
+    struct scene scene;
+
+    for (unsigned lost = 0; lost < 2; lost++) {
+        begin(&scene, true);
+        const struct claim_record old = scene.world.record;
+
+        scene_crash(&scene, false);
+        scene_start(&scene);
+        EXPECT(!scene.world.halted && scene.world.record.epoch == 2);
+        scene_crash(&scene, false);
+        scene.world.record = old;
+        if (lost == 1) {
+            memset(&scene.world.record, 0, sizeof scene.world.record);
+        }
+        expect_adoption(&scene, 3);
+        scene_free(&scene);
+    }
+}
+
+TEST(a_writer_goes_above_what_a_candidate_may_have_shown_to_others)
+{
+    struct scene scene;
+
+    begin(&scene, true);
+    scene_crash(&scene, false);
+    scene.world.record.asked = 20;
+    scene_start(&scene);
+    EXPECT(!scene.world.halted && scene.world.record.epoch == 21);
     scene_free(&scene);
 }

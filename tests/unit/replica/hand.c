@@ -237,7 +237,8 @@ static void on_fence(struct hand *hand, struct hand_peer *peer, const struct fak
     struct fence fence;
 
     NEED(fence_decode(&fence, fake_head(message), &scratch) == OK);
-    hand->broken |= hand_control(hand).highest_epoch < fence.epoch;
+    hand->broken |=
+        hand_control(hand).highest_epoch < fence.epoch || hand->world->record.asked < fence.epoch;
     peer->fenced++;
     peer->fence_epoch = fence.epoch;
     if (peer->mute_at == MESSAGE_FENCE) {
@@ -327,8 +328,12 @@ static bool answer_dial(struct hand *hand)
 
 /* ---- time ---- */
 
+/* What only tells the coordinator which epoch others will be shown is no claim. */
 static const struct fake_answer *asked_claim(const struct fake_world *world)
 {
+    if (((const struct replica *)world->node)->candidate.phase != CANDIDATE_CLAIM) {
+        return NULL;
+    }
     for (size_t i = 0; i < world->answer_count; i++) {
         const struct fake_answer *answer =
             &world->answers[(world->answer_first + i) % FAKE_ANSWERS_MAX];

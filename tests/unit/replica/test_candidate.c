@@ -231,7 +231,7 @@ TEST(who_stops_in_the_middle_of_a_greeting_is_silent)
 TEST(the_epoch_is_above_all_that_anybody_has_seen)
 {
     hand_init(&hand, false, "quorum:1", 2);
-    hand.peers[1].highest_epoch = 17;
+    hand.peers[1].highest_epoch = hand.world->record.asked = 17;
     EXPECT_STATUS(hand_try(&hand), OK);
     EXPECT(hand.world->record.epoch == 18);
     EXPECT(hand.peers[1].fence_epoch == 18 && hand.peers[2].fence_epoch == 18);

@@ -62,6 +62,64 @@ TEST(who_is_not_in_the_record_may_lead_only_with_an_accepted_loss)
     hand_free(&hand);
 }
 
+/* ---- a coordinator that went back ---- */
+
+TEST(a_record_older_than_what_this_member_has_seen_is_refused)
+{
+    hand_init(&hand, false, "quorum:1", 1);
+    hand.world->record.epoch = 0; /* as it was before the writer's claim */
+    EXPECT_STATUS(hand_try(&hand), E_WENT_BACK);
+    EXPECT(hand.peers[1].fenced == 0 && hand.claims == 0 && hand.world->record.asked == 0);
+    EXPECT_STATUS(hand_try_with_loss(&hand, HAND_RECORDS), OK);
+    hand_free(&hand);
+}
+
+TEST(a_record_older_than_what_a_peer_has_seen_is_refused)
+{
+    hand_init(&hand, false, "quorum:1", 1);
+    hand.peers[1].highest_epoch = 17; /* somebody was promoted, and the coordinator forgot */
+    EXPECT_STATUS(hand_try(&hand), E_WENT_BACK);
+    EXPECT(strstr(hand.text, "peer1 has seen epoch 17") != NULL);
+    EXPECT(hand.peers[1].fenced == 0 && hand.claims == 0 && hand.world->record.asked == 0);
+    hand_free(&hand);
+}
+
+static void announce_rival(struct hand *at)
+{
+    if (at->peers[1].greeted > 0 && at->context == NULL) {
+        at->context = at;
+        at->world->record.version++;
+        at->world->record.asked = 17;
+    }
+}
+
+TEST(a_rival_that_asked_meanwhile_is_no_coordinator_that_went_back)
+{
+    hand_init(&hand, false, "quorum:1", 1);
+    hand.peers[1].highest_epoch = 17;
+    hand.before = announce_rival;
+    EXPECT_STATUS(hand_try(&hand), OK);
+    EXPECT(hand.world->record.epoch == 18);
+    hand_free(&hand);
+}
+
+static void be_away_at_announcement(struct hand *at)
+{
+    at->world->claim_status =
+        hand_replica(at)->candidate.phase == CANDIDATE_ANNOUNCE ? E_COORDINATOR : OK;
+}
+
+TEST(a_coordinator_that_does_not_take_the_epoch_ends_it_before_anybody_is_fenced)
+{
+    hand_init(&hand, false, "quorum:1", 1);
+    const epoch_t before = hand_control(&hand).highest_epoch;
+
+    hand.before = be_away_at_announcement;
+    EXPECT_STATUS(hand_try(&hand), E_COORDINATOR);
+    EXPECT(hand.peers[1].fenced == 0 && hand_control(&hand).highest_epoch == before);
+    hand_free(&hand);
+}
+
 /* ---- claiming ---- */
 
 static void take_over(struct hand *at)
@@ -141,7 +199,7 @@ TEST(a_claim_that_did_not_arrive_is_made_void_before_anything_else_is_done)
 
     hand.claim_is_lost = true;
     EXPECT_STATUS(hand_try(&hand), E_CLAIM_LOST);
-    EXPECT(!hand_is_writer(&hand) && hand.world->record.version == before.version + 1);
+    EXPECT(!hand_is_writer(&hand) && hand.world->record.version == before.version + 2);
     EXPECT(hand_control(&hand).claim_asked == 0);
     EXPECT_STATUS(hand_try(&hand), OK);
     hand_free(&hand);

@@ -315,6 +315,7 @@ TEST(a_replica_that_proves_the_data_key_and_saw_a_higher_epoch_ends_the_writer)
         EXPECT_STATUS(pair.members[0].world.halt_why, E_FENCED);
         EXPECT(pair.members[0].world.halted && !pair.members[replica].world.halted);
         pair_crash(&pair, 0);
+        pair.members[0].world.record.asked = 9; /* by a candidate that showed it */
         pair_start(&pair, 0);
         pair_advance(&pair, SPAN_S(20));
         pair_append(&pair, 3, 700);
