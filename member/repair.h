@@ -25,8 +25,7 @@
  *
  * Only who is linked is asked. Who cannot give since it is damaged at the same place begins to
  * repair itself, from its own upstream, and gives when it is asked again. A replica with several
- * upstreams leaves the one that cannot give, for the next (repair_is_in_vain): at a start soon;
- * while it streams late, since that costs more. */
+ * upstreams that cannot start leaves one that does not give, for the next (repair_is_in_vain). */
 #ifndef SEALIFT_MEMBER_REPAIR_H
 #define SEALIFT_MEMBER_REPAIR_H
 

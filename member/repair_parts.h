@@ -4,15 +4,30 @@
 
 #include "member/member.h"
 
-/* repair.c: what somebody gave for the place that is next. OK: it fits, and the place moved on. */
+/* repair_orders.c */
+void repair_begin_again(
+    struct member *member); /* with the order in hand, from its next header on */
+void repair_put_down(struct member *member);
+void repair_unqueue_first(struct repair *repair);
+
+/* The next of those that were found damaged; what a cut or retention took away needs no repair. */
+void repair_choose(struct member *member);
+
+/* repair_header.c: what somebody gave as the header. OK: it fits, and its batches are next. */
 NODISCARD enum status repair_take_header(struct member *member, struct bytes raw);
-NODISCARD enum status repair_take_batches(struct member *member, struct bytes sealed);
+void repair_take_next(struct member *member, const struct read_slot *slot); /* the one after it */
 
 /* The last batch of the segment in hand; BATCH_OPEN_END where nothing here says it. */
 batch_t repair_end(const struct member *member);
 
-/* The same, or where the epoch of the segment in hand ended. */
+/* The last batch of its epoch. */
+batch_t repair_epoch_end(const struct member *member);
+
+/* The last that it may have: one of these two. */
 batch_t repair_last_wanted(const struct member *member);
+
+/* repair.c: what somebody gave for the batch that is next. OK: it fits, and the place moved on. */
+NODISCARD enum status repair_take_batches(struct member *member, struct bytes sealed);
 
 /* repair_peers.c: asks for what is next, of one member after the other. */
 void repair_ask_peers(struct member *member, struct effects *fx);

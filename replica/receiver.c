@@ -16,8 +16,7 @@
 
 enum {
     DOUBLINGS_MAX = 4, /* the longest gap is 16 times the first */
-    ROUNDS_AT_START = 2, /* of questions in vain, then another upstream is asked, at a start; */
-    ROUNDS_STREAMING = 16, /* while streaming */
+    ROUNDS_IN_VAIN = 2, /* of questions to one upstream, then a start asks another */
     SEEKS_MAX = 5, /* the longest rest is 32 times two heartbeats: three minutes */
     DRAWN_CHARACTERS = 26,
 };
@@ -384,13 +383,11 @@ static bool is_astray(const struct replica *replica, struct instant now)
                && instant_reached(instant_add(receiver->started_at, rest), now));
 }
 
-/* What is lacking here is lacking there, too; there are others. */
+/* What a start lacks is lacking there, too; there are others. */
 static bool is_no_help(const struct replica *replica)
 {
-    return replica->settings.upstream_count > 1
-           && repair_is_in_vain(&replica->member.repair,
-                                replica->receiver.state == RECEIVER_REPAIRING ? ROUNDS_AT_START
-                                                                              : ROUNDS_STREAMING);
+    return replica->receiver.state == RECEIVER_REPAIRING && replica->settings.upstream_count > 1
+           && repair_is_in_vain(&replica->member.repair, ROUNDS_IN_VAIN);
 }
 
 /* Whoever wrote in a lower epoch is not the writer any more. */

@@ -369,25 +369,3 @@ TEST(a_start_leaves_an_upstream_that_cannot_give_for_one_that_can)
     EXPECT(pair_disks_are_equal(&pair, 0, 2));
     pair_free(&pair);
 }
-
-TEST(a_replica_that_streams_leaves_for_another_upstream_late)
-{
-    struct pair pair;
-
-    start_chain(&pair);
-    pair_crash(&pair, 2);
-    pair.members[2].second = 0;
-    pair.members[2].replica.upstream_count = 2;
-    snprintf(pair.members[2].replica.upstreams[1], ADDRESS_TEXT_MAX, "second:1");
-    pair_start(&pair, 2);
-    pair_advance(&pair, SPAN_S(3));
-    pair_cut(&pair, 1);
-    for (unsigned member = 1; member <= 2; member++) {
-        segment_of(&pair, member, 1)->data[9000] ^= 4;
-    }
-    pair_advance(&pair, SPAN_S(600));
-    EXPECT(status_of(&pair, 2).repaired_segments == 1);
-    EXPECT(status_of(&pair, 2).outstanding_segments == 0);
-    EXPECT(pair_disks_are_equal(&pair, 0, 2));
-    pair_free(&pair);
-}
