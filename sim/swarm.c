@@ -240,23 +240,17 @@ static void draw_level_of_succession(uint64_t seed, struct shape *shape)
     }
 }
 
-/* From dice of its own, so that the other worlds stay what they were. Disks that fail for good need
- * repair before one of them may be relied upon; a record that the coordinator has lost may name the
- * wrong writer. */
+/* From dice of its own, so that the other worlds stay what they were. A record that the coordinator
+ * has lost may name the wrong writer, and a person must find out who served last: not here. */
 static void draw_succession(struct world *world, const struct shape *shape)
 {
-    static const enum sim_fault absent[] = {FAULT_IO,          FAULT_FULL,      FAULT_ROT,
-                                            FAULT_MISDIRECTED, FAULT_LOST_FILE, FAULT_NO_CONTROL,
-                                            FAULT_CLAIM_LOSS};
     const bool has_impostor = world->sim->member_count > shape->replicas + 1;
 
     prng_seed(&world->succession_dice, world->sim->seed ^ 0x50cce55);
     if (!prng_chance(&world->succession_dice, 1, 3) || shape->replicas == 0 || has_impostor) {
         return;
     }
-    for (unsigned i = 0; i < COUNT_OF(absent); i++) {
-        world->rates[absent[i]] = 0;
-    }
+    world->rates[FAULT_CLAIM_LOSS] = 0;
     world->oracle->accepts_losses = prng_chance(&world->succession_dice, 1, 4);
     world->workload.follows_writer = true;
     succession_begin(world, &world->operator, prng_next(&world->succession_dice));
