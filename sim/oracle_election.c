@@ -42,6 +42,7 @@ void oracle_on_claim(struct oracle *oracle, const struct sim_member *member,
     static struct control control;
 
     if (member->kind != &sim_replica || strcmp(record->writer, member->name) != 0
+        || record->asked > record->epoch /* a note of what it will ask for: no claim */
         || !read_control(member, &control)) {
         return;
     }
