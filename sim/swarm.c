@@ -256,7 +256,7 @@ static void draw_succession(struct world *world, const struct shape *shape)
     succession_begin(world, &world->operator, prng_next(&world->succession_dice));
 }
 
-static void collect(struct world *world, struct swarm_result *result)
+void swarm_collect(struct world *world, struct swarm_result *result)
 {
     const struct sim *sim = world->sim;
 
@@ -350,7 +350,7 @@ struct swarm_result swarm_run(uint64_t seed, struct span length, FILE *print)
         world_settle(world, SPAN_S(SETTLE_S).ns);
         check_impostor(world);
     }
-    collect(world, &result);
+    swarm_collect(world, &result);
     world_destroy(world);
     swarm_current = NULL;
     return result;

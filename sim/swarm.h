@@ -62,6 +62,9 @@ void world_on_trace(struct world *world, struct sim_member *member, const char *
 /* The world under way, for last words when a CHECK fails in it; NULL between worlds. */
 extern struct world *swarm_current;
 
+/* What came of a world, before it is destroyed. */
+void swarm_collect(struct world *world, struct swarm_result *result);
+
 /* `length`: how long faults strike, with lulls; nothing: some seconds, as the seed draws.
  * `print`: where the transcript goes as it happens; may be NULL. */
 struct swarm_result swarm_run(uint64_t seed, struct span length, FILE *print);

@@ -81,13 +81,31 @@ static void put_u32(uint8_t *into, uint32_t value)
     }
 }
 
+/* What one seal covers of a message: all of a header or batch; of the answer to a repair, which may
+ * hold several batches, the first. */
+static struct bytes sealed_part(struct sim *sim, const struct message *message, bool *is_header)
+{
+    const struct bytes tail = message->tail;
+    struct repair_is is;
+
+    *is_header = message->type == MESSAGE_SEGMENT;
+    if (message->type != MESSAGE_REPAIR_IS) {
+        return tail;
+    }
+    if (tail.size < HEADER_BYTES
+        || repair_is_decode(&is, message->head, &sim->world->oracle->scratch) != OK) {
+        return bytes_none();
+    }
+    *is_header = is.first_batch == 0;
+    return *is_header ? tail : bytes_part(tail, 0, get_u32(tail.data));
+}
+
 /* Where a field begins: most bytes are not in the small ones, and each field has its own check. */
-static uint64_t draw_place(struct prng *dice, const struct message *message, size_t end)
+static uint64_t draw_place(struct prng *dice, bool is_header, size_t end)
 {
     static const uint16_t header_fields[] = {8,   10,  16,  32,  64,  80,  88,  96,   104, 112,
                                              128, 136, 168, 200, 208, 216, 220, 2780, 2812};
     static const uint16_t batch_fields[] = {0, 4, 8, 16, 24, 28, 32, 40, 48, 64};
-    const bool is_header = message->type == MESSAGE_SEGMENT;
     const uint16_t *fields = is_header ? header_fields : batch_fields;
     const size_t count = is_header ? COUNT_OF(header_fields) : COUNT_OF(batch_fields);
 
@@ -99,18 +117,22 @@ static uint64_t draw_place(struct prng *dice, const struct message *message, siz
     return field == count ? end - BATCH_TAG_BYTES : fields[field];
 }
 
-/* One bit of what the checksum covers, and the checksum with it; or, now and then, any bit. */
-static void forge(struct sim *sim, struct message *message)
+/* One bit of what the checksum covers, and the checksum with it; or, now and then, any bit. False
+ * where there is nothing to forge. */
+static bool forge(struct sim *sim, struct message *message)
 {
     struct prng *dice = &sim->dice;
     uint8_t *copy = sim->tamper.memory + HEAD_ROOM;
-    const size_t covered = message->type == MESSAGE_SEGMENT
-                               ? (size_t)HEADER_CRC_AT
-                               : message->tail.size - BATCH_CRC_FROM_END;
+    bool is_header;
+    const struct bytes part = sealed_part(sim, message, &is_header);
+
+    if (part.size < HEADER_BYTES) {
+        return false;
+    }
+    const size_t covered = is_header ? (size_t)HEADER_CRC_AT : part.size - BATCH_CRC_FROM_END;
     const bool mends = prng_chance(dice, 3, 4);
-    const uint64_t at =
-        mends ? draw_place(dice, message, covered) : prng_below(dice, message->tail.size);
-    const uint32_t before = crc32c(0, bytes_of(message->tail.data, covered));
+    const uint64_t at = mends ? draw_place(dice, is_header, covered) : prng_below(dice, part.size);
+    const uint32_t before = crc32c(0, bytes_of(part.data, covered));
 
     CHECK(HEAD_ROOM + message->tail.size <= MEMORY_BYTES);
     memcpy(copy, message->tail.data, message->tail.size);
@@ -120,6 +142,7 @@ static void forge(struct sim *sim, struct message *message)
                 get_u32(copy + covered) ^ before ^ crc32c(0, bytes_of(copy, covered)));
     }
     message->tail.data = copy;
+    return true;
 }
 
 /* As if it were from a reign before the one in which the hearer has acked: nothing else is surely
@@ -166,11 +189,9 @@ static bool change(struct sim *sim, unsigned hearer, struct message *message)
 {
     switch ((int)sim->tamper.what) {
     case FAULT_FORGED:
-        if (is_wal(message) && (message->type == MESSAGE_SEGMENT || !sim->tamper.only_header)) {
-            forge(sim, message);
-            return true;
-        }
-        return false;
+        return (is_wal(message) || message->type == MESSAGE_REPAIR_IS)
+               && (message->type != MESSAGE_BATCH || !sim->tamper.only_header)
+               && forge(sim, message);
     case FAULT_OLD_EPOCH:
         return is_wal(message) && date_back(sim, hearer, message);
     case FAULT_FALSE_ACK:

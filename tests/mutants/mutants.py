@@ -5,7 +5,9 @@ A NAME.mutant says in words what it breaks, within how many seeds it must be cau
 invariants, and one or more edits: lines that begin with "-" are replaced by the lines that begin
 with "+" (the first two characters of each are not part of it), in the file named before them. What
 is replaced must occur exactly once, so that an edit that no longer fits is an error, not a survivor.
-A seed that fails without the bug, too, has caught nothing.
+A seed that fails without the bug, too, has caught nothing. Two lines are for some only: "world: heal"
+runs the simulator's other kind of world, and "test: NAME ARGUMENTS" runs that test program instead of
+the simulator (what lies below it), which must fail; its seeds and invariant are 1 and "test".
 
     mutants.py                 builds each in turn, runs the seeds, shows a table
     mutants.py --only NAME     only that one (repeatable)
@@ -37,6 +39,8 @@ class Mutant:
         self.name = os.path.basename(path)[:-len(".mutant")]
         self.seeds = 0
         self.caught_by = []
+        self.world = []
+        self.test = []
         self.words = []
         self.edits = []  # (file, old, new)
         with open(path, encoding="utf-8") as lines:
@@ -58,6 +62,10 @@ class Mutant:
                 self.seeds = int(line[7:])
             elif line.startswith("caught-by: "):
                 self.caught_by = line[11:].split()
+            elif line.startswith("world: "):
+                self.world = ["--" + line[7:]]
+            elif line.startswith("test: "):
+                self.test = line[6:].split()
             elif line.startswith("file: "):
                 close()
                 file = line[6:]
@@ -97,7 +105,7 @@ def mutants(only):
     return sorted(found, key=lambda mutant: mutant.seeds)  # the quick ones first
 
 
-def copy_tree(folder):
+def copy_tree(folder, with_tests):
     shutil.rmtree(folder, ignore_errors=True)
     os.makedirs(folder)
     for name in FOLDERS:
@@ -108,14 +116,17 @@ def copy_tree(folder):
         rules = source.read()
     with open(os.path.join(folder, "CMakeLists.txt"), "w", encoding="utf-8") as target:
         target.write(rules.replace("-Werror", ""))  # a bug may leave something unused
+    if with_tests:
+        shutil.copytree(os.path.join(ROOT, "tests"), os.path.join(folder, "tests"))
+        return
     os.makedirs(os.path.join(folder, "tests"))
     with open(os.path.join(folder, "tests", "CMakeLists.txt"), "w", encoding="utf-8"):
         pass  # no tests: only the simulator is asked
 
 
-def build(folder):
+def build(folder, target="sealift-sim"):
     environment = dict(os.environ, CCACHE_BASEDIR=folder, CCACHE_NOHASHDIR="1")
-    commands = [["ninja", "-C", "build", "-j2", "sealift-sim"]]
+    commands = [["ninja", "-C", "build", "-j2", target]]
     if not os.path.exists(os.path.join(folder, "build", "build.ninja")):
         commands.insert(0, ["cmake", "--preset", "release"])
     for command in commands:
@@ -130,18 +141,28 @@ def simulator(folder):
     return os.path.join(folder, "build", "bin", "sealift-sim")
 
 
-def fails_unspoilt(seed, folder):
-    done = subprocess.run([os.path.join(folder, "unspoilt"), "--seed", str(seed)],
+def fails_unspoilt(seed, mutant, folder):
+    done = subprocess.run([os.path.join(folder, "unspoilt"), "--seed", str(seed)] + mutant.world,
                           capture_output=True, timeout=LONGEST_S, check=False)
     return done.returncode != 0
+
+
+def run_test(mutant, folder):
+    """That it passes without the bug is what `./run test` is for."""
+    program = os.path.join(folder, "build", "bin", mutant.test[0])
+    done = subprocess.run([program] + mutant.test[1:], cwd=os.path.join(folder, "tests"),
+                          capture_output=True, timeout=LONGEST_S, check=False)
+    return (None, "survives") if done.returncode == 0 else (1, "test")
 
 
 def hunt(mutant, folder):
     """What the simulator says of it: (seed, how), or (None, why not)."""
     first = 1
+    if mutant.test:
+        return run_test(mutant, folder)
     while True:
         seed, how = hunt_from(first, mutant, folder)
-        if seed is None or not fails_unspoilt(seed, folder):
+        if seed is None or not fails_unspoilt(seed, mutant, folder):
             return seed, how
         first = seed + 1
 
@@ -151,7 +172,7 @@ def hunt_from(first, mutant, folder):
         return None, "survives"
     try:
         done = subprocess.run([simulator(folder), "--seeds", f"{first}..{mutant.seeds}",
-                               "--first-failure"], capture_output=True, text=True,
+                               "--first-failure"] + mutant.world, capture_output=True, text=True,
                               timeout=LONGEST_S, check=False)
     except subprocess.TimeoutExpired:
         return None, "never ends"
@@ -164,12 +185,12 @@ def hunt_from(first, mutant, folder):
     return (None, "survives") if done.returncode == 0 else (None, f"status {done.returncode}")
 
 
-def prepare(jobs):
+def prepare(jobs, with_tests):
     """A folder for each job, with everything built that no mutant changes."""
     folders = queue.Queue()
     for job in range(jobs):
         folder = os.path.join(WORK, f"job-{job}")
-        copy_tree(folder)
+        copy_tree(folder, with_tests)
         wrong = build(folder)
         if wrong:
             sys.exit(f"mutants: what is not spoilt does not build: {wrong}")
@@ -184,7 +205,8 @@ def try_one(mutant, folders):
     for file in {file for file, _, _ in mutant.edits}:
         with open(os.path.join(folder, file), encoding="utf-8") as source:
             whole[file] = source.read()
-    wrong = mutant.apply(folder, True) or build(folder)
+    target = mutant.test[0] if mutant.test else "sealift-sim"
+    wrong = mutant.apply(folder, True) or build(folder, target)
     seed, how = (None, wrong) if wrong else hunt(mutant, folder)
     for file, text in whole.items():
         with open(os.path.join(folder, file), "w", encoding="utf-8") as target:
@@ -215,7 +237,7 @@ def main():
         return 1 if wrong else 0
     begun = time.monotonic()
     print(f"{'mutant':38} {'within':>6} {'seed':>6} {'by':>8}")
-    folders = prepare(options.jobs)
+    folders = prepare(options.jobs, any(mutant.test for mutant in wanted))
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
         tried = [pool.submit(try_one, mutant, folders) for mutant in wanted]
         caught = [report(*each.result()) for each in concurrent.futures.as_completed(tried)]
