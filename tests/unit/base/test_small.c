@@ -106,6 +106,9 @@ TEST(the_number_of_a_status_never_changes)
         {68, "E_RULE"},
         {73, "E_USAGE"},
         {75, "E_CRL"},
+        {76, "E_NO_RECORD"},
+        {81, "E_BEHIND"},
+        {84, "E_WENT_BACK"},
     };
 
     for (unsigned i = 0; i < COUNT_OF(frozen); i++) {
