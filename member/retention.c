@@ -71,14 +71,54 @@ void retention_on_space(struct member *member, const struct store_space *space)
     }
 }
 
+/* ---- ages ---- */
+
+void retention_on_clock(struct member *member, struct instant now, uint64_t wall_ns)
+{
+    struct retention *retention = &member->retention;
+    const uint64_t even = retention->wall_ns + (uint64_t)instant_since(retention->wall_at, now).ns;
+    const uint64_t off = wall_ns > even ? wall_ns - even : even - wall_ns;
+
+    if (retention->wall_ns == 0 || off > (uint64_t)SPAN_MS(RETENTION_JUMP_MS).ns) {
+        retention->steady_since = now;
+    }
+    retention->wall_ns = wall_ns;
+    retention->wall_at = now;
+}
+
+static bool clock_has_settled(const struct member *member, struct instant now)
+{
+    const struct span most = SPAN_S(RETENTION_SETTLE_S);
+    const struct span part = {member->settings.retain_age.ns / 4};
+
+    return instant_since(member->retention.steady_since, now).ns
+           >= (part.ns < most.ns ? part.ns : most.ns);
+}
+
+/* Of the oldest segment; there is another. */
+static bool is_older(const struct member *member, struct instant now, struct span age)
+{
+    const struct index_row *row = &member->wal.index.rows[0];
+    const struct retention *retention = &member->retention;
+    const uint64_t begun_ns = row[1].created_ns;
+
+    return instant_since(row->closed_at, now).ns > age.ns
+           || (row->segment < retention->found && clock_has_settled(member, now)
+               && retention->wall_ns > begun_ns
+               && retention->wall_ns - begun_ns > (uint64_t)age.ns);
+}
+
 /* ---- which segment ---- */
 
-/* Its age counts from here; what was found at the start is as young as the process. */
+/* Its age counts from here. */
 static void note_closed(struct member *member, struct instant now)
 {
     struct index *index = &member->wal.index;
     struct retention *retention = &member->retention;
     const segment_t newest = index_last(index)->segment;
+    if (retention->newest == SEGMENT_NONE) {
+        retention->found = newest;
+    }
     const bool grown = retention->newest != SEGMENT_NONE && retention->newest < newest;
     uint32_t place = grown && retention->newest >= index->rows[0].segment
                          ? (uint32_t)(retention->newest - index->rows[0].segment)
@@ -97,8 +137,7 @@ static bool is_wanted_gone(const struct member *member, struct instant now)
     const uint64_t rest = index_bytes_from(index, &index->rows[1]);
 
     return (settings->retain_bytes > 0 && rest >= settings->retain_bytes)
-           || (settings->retain_age.ns > 0
-               && instant_since(index->rows[0].closed_at, now).ns > settings->retain_age.ns);
+           || (settings->retain_age.ns > 0 && is_older(member, now, settings->retain_age));
 }
 
 /* Everything up to the next segment's checkpoint, and a record behind it that is committed. */

@@ -6,8 +6,17 @@
  * segment n is told from one that has lost its beginning.
  *
  * A segment is wanted gone by settings.retain_bytes (the files after it are as much), or by
- * settings.retain_age (it was closed so long ago, as this process counts); 0 of both: nothing ever
- * goes. And it may go, only if
+ * settings.retain_age (it was closed so long ago); 0 of both: nothing ever goes.
+ *
+ * How old a segment is, this process counts by its own clock, from when it saw another behind it.
+ * Of those that it found at its start it knows only what the header behind says: when that was
+ * begun, in UNIX time, by the clock of whoever sealed it. That, against the wall clock here, is
+ * believed once the wall clock has gone evenly for RETENTION_SETTLE_S since the start or since its
+ * last jump (or for a quarter of retain_age, if that is shorter), so that whoever sets a clock
+ * wrong has time to notice. A clock that stays wrong makes such segments go early or late; what the
+ * rules below keep it never touches.
+ *
+ * A segment may go, only if
  *   - it is not the newest, and the one after it has its checkpoint on this disk;
  *   - a record of the one after it is committed and on this disk: no cut, no recovery reaches back;
  *   - its digest was computed, on a writer (unless the next header's list is full already);
@@ -34,6 +43,11 @@ enum {
 
 enum space_level { SPACE_FINE, SPACE_WARN, SPACE_TIGHT, SPACE_FULL, SPACE_LEVELS };
 
+enum {
+    RETENTION_SETTLE_S = 3600,
+    RETENTION_JUMP_MS = 1000, /* against the own clock, between two events: it was set */
+};
+
 enum retention_step {
     RETENTION_REST,
     RETENTION_MARK, /* the mark is on its way to the control file */
@@ -46,6 +60,9 @@ struct retention {
     segment_t newest; /* at the last look: those before it have their closed_at */
     uint64_t token; /* of the control file with the mark */
     struct instant look_at;
+    segment_t found; /* those below were closed before this process started */
+    uint64_t wall_ns; /* at the last event; 0: not told yet */
+    struct instant wall_at, steady_since;
     bool waits_for_digest; /* the digester may hurry */
     uint64_t deleted; /* segments, since the process started */
 
@@ -54,6 +71,9 @@ struct retention {
 };
 
 void retention_init(struct retention *retention);
+
+/* At the beginning of every step. */
+void retention_on_clock(struct member *member, struct instant now, uint64_t wall_ns);
 
 /* In every step while the member is ready. */
 void retention_pump(struct member *member, struct instant now, struct effects *fx);

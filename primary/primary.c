@@ -207,6 +207,7 @@ static void step(struct node *node, const struct event *event, struct effects *f
     }
     primary->wall_ns = event->wall_ns;
     member->disk_full = event->disk_full;
+    retention_on_clock(member, event->now, event->wall_ns);
     switch (event->kind) {
     case EVENT_START:
         on_start(primary, event, fx);

@@ -244,6 +244,7 @@ static void replica_step(struct node *node, const struct event *event, struct ef
         return;
     }
     replica->member.disk_full = event->disk_full;
+    retention_on_clock(&replica->member, event->now, event->wall_ns);
     handle(replica, event, fx);
     if (!replica->member.halted) {
         replica_pump(replica, event->now, fx);

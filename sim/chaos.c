@@ -358,6 +358,7 @@ static void strike_process(struct world *world, struct sim_member *victim, enum 
         return;
     case FAULT_CLOCK:
         sim_count(world->sim, fault);
+        victim->wall_set_ns = world->sim->now;
         victim->wall_skew_ns =
             (int64_t)prng_below(&world->dice, SPAN_S(60000000).ns) - (int64_t)SPAN_S(30000000).ns;
         return;

@@ -66,6 +66,7 @@ static void on_start(void *context, struct sim_member *member)
 
     oracle->hash_at_start[member->number] = sim_store_hash(&member->store);
     oracle->spoilt_at_start[member->number] = member->store.spoilt;
+    oracle->started_at[member->number] = oracle->sim->now;
     oracle_note_disk(oracle, member);
     oracle->must_refuse[member->number] = oracle_marks_are_broken(oracle, member);
     oracle->refusals_demanded += oracle->must_refuse[member->number];

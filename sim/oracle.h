@@ -117,7 +117,7 @@ struct oracle {
     lsn_t committed; /* the highest that was ever truly committed at the cluster's level */
     batch_t durable[SIM_MEMBERS_MAX]; /* what is surely on the disk, in its own history */
     epoch_t highest_epoch[SIM_MEMBERS_MAX];
-    uint64_t hash_at_start[SIM_MEMBERS_MAX]; /* of the disk */
+    uint64_t started_at[SIM_MEMBERS_MAX], hash_at_start[SIM_MEMBERS_MAX]; /* the latter: of disks */
     unsigned spoilt_at_start[SIM_MEMBERS_MAX];
     segment_t deleted[SIM_MEMBERS_MAX]; /* segments below were allowed to go */
     uint32_t pinned[SIM_MEMBERS_MAX], told_lost; /* whom its disk named; whom some upstream told */

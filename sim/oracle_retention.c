@@ -10,6 +10,8 @@
 
 enum {
     AT_FIRST_LSN = 104,
+    AT_CREATED = 128,
+    SETTLE_S = 3600,
     BOUND_SLACK = 4, /* segments: acks and pins on their way */
 };
 
@@ -150,6 +152,28 @@ static void check_pins(struct oracle *oracle, const struct sim_member *member, s
 
 /* ---- deletions ---- */
 
+/* By the wall clocks of whoever sealed the next header and of this member, of which neither need be
+ * right; this one has not been set for a while, and the segment was closed in an earlier life. */
+static bool is_old_by_the_wall(const struct oracle *oracle, const struct sim_member *member,
+                               segment_t segment, uint64_t age_ns)
+{
+    const uint64_t settle_ns = age_ns / 4 < SPAN_S(SETTLE_S).ns ? age_ns / 4 : SPAN_S(SETTLE_S).ns;
+    const uint64_t started = oracle->started_at[member->number];
+    const uint64_t since = started > member->wall_set_ns ? started : member->wall_set_ns;
+    const struct sim_file *next = oracle_file_on_disk(member, segment + 1);
+    const struct oracle_segment *header =
+        next == NULL ? NULL : oracle_segment_on_disk(oracle, next);
+
+    if (header == NULL || segment + 1 >= ORACLE_SEGMENTS_MAX
+        || oracle->created_at[member->number][segment + 1] > started) {
+        return false;
+    }
+    const uint64_t created = get(header->raw + AT_CREATED, 8);
+    const uint64_t now = sim_wall_ns(oracle->sim, member);
+
+    return oracle->sim->now - since >= settle_ns && now > created && now - created > age_ns;
+}
+
 static bool is_wanted(const struct oracle *oracle, const struct sim_member *member,
                       segment_t segment)
 {
@@ -157,7 +181,8 @@ static bool is_wanted(const struct oracle *oracle, const struct sim_member *memb
 
     return (settings->retain_bytes > 0 && bytes_from(member, segment + 1) >= settings->retain_bytes)
            || (settings->retain_age.ns > 0
-               && age_of(oracle, member, segment) > settings->retain_age.ns);
+               && (age_of(oracle, member, segment) > settings->retain_age.ns
+                   || is_old_by_the_wall(oracle, member, segment, settings->retain_age.ns)));
 }
 
 /* A record behind it is committed, and on this disk. */

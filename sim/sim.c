@@ -264,6 +264,11 @@ static void set_alarm(struct sim *sim, struct sim_member *member)
            (struct todo){run_wake, member->number, member->life, member->wake_order});
 }
 
+uint64_t sim_wall_ns(const struct sim *sim, const struct sim_member *member)
+{
+    return (uint64_t)((int64_t)(1764000000ull * 1000000000ull + sim->now) + member->wall_skew_ns);
+}
+
 void sim_step(struct sim *sim, struct sim_member *member, struct event *event)
 {
     struct effects *fx = sim->effects;
@@ -272,8 +277,7 @@ void sim_step(struct sim *sim, struct sim_member *member, struct event *event)
     CHECK(member->state == SIM_UP && member->paused_until_ns <= sim->now);
     event->now = (struct instant){member->clock_base_ns + sim->now};
     event->disk_full = sim_space_is_short(&member->store);
-    event->wall_ns =
-        (uint64_t)((int64_t)(1764000000ull * 1000000000ull + sim->now) + member->wall_skew_ns);
+    event->wall_ns = sim_wall_ns(sim, member);
     if (sim->watch.on_event != NULL) {
         sim->watch.on_event(sim->watch.context, member, event);
     }

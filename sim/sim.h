@@ -77,6 +77,7 @@ struct sim_member {
     struct prng entropy;
     uint64_t clock_base_ns; /* its own clock reads this when the world begins */
     int64_t wall_skew_ns;
+    uint64_t wall_set_ns; /* when that was changed last */
     struct sim_store store;
 };
 
@@ -140,6 +141,9 @@ void sim_crash(struct sim *sim, struct sim_member *member, enum sim_crash crash)
 
 /* Whether the member is paused; `todo` is then done when it goes on. */
 bool sim_is_paused(struct sim *sim, const struct sim_member *member, const struct todo *todo);
+
+/* What its wall clock shows. */
+uint64_t sim_wall_ns(const struct sim *sim, const struct sim_member *member);
 
 /* One event for a member that is up and not paused; fills in the clocks. */
 void sim_step(struct sim *sim, struct sim_member *member, struct event *event);

@@ -84,6 +84,7 @@ void index_add(struct index *index, const struct segment_header *header)
                            .digest_count = (uint8_t)header->digest_count,
                            .listed_in = SEGMENT_NONE,
                            .closed_at = INSTANT_NEVER,
+                           .created_ns = header->created_ns,
                            .begin_bytes = begin};
     index->newest_bytes = 0;
     memcpy(row->crc_seed, header->commitment.bytes, sizeof row->crc_seed);

@@ -25,6 +25,7 @@ struct index_row {
     uint8_t digest_count; /* digests of earlier segments that its header lists */
     segment_t listed_in; /* the first header that lists its own; SEGMENT_NONE: none yet */
     struct instant closed_at; /* when another was seen behind it; INSTANT_NEVER: none yet */
+    uint64_t created_ns; /* UNIX time, by the clock of who sealed it: a hint */
     uint64_t begin_bytes; /* of all files before it, since the index began */
 };
 

@@ -173,7 +173,7 @@ void fake_step(struct fake_world *world, struct event *event)
 {
     CHECK(world->node != NULL);
     event->now = world->now;
-    event->wall_ns = 1700000000000000000u + world->now.ns;
+    event->wall_ns = 1700000000000000000u + world->now.ns + (uint64_t)world->wall_skew_ns;
     event->disk_full = world->disk_full;
     world->events++;
     effects_clear(world->fx);

@@ -72,6 +72,7 @@ struct fake_world {
     struct node *node; /* NULL while it is down */
     struct effects *fx;
     struct instant now, wake_at;
+    int64_t wall_skew_ns; /* by how much its wall clock is wrong */
     struct prng dice;
     struct entropy entropy; /* for the node's settings: draws from `dice` */
 

@@ -129,3 +129,76 @@ TEST(a_replica_past_its_bound_is_lost_and_says_what_to_do)
     EXPECT(strstr(pair.members[replica].world.halt_text, "This replica is lost") != NULL);
     pair_free(&pair);
 }
+
+/* ---- ages ---- */
+
+enum { AGE_S = 400 };
+
+/* A primary with some closed segments that are AGE_S - 50 s old, started again just now; its wall
+ * clock is wrong by `skew` since then. */
+static void begin_aged(struct pair *pair, int64_t skew_s)
+{
+    (void)begin(pair, 100);
+    pair_crash(pair, 0);
+    pair->members[0].primary.member.retain_bytes = 0;
+    pair->members[0].primary.member.retain_age = SPAN_S(AGE_S);
+    pair_start(pair, 0);
+    pair_advance(pair, SPAN_S(3));
+    fill(pair, 3);
+    pair_advance(pair, SPAN_S(AGE_S - 50));
+    EXPECT(first_of(pair, 0) == 0);
+    pair_crash(pair, 0);
+    pair->members[0].world.wall_skew_ns = skew_s * 1000000000;
+    pair_start(pair, 0);
+}
+
+TEST(an_age_goes_on_counting_over_a_restart)
+{
+    struct pair pair;
+
+    begin_aged(&pair, 0);
+    pair_append(&pair, 1, RECORD);
+    pair_advance(&pair, SPAN_S(AGE_S / 4 - 10)); /* old enough, but the clock has not settled */
+    EXPECT(first_of(&pair, 0) == 0);
+    pair_advance(&pair, SPAN_S(20));
+    EXPECT(first_of(&pair, 0) >= 2);
+    pair_free(&pair);
+}
+
+TEST(a_wall_clock_that_is_set_is_believed_after_a_while_only)
+{
+    struct pair pair;
+    struct fake_world *world = &pair.members[0].world;
+
+    (void)begin(&pair, 100);
+    pair_crash(&pair, 0);
+    pair.members[0].primary.member.retain_bytes = 0;
+    pair.members[0].primary.member.retain_age = SPAN_S(AGE_S);
+    pair_start(&pair, 0);
+    fill(&pair, 3);
+    pair_crash(&pair, 0);
+    pair_start(&pair, 0);
+    pair_append(&pair, 1, RECORD);
+    pair_advance(&pair, SPAN_S(AGE_S / 4 - 20));
+    for (unsigned i = 0; i < 3; i++) { /* wrong by a year for a while, and again */
+        world->wall_skew_ns = i % 2 == 0 ? 31536000000000000 : 0;
+        pair_advance(&pair, SPAN_S(AGE_S / 4 - 40));
+    }
+    EXPECT(first_of(&pair, 0) == 0);
+    pair_advance(&pair, SPAN_S(50)); /* and then it stays so */
+    EXPECT(first_of(&pair, 0) >= 2);
+    pair_free(&pair);
+}
+
+TEST(where_the_wall_clock_says_less_the_own_clock_says_enough)
+{
+    struct pair pair;
+
+    begin_aged(&pair, -31536000);
+    pair_append(&pair, 1, RECORD);
+    pair_advance(&pair, SPAN_S(AGE_S - 20));
+    EXPECT(first_of(&pair, 0) == 0);
+    pair_advance(&pair, SPAN_S(40));
+    EXPECT(first_of(&pair, 0) >= 2);
+    pair_free(&pair);
+}
