@@ -8,19 +8,22 @@
 
 #include <stdlib.h>
 
-/* What it says of itself is in the header too; its parent is the segment before. */
+/* What it says of itself is in the header too; its parent is the segment before. If that is not
+ * kept any more, its epoch is known, and its last tag is not. */
 static enum status check_epoch_start(const struct audit *audit, struct bytes plain)
 {
     static const struct audit_row none;
     const struct audit_row *row = &audit->rows[audit->row_count];
     const struct audit_row *parent = audit->row_count > 0 ? row - 1 : &none;
+    const bool is_kept = audit->row_count > 0 || row->segment == 0;
+    const epoch_t epoch = is_kept ? parent->epoch : audit->control.before_epoch;
     struct epoch_start start;
 
     TRY(epoch_start_decode(&start, plain));
     return start.epoch == row->epoch && start.start_batch == row->first_batch
-                   && start.start_lsn == row->first_lsn && start.parent_epoch == parent->epoch
+                   && start.start_lsn == row->first_lsn && start.parent_epoch == epoch
                    && start.parent_last_batch == row->prev_last_batch
-                   && tag_equal(&start.parent_tag, &parent->last_tag)
+                   && (!is_kept || tag_equal(&start.parent_tag, &parent->last_tag))
                ? OK
                : E_MALFORMED;
 }

@@ -482,7 +482,8 @@ const struct good_folder *bad_base(const struct good *good, const struct bad *ba
     const struct good_folder *const bases[] = {[BAD_ENCRYPTED] = &good->encrypted,
                                                [BAD_PLAIN] = &good->plain,
                                                [BAD_TORN] = &good->torn,
-                                               [BAD_RESTORED] = &good->restored};
+                                               [BAD_RESTORED] = &good->restored,
+                                               [BAD_RETAINED] = &good->retained};
 
     return bases[bad->base];
 }

@@ -10,7 +10,7 @@
 
 enum { BAD_ARGUMENTS = 3 };
 
-enum bad_base { BAD_ENCRYPTED, BAD_PLAIN, BAD_TORN, BAD_RESTORED };
+enum bad_base { BAD_ENCRYPTED, BAD_PLAIN, BAD_TORN, BAD_RESTORED, BAD_RETAINED };
 
 struct bad;
 

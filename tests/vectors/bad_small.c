@@ -134,6 +134,24 @@ static void rot_all_but_another_version(struct bad_copy *copy, const struct bad 
     }
 }
 
+/* The first segment that is kept: at[0], behind one of epoch at[1]. The file of segment 0 is there
+ * again where at[2] says so. */
+static void set_first(struct bad_copy *copy, const struct bad *bad)
+{
+    static uint8_t memory[CONTROL_BYTES];
+    static struct control control;
+    struct good_bytes *file = &copy->folder.files[GOOD_CONTROL];
+
+    CHECK(control_decode(&control, bytes_of(file->data, CONTROL_COPY_BYTES), NULL) == OK);
+    control.first_segment = bad->at[0];
+    control.before_epoch = bad->at[1];
+    (void)control_encode(&control, memory);
+    bad_replace(file, &(struct good_bytes){memory, sizeof memory});
+    if (bad->at[2] != 0) {
+        good_append(&copy->folder.files[S0], copy->good->encrypted.files[S0].data, bad->at[2]);
+    }
+}
+
 /* ---- the folder ---- */
 
 static void lose_segments(struct bad_copy *copy, const struct bad *bad)
@@ -234,6 +252,19 @@ static const struct bad bads[] = {
     {"control-newer-copy-knows-of-more", set_generation, C, {2, 8, 0}, ANY(E_MALFORMED), 0},
     {"control-newer-copy-rotten", set_generation, C, {2, 8, 1}, ANY(OK), 0},
     {"control-older-copy-knows-of-more", set_generation, C, {0, 6, 0}, ANY(OK), 0},
+    {"retained-first-lost", bad_lose, S1, {0}, ANY(E_MISSING), BAD_RETAINED},
+    {"retained-all-lost", lose_segments, S0, {1}, ANY(E_MISSING), BAD_RETAINED},
+    {"retained-newest-lost", bad_lose, S2, {0}, ANY(E_MISSING), BAD_RETAINED},
+    {"retained-first-without-its-header", resize, S1, {0}, ANY(E_TRUNCATED), BAD_RETAINED},
+    {"retained-control-lost", bad_lose, C, {0}, ANY(E_MISSING), BAD_RETAINED},
+    {"retained-starts-later", set_first, C, {2, 2, 0}, ANY(E_ORDER), BAD_RETAINED},
+    {"retained-starts-later-than-all", set_first, C, {3, 2, 0}, ANY(E_MISSING), BAD_RETAINED},
+    {"retained-starts-earlier", set_first, C, {0, 0, 0}, ANY(E_MISSING), BAD_RETAINED},
+    {"retained-with-a-gap", set_first, C, {0, 0, 100}, ANY(E_TRUNCATED), BAD_RETAINED},
+    {"retained-deletion-under-way", set_first, C, {1, 1, 100}, ANY(OK), BAD_RETAINED},
+    {"retained-behind-a-later-epoch", set_first, C, {1, 2, 0}, ANY(E_STALE_EPOCH), BAD_RETAINED},
+    {"retained-behind-no-epoch", set_first, C, {1, 0, 0}, ANY(E_CHECKSUM), BAD_RETAINED},
+    {"retained-nothing-behind-an-epoch", set_first, C, {0, 1, 0}, ANY(E_CHECKSUM), BAD_RETAINED},
     {"segments-lost", lose_segments, S0, {0}, ANY(E_MISSING), 0},
     {"segments-lost-behind-a-closed-one", lose_segments, S0, {1}, ANY(E_MISSING), BAD_PLAIN},
     {"segment-lost-and-header-rotten", rot_header_and_lose_newest, S1, {0}, ANY(E_MISSING), 0},

@@ -22,6 +22,7 @@
 enum {
     CREATED_NS = 1700000000, /* with nine zeros behind it */
     RECORDS_MAX = 32,
+    FIRST_SEGMENT_RECORDS = 7,
     TEXT_MAX = 16384,
     BIG_RECORD_BYTES = 9000, /* its batch has three blocks */
 };
@@ -410,6 +411,32 @@ static void make_encrypted(struct good *good)
     good_folder_free(&scratch);
 }
 
+/* Segment 0 and its seven records have been let go. */
+static void make_retained(struct good *good)
+{
+    static uint8_t memory[CONTROL_BYTES];
+    static struct control control;
+    const struct good_bytes *whole = &good->encrypted.files[GOOD_RECORDS];
+    const uint8_t *records = whole->data;
+
+    good_copy(&good->retained, &good->encrypted);
+    good->retained.name = "retained";
+    free(good->retained.files[GOOD_SEGMENT].data);
+    good->retained.files[GOOD_SEGMENT] = (struct good_bytes){0};
+    for (unsigned i = 0; i < FIRST_SEGMENT_RECORDS; i++) {
+        records = (const uint8_t *)memchr(records, '\n', TEXT_MAX) + 1;
+    }
+    put(&good->retained, GOOD_RECORDS,
+        bytes_of(records, whole->size - (size_t)(records - whole->data)));
+    CHECK(control_decode(&control,
+                         bytes_of(good->encrypted.files[GOOD_CONTROL].data, CONTROL_COPY_BYTES),
+                         NULL)
+          == OK);
+    control.first_segment = 1;
+    control.before_epoch = 1;
+    put(&good->retained, GOOD_CONTROL, control_encode(&control, memory));
+}
+
 /* Under the DEK and at the place of segment 1, but of another WAL. */
 static void make_foreign(struct good *good)
 {
@@ -451,6 +478,7 @@ void good_make(struct good *good)
         good_append(&good->deks_text, line, strlen(line));
     }
     make_encrypted(good);
+    make_retained(good);
     make_foreign(good);
     make_plain(good);
     make_torn(good);
@@ -470,6 +498,7 @@ void good_free(struct good *good)
     good_folder_free(&good->plain);
     good_folder_free(&good->torn);
     good_folder_free(&good->restored);
+    good_folder_free(&good->retained);
     free(good->deks_text.data);
     free(good->fork.data);
     free(good->group.data);

@@ -6,6 +6,7 @@
  *               batch, segment 2 lists the digest of segment 0 and ends in zeros
  *   plain/      two segments of an unencrypted cluster
  *   torn/       one segment after a power cut: batch 4 torn, 5 of the same write whole
+ *   retained/   `encrypted` after retention: without segment 0, and control says so
  *   restored/   the first two segments of `encrypted` under their own lineage, and a third under
  *               the lineage of the WAL that was restored from them
  *
@@ -42,7 +43,7 @@ struct good_folder {
 };
 
 struct good {
-    struct good_folder encrypted, plain, torn, restored;
+    struct good_folder encrypted, plain, torn, restored, retained;
     struct good_bytes deks_text, fork, foreign, group;
     struct audit_dek deks[GOOD_DEKS];
 };

@@ -124,6 +124,7 @@ int main(int argc, char **argv)
         write_folder(argv[2], &good.plain);
         write_folder(argv[2], &good.torn);
         write_folder(argv[2], &good.restored);
+        write_folder(argv[2], &good.retained);
         write_file(argv[2], "deks.txt", good.deks_text);
     }
     for (unsigned i = 0; strcmp(argv[1], "bad") == 0 && bad_at(i) != NULL; i++) {

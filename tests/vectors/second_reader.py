@@ -162,6 +162,12 @@ class ControlCopy:                                                      # 4.3
         for epoch, first, last in struct.iter_unpack("<3Q", frame.raw(24 * losses)):
             demand(epoch > before and 0 < first <= last)
             before = epoch
+        self.first_segment, self.before_epoch = frame.number(8), frame.number(8)
+        demand((self.first_segment == 0) == (self.before_epoch == 0))
+        for _ in range(frame.number(4, 64)):
+            member = frame.raw(80)[:64]
+            name = member.rstrip(b"\0")
+            demand(name and 0 not in name and len(name) < 64)
         demand(not any(frame.rest))
         self.starts = {epoch: start for epoch, *start in rows}          # epoch: [batch, lsn]
 
@@ -272,7 +278,8 @@ class Segment:
             demand(len(plain) == 72)
             epoch, batch, lsn, parent, last, tag, *loss = struct.unpack("<5Q16s2Q", plain)
             demand((epoch, batch, lsn) == (h.epoch, h.first_batch, h.first_lsn))
-            demand((parent, last, tag) == (self.before[0], h.prev_last_batch, self.before[1]))
+            demand((parent, last) == (self.before[0], h.prev_last_batch))
+            demand(self.before[1] in (None, tag))                       # None: it is not kept
             demand(loss == [0, 0] or 0 < loss[0] <= loss[1])
         elif b.type == CHECKPOINT:
             demand(len(plain) >= 8 and plain[4:8] == bytes(4))
@@ -346,22 +353,24 @@ def read_wal(files, deks):
     control = control_of(files["control"]) if "control" in files else None
     demand(control is None or control.lineage == descriptor.lineage, "E_LINEAGE")
 
-    names = sorted(path for path in files if path.startswith("wal/"))   # 7. step 2
-    demand(names == [f"wal/{no:020}.seg" for no in range(len(names))], "E_MISSING")
-    demand(names or control is None or control.durable_batch == 0, "E_MISSING")
+    first = control.first_segment if control else 0                     # 7. step 2
+    names = sorted(path for path in files if path.startswith("wal/") and path >= f"wal/{first:020}")
+    demand(names == [f"wal/{first + no:020}.seg" for no in range(len(names))], "E_MISSING")
+    demand(names or control is None or control.durable_batch == first == 0, "E_MISSING")
     segments = []
     for name in names:
         segments.append(Segment(files[name]))
-        check_header(segments, descriptor, control, deks)
+        check_header(segments, first, descriptor, control, deks)
 
-    digests, before = [], (0, bytes(16))                                # 7. step 3
-    for no, segment in enumerate(segments):
+    digests = {}                                                        # 7. step 3
+    before = (control.before_epoch, None) if first else (0, bytes(16))
+    for no, segment in enumerate(segments, first):
         epoch = segment.header.epoch
         for listed, digest in segment.listed:
             demand(listed < no)
-            demand(digest == digests[listed], "E_CHECKSUM")
-        if no + 1 < len(segments):
-            after = segments[no + 1].header
+            demand(listed < first or digest == digests[listed], "E_CHECKSUM")
+        if no + 1 < first + len(segments):
+            after = segments[no + 1 - first].header
             status = segment.walk(before, after.prev_last_batch)
             demand(segment.last == after.prev_last_batch, status)
             demand(segment.end_lsn == after.prev_end_lsn, "E_GAP")
@@ -373,23 +382,27 @@ def read_wal(files, deks):
             demand(closed or not segment.further_on_says_durable(), status)
             if control and control.durable() > segment.last:
                 raise Refused("E_MISSING" if closed or control.durable_epoch > epoch else status)
-        digests.append(sha256(segment.data[:segment.at]))
+        digests[no] = sha256(segment.data[:segment.at])
         before = epoch, segment.tag
     if keyring and deks:
         keyring.check(deks)
     return [record for segment in segments for record in segment.entries]
 
 
-def check_header(segments, descriptor, control, deks):
-    """Step 2 for the last of the segments read so far."""
-    no, segment, h = len(segments) - 1, segments[-1], segments[-1].header
+def check_header(segments, first, descriptor, control, deks):
+    """Step 2 for the last of the segments read so far, of which that number is the first."""
+    no, segment, h = first + len(segments) - 1, segments[-1], segments[-1].header
     lineage, digest, suite = next(owner for cut, owner in descriptor.owners if no <= cut)
     demand(h.lineage == lineage, "E_LINEAGE")
     demand(h.suite == suite and h.descriptor_digest == digest, "E_DESCRIPTOR")
     if h.suite == 0 or deks is not None:
         segment.derive(deks)
     demand(h.segment_no == no, "E_GAP")
-    if no == 0:
+    epoch_before = segments[-2].header.epoch if len(segments) > 1 else 0
+    if no == first > 0:
+        epoch_before = control.before_epoch
+        demand(h.epoch >= epoch_before, "E_STALE_EPOCH")
+    elif no == 0:
         demand(h.first_batch == h.first_lsn == 1, "E_GAP")
         demand(h.prev_chain == digest, "E_CHAIN")
     else:
@@ -397,7 +410,7 @@ def check_header(segments, descriptor, control, deks):
         demand(h.epoch >= before.epoch, "E_STALE_EPOCH")
         demand(h.first_batch >= before.first_batch and h.first_lsn >= before.first_lsn, "E_GAP")
         demand(h.epoch > before.epoch or h.incarnation == before.incarnation, "E_CHAIN")
-    if control and h.epoch in control.starts and (no == 0 or h.epoch > before.epoch):
+    if control and h.epoch in control.starts and h.epoch > epoch_before:
         demand(control.starts[h.epoch] == [h.first_batch, h.first_lsn], "E_GAP")
 
 

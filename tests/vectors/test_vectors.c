@@ -4,6 +4,7 @@
 #include "base/check.h"
 #include "base/hex.h"
 #include "cli/audit.h"
+#include "cluster/control.h"
 #include "cluster/keyring.h"
 #include "seal/dek_use.h"
 #include "seal/digest.h"
@@ -61,6 +62,7 @@ TEST(the_format_is_frozen)
     EXPECT(folder_is_on_disk(&good.plain));
     EXPECT(folder_is_on_disk(&good.torn));
     EXPECT(folder_is_on_disk(&good.restored));
+    EXPECT(folder_is_on_disk(&good.retained));
     EXPECT(is_on_disk("deks.txt", good.deks_text));
     good_free(&good);
 }
@@ -138,6 +140,33 @@ TEST(good_files_open_and_hold_their_records)
     reads_as_written(&good, &good.plain);
     reads_as_written(&good, &good.torn);
     reads_as_written(&good, &good.restored);
+    reads_as_written(&good, &good.retained);
+    good_free(&good);
+}
+
+/* Retention has let go of the first reign: the next one's parent can be compared no more. */
+TEST(a_wal_may_begin_with_a_reign)
+{
+    static uint8_t memory[CONTROL_BYTES];
+    static struct control control;
+    struct good good;
+    segment_t segments[GOOD_SEGMENTS_MAX];
+
+    good_make(&good);
+    struct audit_folder seen = good_audit_folder(&good.retained, segments);
+
+    NEED(control_decode(&control, bytes_part(seen.control, 0, CONTROL_COPY_BYTES), NULL) == OK);
+    control.first_segment = 2;
+    seen.control = control_encode(&control, memory);
+    struct audit audit = {.folder = &seen, .deks = good.deks, .dek_count = GOOD_DEKS};
+
+    EXPECT_STATUS(audit_run(&audit), OK);
+    EXPECT(audit.opens_seals && audit.row_count == 1);
+    audit_drop(&audit);
+    control.before_epoch = 0;
+    seen.control = control_encode(&control, memory);
+    EXPECT(audit_run(&audit) != OK);
+    audit_drop(&audit);
     good_free(&good);
 }
 

@@ -79,7 +79,7 @@ def alter(dice, files):
 
 
 def draw(dice, good):
-    base = dice.choice(["encrypted", "plain", "torn", "restored"])
+    base = dice.choice(["encrypted", "plain", "torn", "restored", "retained"])
     files = {name: bytearray(data) for name, data in second_reader.load(good / base).items()}
     if dice.random() < 0.4:
         del files["control"]
