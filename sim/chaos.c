@@ -315,22 +315,39 @@ static void run_unfill(struct sim *sim, const struct todo *todo)
     sim_space_fill(sim, &sim->members[todo->a], 0);
 }
 
-/* Somebody else's files come, to any of the limits that matter, and go. */
+/* Somebody else's files come, to any of the limits that matter, and go. Often just to where the
+ * writer must take nothing more, though there is room for some segments yet. */
 static void fill(struct world *world, struct sim_member *victim)
 {
+    enum { LEAST = 840, FULL = 950, SOME = 20 };
+    unsigned permille = (unsigned)prng_between(&world->dice, LEAST, 1000);
+    struct sim_member *writer = &world->sim->members[world->oracle->primary];
+
+    if (permille % 2 == 0 && writer->store.capacity_bytes > 0) { /* needs no die */
+        victim = writer;
+        permille = FULL + permille % SOME;
+    }
     if (victim->store.capacity_bytes > 0) {
         sim_count(world->sim, FAULT_FILLING);
-        sim_space_fill(world->sim, victim, (unsigned)prng_between(&world->dice, 840, 1000));
+        sim_space_fill(world->sim, victim, permille);
         sim_at(world->sim, until(world, 5), (struct todo){run_unfill, victim->number, 0, 0});
     }
 }
 
 static void tamper(struct world *world, enum sim_fault fault)
 {
-    world->sim->tamper.wanted = true;
-    world->sim->tamper.what = fault;
-    world->sim->tamper.until_ns = until(world, 3);
-    world->sim->tamper.only_header = prng_chance(&world->dice, 1, 2);
+    struct sim_tamper *tamper = &world->sim->tamper;
+    const uint64_t end = until(world, 3);
+    const bool header = prng_chance(&world->dice, 1, 2);
+
+    if (tamper->wanted && tamper->what == FAULT_FORGED && !tamper->struck) {
+        return; /* it waits for what it can forge, which may take longer than the next order */
+    }
+    tamper->wanted = true;
+    tamper->struck = false;
+    tamper->what = fault;
+    tamper->until_ns = end;
+    tamper->header = header;
 }
 
 /* What befalls a process, and the links of it. */

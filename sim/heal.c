@@ -83,7 +83,7 @@ static void run_forge(struct world *world)
     world->sim->tamper.wanted = true;
     world->sim->tamper.what = FAULT_FORGED;
     world->sim->tamper.until_ns = world->sim->now + SPAN_S(4).ns;
-    world->sim->tamper.only_header = false;
+    world->sim->tamper.header = false;
 }
 
 static void run_cut(struct sim *sim, const struct todo *todo)

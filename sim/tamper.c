@@ -48,6 +48,7 @@ static void strike(struct sim *sim)
     const bool goes_on = tamper->what == FAULT_FALSE_ACK || tamper->what == FAULT_FORGED
                          || tamper->what == FAULT_OLD_EPOCH;
 
+    tamper->struck = true;
     tamper->wanted = goes_on && tamper->until_ns > sim->now;
 }
 
@@ -189,8 +190,8 @@ static bool change(struct sim *sim, unsigned hearer, struct message *message)
 {
     switch ((int)sim->tamper.what) {
     case FAULT_FORGED:
-        return (is_wal(message) || message->type == MESSAGE_REPAIR_IS)
-               && (message->type != MESSAGE_BATCH || !sim->tamper.only_header)
+        return (message->type == MESSAGE_REPAIR_IS
+                || message->type == (sim->tamper.header ? MESSAGE_SEGMENT : MESSAGE_BATCH))
                && forge(sim, message);
     case FAULT_OLD_EPOCH:
         return is_wal(message) && date_back(sim, hearer, message);

@@ -15,7 +15,8 @@ struct sim_link;
 struct sim_tamper {
     bool wanted;
     enum sim_fault what; /* befalls the next message that it fits */
-    bool only_header; /* forges a SEGMENT, which are few */
+    bool struck; /* already: then it goes on until */
+    bool header; /* forges SEGMENTs, which are few; else BATCHes */
     uint64_t until_ns; /* lies and forgeries: all of them until then */
     bool at_work; /* the message that is being heard now was changed */
     epoch_t epoch; /* of an old epoch: that one; else UINT64_MAX */
