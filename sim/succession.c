@@ -143,13 +143,16 @@ static void dial(struct operator* operator)
     sim_net_dial_puppet(sim, &operator->puppet, operator->target);
 }
 
-/* Something is committed that none of those who can be asked holds. */
+/* Something is committed that none of those who can be asked holds; or, where just enough can be
+ * asked, that whoever is to be promoted does not hold. */
 static bool is_behind(const struct operator* operator)
 {
     const struct oracle *oracle = operator->world->oracle;
     const struct oracle_batch *last = oracle_of_lsn(oracle, oracle->committed);
+    const uint32_t target = (uint32_t)1 << operator->target;
+    const uint32_t asked = operator->enough ? target : ~operator->world->sim->net.parted;
 
-    return last != NULL && (last->holders & ~operator->world->sim->net.parted) == 0;
+    return last != NULL && (last->holders & asked) == 0;
 }
 
 static void run_dial_alone(struct sim *sim, const struct todo *todo)
@@ -160,6 +163,9 @@ static void run_dial_alone(struct sim *sim, const struct todo *todo)
     operator->waits = target->life == todo->b && !operator->world->calm && sim->now<todo->c;
     if (operator->waits && is_behind(operator)) {
         operator->waits = false;
+        if (operator->enough) {
+            sim_net_part(sim, operator->silent, sim->net.parted_until);
+        }
         if (operator->puppet.link == 0 && !operator->puppet.dialing) {
             dial(operator);
         }
@@ -169,9 +175,9 @@ static void run_dial_alone(struct sim *sim, const struct todo *todo)
     }
 }
 
-/* The members that count and are to be silent: as many as a committed record needs, so that those
- * who are left are one answer short. 0: there are not so many. */
-static uint32_t draw_silent(struct operator* operator)
+/* So many of the members that count (or of their regions) are to be silent, and the writer. 0:
+ * there are not so many. */
+static uint32_t draw_silent(struct operator* operator, unsigned wanted)
 {
     struct sim *sim = operator->world->sim;
     const struct claim_record *record = &sim->claim.record;
@@ -179,7 +185,7 @@ static uint32_t draw_silent(struct operator* operator)
     const unsigned home = succession_writer(operator->world)->region;
     const unsigned begin = (unsigned)prng_below(&operator->dice, CLAIM_MEMBERS_MAX);
     bool taken[SIM_REGIONS] = {false};
-    uint32_t silent = 0;
+    uint32_t silent = (uint32_t)1 << succession_writer(operator->world)->number;
     unsigned count = 0;
 
     for (unsigned i = 0; i < record->member_count; i++) {
@@ -194,32 +200,35 @@ static uint32_t draw_silent(struct operator* operator)
         }
         const bool is_more = level.kind == LEVEL_QUORUM || !taken[each->region];
 
-        if (!is_more || count < level.count) {
+        if (!is_more || count < wanted) {
             silent |= (uint32_t)1 << each->number;
             taken[each->region] = true;
             count += is_more;
         }
     }
-    return count < level.count ? 0 : silent;
+    return count < wanted ? 0 : silent;
 }
 
-/* The worst of choices: the writer and enough others have gone on without it, and what they have
- * committed since nobody knows who is asked. */
+/* The worst of choices: the writer and enough others have gone on without it. Either nobody knows
+ * what they have committed since, of those who can be asked, who then are one answer short; or just
+ * enough can be asked, of whom one knows. */
 static void dial_alone(struct operator* operator)
 {
     struct world *world = operator->world;
     const struct sim_member *target = &world->sim->members[operator->target];
-    const uint32_t writer = (uint32_t)1 << succession_writer(world)->number;
+    const struct level level = world->oracle->level;
     const uint64_t end = world->sim->now + SPAN_S(ALONE_S).ns;
-    const uint32_t silent = draw_silent(operator);
 
-    if (silent == 0) {
+    operator->enough = level.kind == LEVEL_QUORUM && prng_chance(&operator->dice, 1, 2);
+    operator->silent = draw_silent(operator, level.count - operator->enough);
+    if (operator->silent == 0) {
         dial(operator);
         return;
     }
     sim_count(world->sim, FAULT_PARTITION);
     sim_say(world->sim, "operator", "waits for %s to fall behind", target->name);
-    sim_net_part(world->sim, writer | silent, end);
+    sim_net_part(world->sim, operator->enough ? (uint32_t)1 << target->number : operator->silent,
+                 end);
     operator->waits = true;
     sim_after(world->sim, 0,
               (struct todo){run_dial_alone, (uintptr_t) operator, target->life,
@@ -258,6 +267,23 @@ static bool chooses_one_alone(struct operator* operator)
     return false;
 }
 
+static void give_order(struct operator* operator)
+{
+    struct sim *sim = operator->world->sim;
+
+    if (sim->net.parted_until > sim->now) {
+        sim_net_part(sim, 0, sim->now); /* the one before is over: all are linked again */
+    }
+    if (!choose(operator)) {
+        return;
+    }
+    if (chooses_one_alone(operator)) {
+        dial_alone(operator);
+    } else {
+        dial(operator);
+    }
+}
+
 static void run_tick(struct sim *sim, const struct todo *todo)
 {
     struct operator* operator=(struct operator*)(uintptr_t) todo->a;
@@ -267,12 +293,8 @@ static void run_tick(struct sim *sim, const struct todo *todo)
     if (puppet->link != 0 && sim->now - operator->asked_at> SPAN_S(PATIENCE_S).ns) {
         hang_up(operator);
     }
-    if (puppet->link == 0 && !puppet->dialing && !operator->waits && choose(operator)) {
-        if (chooses_one_alone(operator)) {
-            dial_alone(operator);
-        } else {
-            dial(operator);
-        }
+    if (puppet->link == 0 && !puppet->dialing && !operator->waits) {
+        give_order(operator);
     }
     sim_after(sim, prng_between(&operator->dice, operator->gap_ns / 2, 2 * operator->gap_ns),
               (struct todo){run_tick, (uintptr_t) operator, 0, 0});

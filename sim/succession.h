@@ -20,6 +20,8 @@ struct operator
     unsigned target;
     bool accepts_loss;
     bool waits; /* for others to go on without whom he has in mind */
+    bool enough; /* of them will answer then, and one knows what the target does not */
+    uint32_t silent; /* members that will not answer, one bit each */
     bool calm; /* promotes nobody but the one that the record names */
     uint64_t asked_at;
     uint64_t gap_ns; /* between two orders, on average */
