@@ -116,9 +116,11 @@ static void note_closed(struct member *member, struct instant now)
     struct index *index = &member->wal.index;
     struct retention *retention = &member->retention;
     const segment_t newest = index_last(index)->segment;
-    if (retention->newest == SEGMENT_NONE) {
+
+    if (retention->newest == SEGMENT_NONE || newest < retention->found) { /* a start, or a cut */
         retention->found = newest;
     }
+
     const bool grown = retention->newest != SEGMENT_NONE && retention->newest < newest;
     uint32_t place = grown && retention->newest >= index->rows[0].segment
                          ? (uint32_t)(retention->newest - index->rows[0].segment)
