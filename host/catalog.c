@@ -20,8 +20,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static const char database_name[] = "catalog.db";
-
 static const char *const tables[] = {"kms_key", "kms_version", "kms_alias", "kms_grant",
                                      "audit"}; /* the last is loaded otherwise */
 enum { TABLES = sizeof tables / sizeof tables[0] };
@@ -124,7 +122,7 @@ static enum status open_folder(struct catalog *catalog, const char *path, bool c
                        strerror(errno), why);
     }
     catalog->made_lock = faccessat(catalog->folder, "lock", F_OK, 0) != 0;
-    catalog->made_database = faccessat(catalog->folder, database_name, F_OK, 0) != 0;
+    catalog->made_database = faccessat(catalog->folder, CATALOG_FILE, F_OK, 0) != 0;
     catalog->lock = openat(catalog->folder, "lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (catalog->lock < 0) {
         return explain(file_status_of_errno(errno), path, "cannot open lock", strerror(errno), why);
@@ -202,7 +200,7 @@ static enum status open_database(struct catalog *catalog, const char *folder, bo
     const int flags = SQLITE_OPEN_READWRITE | (create ? SQLITE_OPEN_CREATE : 0);
     char path[PATH_MAX];
 
-    if (snprintf(path, sizeof path, "%s/%s", folder, database_name) >= (int)sizeof path) {
+    if (snprintf(path, sizeof path, "%s/%s", folder, CATALOG_FILE) >= (int)sizeof path) {
         return E_TOO_LARGE;
     }
     TRY(status_of_sqlite(sqlite3_open_v2(path, &catalog->database, flags, NULL)));
@@ -227,7 +225,7 @@ enum status catalog_open(struct catalog **into, const char *folder, bool create,
     if (status == OK) {
         status = open_database(catalog, folder, create);
         if (status != OK) {
-            (void)explain(status, folder, "cannot open catalog.db",
+            (void)explain(status, folder, "cannot open " CATALOG_FILE,
                           sqlite3_errcode(catalog->database) != SQLITE_OK ? catalog_error(catalog)
                                                                           : status_text(status),
                           why);
@@ -255,7 +253,7 @@ static void close_database(struct catalog *catalog)
 /* The lock is still ours, so nobody else has begun to use any of it. */
 void catalog_close_unused(struct catalog *catalog, const char *folder)
 {
-    static const char *const files[] = {"catalog.db-wal", "catalog.db-shm", database_name};
+    static const char *const files[] = {CATALOG_FILE "-wal", CATALOG_FILE "-shm", CATALOG_FILE};
 
     close_database(catalog);
     for (unsigned i = 0; catalog->made_database && i < sizeof files / sizeof files[0]; i++) {

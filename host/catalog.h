@@ -27,6 +27,8 @@ enum {
     CATALOG_SCHEMA_VERSION = 2,
 };
 
+#define CATALOG_FILE "catalog.db" /* in its folder */
+
 struct catalog;
 
 /* The folder (made where `create` says so and it is missing) is locked until catalog_close. `why`

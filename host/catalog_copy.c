@@ -17,8 +17,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static const char database_name[] = "catalog.db";
-
 static enum status explain(enum status status, const char *path, const char *detail, char *why)
 {
     snprintf(why, CATALOG_WHY_MAX, "%s: %s (%s)", path, detail, status_name(status));
@@ -95,6 +93,13 @@ static enum status walk_audit(sqlite3 *database, const char *file, struct audit_
                : explain(E_DAMAGED, file, sqlite3_errmsg(database), why);
 }
 
+static enum status path_in(const char *folder, char path[PATH_MAX], char *why)
+{
+    return snprintf(path, PATH_MAX, "%s/" CATALOG_FILE, folder) < PATH_MAX
+               ? OK
+               : explain(E_TOO_LARGE, folder, "the path is too long", why);
+}
+
 enum status catalog_check_audit(const char *file, struct audit_chain *chain, char *why)
 {
     sqlite3 *database;
@@ -168,14 +173,20 @@ static enum status copy_database(sqlite3 *database, const char *file, char *why)
     return status == OK ? OK : explain(status, file, status_text(status), why);
 }
 
+enum status catalog_check_folder(const char *folder, struct audit_chain *chain, char *why)
+{
+    char path[PATH_MAX];
+
+    TRY(path_in(folder, path, why));
+    return catalog_check_audit(path, chain, why);
+}
+
 enum status catalog_backup(const char *folder, const char *file, char *why)
 {
     char path[PATH_MAX];
     sqlite3 *database;
 
-    if (snprintf(path, sizeof path, "%s/%s", folder, database_name) >= (int)sizeof path) {
-        return explain(E_TOO_LARGE, folder, "the path is too long", why);
-    }
+    TRY(path_in(folder, path, why));
 
     enum status status = open_database(&database, path, why);
 
@@ -192,9 +203,7 @@ enum status catalog_restore(const char *file, const char *folder, char *why)
     struct audit_chain chain;
     sqlite3 *database;
 
-    if (snprintf(path, sizeof path, "%s/%s", folder, database_name) >= (int)sizeof path) {
-        return explain(E_TOO_LARGE, folder, "the path is too long", why);
-    }
+    TRY(path_in(folder, path, why));
     if (mkdir(folder, 0700) != 0 && errno != EEXIST) {
         return explain(file_status_of_errno(errno), folder, strerror(errno), why);
     }

@@ -13,6 +13,10 @@
  * removed. What was cut off at the end shows only to those who know where it ended before. */
 NODISCARD enum status catalog_check_audit(const char *file, struct audit_chain *chain, char *why);
 
+/* The same of the catalog in a data folder. */
+NODISCARD enum status catalog_check_folder(const char *folder, struct audit_chain *chain,
+                                           char *why);
+
 /* A copy as of one moment, durable, under a name that must be free (E_EXISTS). */
 NODISCARD enum status catalog_backup(const char *folder, const char *file, char *why);
 

@@ -80,7 +80,7 @@ static enum status catalog_is_empty(struct running *running, bool *empty)
     *empty = rows.count == 0;
     catalog_rows_free(&rows);
     if (status != OK) {
-        snprintf(running->why, sizeof running->why, "%s: cannot read catalog.db: %s (%s)",
+        snprintf(running->why, sizeof running->why, "%s: cannot read " CATALOG_FILE ": %s (%s)",
                  running->options->data, catalog_error(running->settings.catalog),
                  status_name(status));
     }

@@ -18,14 +18,6 @@ static void say(const char *what, const char *file, const struct audit_chain *ch
            (unsigned long long)chain->number, head);
 }
 
-static enum status check_data(const char *data, struct audit_chain *chain, char *why)
-{
-    char path[PATH_MAX];
-
-    snprintf(path, sizeof path, "%.4000s/catalog.db", data);
-    return catalog_check_audit(path, chain, why);
-}
-
 int keyd_upkeep_run(const struct keyd_options *options, const char *program)
 {
     struct audit_chain chain;
@@ -36,7 +28,7 @@ int keyd_upkeep_run(const struct keyd_options *options, const char *program)
         status = catalog_restore(options->restore, options->data, why);
     }
     if (status == OK) {
-        status = check_data(options->data, &chain, why);
+        status = catalog_check_folder(options->data, &chain, why);
     }
     if (status == OK && options->backup != NULL) {
         status = catalog_backup(options->data, options->backup, why);

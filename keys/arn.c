@@ -72,6 +72,14 @@ char *arn_format_key(const char *region, const char *account, const char *key_id
     return into;
 }
 
+bool arn_is_root_of(const char *principal, const char *account)
+{
+    char root[sizeof "arn:aws:iam:::root" + KMS_ACCOUNT_TEXT_MAX];
+
+    snprintf(root, sizeof root, "arn:aws:iam::%s:root", account);
+    return strcmp(principal, root) == 0;
+}
+
 void arn_account_start(const char *account, char *into)
 {
     snprintf(into, KMS_ACCOUNT_TEXT_MAX + 1, "%s/", account);

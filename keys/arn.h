@@ -35,6 +35,10 @@ char *arn_format_key(const char *region, const char *account, const char *key_id
  * KMS_ACCOUNT_TEXT_MAX + 1. */
 void arn_account_start(const char *account, char *into);
 
+/* Whether that is the ARN of the account itself, which stands for all of its callers:
+ * arn:aws:iam::ACCOUNT:root (IAM User Guide, "AWS account principals"). */
+bool arn_is_root_of(const char *principal, const char *account);
+
 /* From 16 random bytes; `text` has room for KEY_ID_TEXT_MAX. RFC 4122 section 4.4. */
 void key_id_make(const uint8_t random[16], char *text);
 

@@ -3,6 +3,7 @@
  * The document has passed policy_fault when it was put, so its shape is taken for granted here. */
 #include "keys/key_policy.h"
 
+#include "keys/arn.h"
 #include "keys/key_policy_parts.h"
 
 #include <stdio.h>
@@ -10,10 +11,7 @@
 /* The account itself, by number or by the ARN of its root, means all of its callers. */
 static bool is_account_of(const char *principal, const char *account)
 {
-    char root[KEY_ARN_TEXT_MAX];
-
-    snprintf(root, sizeof root, "arn:aws:iam::%s:root", account);
-    return strcmp(principal, account) == 0 || strcmp(principal, root) == 0;
+    return strcmp(principal, account) == 0 || arn_is_root_of(principal, account);
 }
 
 static bool is_aws_principal(const json_t *wanted, const struct policy_question *question)

@@ -20,6 +20,8 @@ enum {
     CALL_GENERATE_BYTES_MAX = 1024,
 };
 
+#define KMS_DAY_NS (86400ull * 1000000000ull)
+
 struct kms_call {
     const struct kms_settings *settings;
     const struct key_table *table;

@@ -8,6 +8,7 @@
 #include "base/base64.h"
 #include "base/check.h"
 #include "base/reader.h"
+#include "keys/arn.h"
 
 #include <stdio.h>
 
@@ -50,22 +51,12 @@ static bool next_pair(struct reader *reader, struct bytes *key, struct bytes *va
     return true;
 }
 
-static struct reader pairs_of(const struct kms_grant *grant)
+static struct reader pairs_of(const struct kms_grant *grant, uint16_t *count)
 {
     struct reader reader = reader_of(grant->context);
-    uint16_t count;
 
-    CHECK(reader_u16(&reader, &count) == OK);
+    CHECK(reader_u16(&reader, count) == OK);
     return reader;
-}
-
-static unsigned pair_count(const struct kms_grant *grant)
-{
-    struct reader reader = reader_of(grant->context);
-    uint16_t count;
-
-    CHECK(reader_u16(&reader, &count) == OK);
-    return count;
 }
 
 static const char *text_at(const json_t *context, struct bytes key)
@@ -79,8 +70,13 @@ static const char *text_at(const json_t *context, struct bytes key)
 
 static bool context_holds(const struct kms_grant *grant, const json_t *context)
 {
-    struct reader reader = pairs_of(grant);
+    uint16_t count;
+    struct reader reader = pairs_of(grant, &count);
     struct bytes key, value;
+
+    if (grant->constraint == GRANT_EQUALS && json_object_size(context) != count) {
+        return false;
+    }
 
     while (next_pair(&reader, &key, &value)) {
         const char *found = text_at(context, key);
@@ -94,19 +90,14 @@ static bool context_holds(const struct kms_grant *grant, const json_t *context)
 
 static bool constraint_holds(const struct kms_grant *grant, unsigned bit, const json_t *context)
 {
-    if (grant->constraint == GRANT_UNCONSTRAINED || bit >= FIRST_WITHOUT_CONTEXT) {
-        return true;
-    }
-    return context_holds(grant, context)
-           && (grant->constraint == GRANT_SUBSET || json_object_size(context) == pair_count(grant));
+    return grant->constraint == GRANT_UNCONSTRAINED || bit >= FIRST_WITHOUT_CONTEXT
+           || context_holds(grant, context);
 }
 
 static bool is_given_to(const struct kms_grant *grant, const struct policy_question *question)
 {
-    char root[KEY_ARN_TEXT_MAX];
-
-    snprintf(root, sizeof root, "arn:aws:iam::%s:root", question->account);
-    return strcmp(grant->grantee, question->principal) == 0 || strcmp(grant->grantee, root) == 0;
+    return strcmp(grant->grantee, question->principal) == 0
+           || arn_is_root_of(grant->grantee, question->account);
 }
 
 const struct kms_grant *grants_find(const struct key_table *table, const struct kms_key *key,
@@ -131,7 +122,8 @@ const struct kms_grant *grants_find(const struct key_table *table, const struct 
 
 static bool has_pair(const struct kms_grant *grant, struct bytes key, struct bytes value)
 {
-    struct reader reader = pairs_of(grant);
+    uint16_t count;
+    struct reader reader = pairs_of(grant, &count);
     struct bytes own_key, own_value;
 
     while (next_pair(&reader, &own_key, &own_value)) {
@@ -144,8 +136,8 @@ static bool has_pair(const struct kms_grant *grant, struct bytes key, struct byt
 
 bool grant_covers(const struct kms_grant *parent, const struct kms_grant *child)
 {
-    struct reader reader;
     struct bytes key, value;
+    uint16_t count;
 
     if ((child->operations & ~parent->operations) != 0) {
         return false;
@@ -157,7 +149,9 @@ bool grant_covers(const struct kms_grant *parent, const struct kms_grant *child)
         return child->constraint == GRANT_EQUALS && parent->constraint == GRANT_EQUALS
                && bytes_equal(parent->context, child->context);
     }
-    reader = pairs_of(parent);
+
+    struct reader reader = pairs_of(parent, &count);
+
     while (next_pair(&reader, &key, &value)) {
         if (!has_pair(child, key, value)) {
             return false;

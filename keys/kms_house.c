@@ -9,8 +9,6 @@
 
 #include <stdio.h>
 
-#define DAY_NS (86400ull * 1000000000ull)
-
 static void name_request(struct kms_call *call, struct kms_request *request, const char *account,
                          const char *operation)
 {
@@ -23,7 +21,7 @@ static void name_request(struct kms_call *call, struct kms_request *request, con
 static void rotate(struct kms_call *call, const struct kms_key *key)
 {
     call_stage_rotation(call, key, KEY_ROTATED_BY_ITSELF);
-    call->change->key.next_rotation_wall_ns = call->wall_ns + key->rotation_days * DAY_NS;
+    call->change->key.next_rotation_wall_ns = call->wall_ns + key->rotation_days * KMS_DAY_NS;
 }
 
 /* A disabled key rotates when it is enabled again. */

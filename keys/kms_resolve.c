@@ -9,8 +9,6 @@ static const char default_alias[] = "alias/aws/rds";
 
 enum { MANAGED_ROTATION_DAYS = 365 };
 
-#define DAY_NS (86400ull * 1000000000ull)
-
 static enum status refuse_missing_alias(struct kms_call *call, const char *account,
                                         const char *alias)
 {
@@ -56,7 +54,7 @@ static enum status make_default_key(struct kms_call *call, const struct kms_key 
     made->aws_managed = true;
     made->rotates = true; /* AWS: every year */
     made->rotation_days = MANAGED_ROTATION_DAYS;
-    made->next_rotation_wall_ns = call->wall_ns + MANAGED_ROTATION_DAYS * DAY_NS;
+    made->next_rotation_wall_ns = call->wall_ns + MANAGED_ROTATION_DAYS * KMS_DAY_NS;
     *alias = (struct kms_alias){.created_wall_ns = call->wall_ns, .updated_wall_ns = call->wall_ns};
     memcpy(alias->account, made->account, sizeof alias->account);
     memcpy(alias->key_id, made->id, sizeof alias->key_id);

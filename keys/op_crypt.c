@@ -136,6 +136,24 @@ static enum status open_blob(struct kms_call *call, struct opening *opening)
     return status == OK ? OK : refuse_ciphertext(call);
 }
 
+/* The blob is taken, `use` does something with it, and the plaintext is wiped. */
+static enum status with_blob(struct kms_call *call, struct opening *opening,
+                             enum status (*use)(struct kms_call *call, struct opening *opening))
+{
+    uint8_t blob[BLOB_BYTES_MAX];
+    uint8_t plain[BLOB_PLAIN_BYTES_MAX];
+    size_t size;
+
+    TRY(call_need_blob(call, "CiphertextBlob", BLOB_BYTES_MAX, blob, &size));
+    opening->blob = bytes_of(blob, size);
+    opening->plain = plain;
+
+    const enum status status = use(call, opening);
+
+    secret_wipe_memory(plain, sizeof plain);
+    return status;
+}
+
 static enum status decrypt_blob(struct kms_call *call, struct opening *opening)
 {
     TRY(open_blob(call, opening));
@@ -149,25 +167,14 @@ static enum status decrypt_blob(struct kms_call *call, struct opening *opening)
 
 enum status op_decrypt(struct kms_call *call)
 {
-    uint8_t blob[BLOB_BYTES_MAX];
-    uint8_t plain[BLOB_PLAIN_BYTES_MAX];
-    struct opening opening = {.key_name = "KeyId",
-                              .context_name = "EncryptionContext",
-                              .action = "Decrypt",
-                              .plain = plain};
-    size_t size;
+    struct opening opening = {
+        .key_name = "KeyId", .context_name = "EncryptionContext", .action = "Decrypt"};
 
     TRY(call_check_grant_tokens(call));
     TRY(call_must_be_empty(call, "Recipient", KMS_UNSUPPORTED));
     TRY(call_must_be_empty(call, "DryRunModifiers", KMS_UNSUPPORTED));
     TRY(call_only_text(call, "EncryptionAlgorithm", "SYMMETRIC_DEFAULT"));
-    TRY(call_need_blob(call, "CiphertextBlob", BLOB_BYTES_MAX, blob, &size));
-    opening.blob = bytes_of(blob, size);
-
-    const enum status status = decrypt_blob(call, &opening);
-
-    secret_wipe_memory(plain, sizeof plain);
-    return status;
+    return with_blob(call, &opening, decrypt_blob);
 }
 
 /* The destination's key, with the ARN beside the source's, which stays in call->arn. */
@@ -204,23 +211,13 @@ static enum status re_encrypt(struct kms_call *call, struct opening *source)
 
 enum status op_re_encrypt(struct kms_call *call)
 {
-    uint8_t blob[BLOB_BYTES_MAX];
-    uint8_t plain[BLOB_PLAIN_BYTES_MAX];
     struct opening source = {.key_name = "SourceKeyId",
                              .context_name = "SourceEncryptionContext",
-                             .action = "ReEncryptFrom",
-                             .plain = plain};
-    size_t size;
+                             .action = "ReEncryptFrom"};
 
     TRY(call_check_grant_tokens(call));
     TRY(call_must_be_empty(call, "DryRunModifiers", KMS_UNSUPPORTED));
     TRY(call_only_text(call, "SourceEncryptionAlgorithm", "SYMMETRIC_DEFAULT"));
     TRY(call_only_text(call, "DestinationEncryptionAlgorithm", "SYMMETRIC_DEFAULT"));
-    TRY(call_need_blob(call, "CiphertextBlob", BLOB_BYTES_MAX, blob, &size));
-    source.blob = bytes_of(blob, size);
-
-    const enum status status = re_encrypt(call, &source);
-
-    secret_wipe_memory(plain, sizeof plain);
-    return status;
+    return with_blob(call, &source, re_encrypt);
 }

@@ -14,8 +14,6 @@ enum {
     DELETION_DAYS_MAX = 30,
 };
 
-#define DAY_NS (86400ull * 1000000000ull)
-
 static const char *state_name(enum kms_key_state state)
 {
     switch (state) {
@@ -179,7 +177,7 @@ enum status op_schedule_key_deletion(struct kms_call *call)
     struct kms_key *staged = call_stage_key(call, key);
 
     staged->state = KMS_KEY_PENDING_DELETION;
-    staged->deletion_wall_ns = call->wall_ns + (uint64_t)days * DAY_NS;
+    staged->deletion_wall_ns = call->wall_ns + (uint64_t)days * KMS_DAY_NS;
     call_add_text(call, "KeyId", call->arn);
     call_add(call, "DeletionDate", json_time(staged->deletion_wall_ns));
     call_add_text(call, "KeyState", state_name(staged->state));

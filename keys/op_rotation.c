@@ -14,7 +14,6 @@ enum {
     LIST_ROTATIONS_MAX = 1000,
 };
 
-#define DAY_NS (86400ull * 1000000000ull)
 #define SOON_NS (20ull * 60 * 1000000000ull) /* AWS: no rotation on demand so shortly before one */
 
 void call_stage_rotation(struct kms_call *call, const struct kms_key *key, enum key_origin why)
@@ -49,7 +48,7 @@ enum status op_enable_key_rotation(struct kms_call *call)
 
     staged->rotates = true;
     staged->rotation_days = (uint32_t)days;
-    staged->next_rotation_wall_ns = call->wall_ns + (uint64_t)days * DAY_NS;
+    staged->next_rotation_wall_ns = call->wall_ns + (uint64_t)days * KMS_DAY_NS;
     return OK;
 }
 

@@ -53,6 +53,19 @@ make_certificate()
     chmod 600 "$work"/*.key
 }
 
+# A caller of another account, beside those that the service made.
+add_stranger()
+{
+    cat >>"$work/data/credentials" <<'END'
+[stranger]
+access_key_id = AKIASTRANGERSTRANGER
+secret_access_key = strangerstrangerstranger
+account = 444455556666
+principal = arn:aws:iam::444455556666:user/stranger
+END
+    kill -HUP "$pid"
+}
+
 # Starts the service, waits for its port.
 start_keyd()
 {

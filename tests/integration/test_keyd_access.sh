@@ -9,18 +9,13 @@ source "$(dirname "$0")/keyd_lib.sh"
 make_certificate
 start_keyd --create --account 111122223333
 cat >>"$work/data/credentials" <<'END'
-[stranger]
-access_key_id = AKIASTRANGERSTRANGER
-secret_access_key = strangerstrangerstranger
-account = 444455556666
-principal = arn:aws:iam::444455556666:user/stranger
 [source]
 access_key_id = AKIASOURCESOURCESOUR
 secret_access_key = sourcesourcesourcesource
 account = 111122223333
 principal = arn:aws:iam::111122223333:role/source
 END
-kill -HUP "$pid"
+add_stranger
 use_credentials user
 
 key=$(kms create-key --query KeyMetadata.KeyId)

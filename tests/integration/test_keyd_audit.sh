@@ -8,14 +8,7 @@ source "$(dirname "$0")/keyd_lib.sh"
 
 make_certificate
 start_keyd --create --account 111122223333
-cat >>"$work/data/credentials" <<'END'
-[stranger]
-access_key_id = AKIASTRANGERSTRANGER
-secret_access_key = strangerstrangerstranger
-account = 444455556666
-principal = arn:aws:iam::444455556666:user/stranger
-END
-kill -HUP "$pid"
+add_stranger
 use_credentials user
 lookup()
 {
