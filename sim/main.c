@@ -51,6 +51,17 @@ static const struct argp_option options[] = {
     {0},
 };
 
+static uint64_t number_of(const char *text, struct argp_state *state)
+{
+    char *end;
+    const uint64_t number = strtoull(text, &end, 10);
+
+    if (end == text || *end != '\0') {
+        argp_error(state, "'%s' is not a number", text);
+    }
+    return number;
+}
+
 static error_t parse(int key, char *argument, struct argp_state *state)
 {
     struct wish_list *wishes = state->input;
@@ -62,17 +73,17 @@ static error_t parse(int key, char *argument, struct argp_state *state)
         if (strncmp(end, "..", 2) != 0) {
             argp_error(state, "--seeds takes A..B");
         }
-        wishes->last = strtoull(end + 2, NULL, 10);
+        wishes->last = number_of(end + 2, state);
         return 0;
     case 'n':
-        wishes->first = wishes->last = strtoull(argument, NULL, 10);
+        wishes->first = wishes->last = number_of(argument, state);
         wishes->one = true;
         return 0;
     case 'm':
-        wishes->minutes = (unsigned)strtoul(argument, NULL, 10);
+        wishes->minutes = (unsigned)number_of(argument, state);
         return 0;
     case 'L':
-        wishes->length = SPAN_S(strtoull(argument, NULL, 10));
+        wishes->length = SPAN_S(number_of(argument, state));
         return 0;
     case 'l':
         wishes->list = argument;
