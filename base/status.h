@@ -44,6 +44,7 @@
     X(30, E_REVOKED, PEER, "the certificate is revoked") \
     X(31, E_LAPSED, PEER, "the peer's certificate expired while the link was up") \
     X(32, E_AGED, PEER, "the link is as old as a link may be: it is made anew") \
+    X(85, E_TWIN, PEER, "another process is linked under this member's name and certificate") \
     /* our own disk */ \
     X(33, E_IO, DISK, "a write, read or sync failed; what was under way is in doubt") \
     X(34, E_DISK_FULL, DISK, "no space is left on the device") \

@@ -142,25 +142,35 @@ static void refuse_caller(struct member *member, link_t link, enum status why, s
     bye(member, link, fx, &message);
 }
 
-/* A member has one link: where it calls again, the older one is dead or about to be found so. (A
- * candidate may follow, too.) */
-static struct feed *place_for(struct member *member, const struct identity *peer,
-                              struct effects *fx)
+bool feed_is_alive(const struct member *member, const struct feed *feed, struct instant now)
 {
-    struct feed *place = NULL;
+    const struct span word = {2 * member->settings.heartbeat_gap.ns};
+
+    return !instant_reached(instant_add(feed->heard_at, word), now);
+}
+
+/* Whether it may stay is decided when it has greeted (feed_greet.c). Where all places are taken, an
+ * older link of the same member that has gone silent is the first to go. */
+static struct feed *place_for(struct member *member, const struct identity *peer,
+                              struct instant now, struct effects *fx)
+{
+    struct feed *silent = NULL;
 
     for (uint32_t i = 0; i < member->feeds.capacity; i++) {
         struct feed *feed = &member->feeds.list[i];
 
-        if (feed->state != FEED_FREE && !feed->is_candidate
-            && strcmp(feed->peer.member, peer->member) == 0) {
-            feed_refuse(member, feed, fx, E_CLOSED, "%s has called again.", peer->member);
+        if (feed->state == FEED_FREE) {
+            return feed;
         }
-        if (feed->state == FEED_FREE && place == NULL) {
-            place = feed;
+        if (!feed->is_candidate && strcmp(feed->peer.member, peer->member) == 0
+            && !feed_is_alive(member, feed, now)) {
+            silent = feed;
         }
     }
-    return place;
+    if (silent != NULL) {
+        feed_refuse(member, silent, fx, E_CLOSED, "%s has called again.", peer->member);
+    }
+    return silent;
 }
 
 static void feed_begin(struct feed *feed, const struct event *event)
@@ -191,7 +201,7 @@ void feeds_on_link_up(struct member *member, const struct event *event, struct e
         refuse_caller(member, event->link.link, refusal, fx);
         return;
     }
-    struct feed *feed = place_for(member, &event->link.peer, fx);
+    struct feed *feed = place_for(member, &event->link.peer, event->now, fx);
 
     if (feed == NULL) {
         refuse_caller(member, event->link.link, E_BUSY, fx);

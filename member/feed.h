@@ -9,7 +9,14 @@
  *
  * A downstream that shows an epoch above ours supersedes this writer (member->fenced_by), but only
  * once it has proved that it holds the DEK: a stolen certificate alone halts nobody. An unencrypted
- * cluster has no DEK; there the certificate decides, as for everything else. */
+ * cluster has no DEK; there the certificate decides, as for everything else.
+ *
+ * A member has one link to follow by. Where it greets over a second one, the older one ends if it
+ * has been silent for two heartbeats, or if both name one data folder: its process has called
+ * again. Else, or where two processes on copies of one folder take turns so, the newer one is
+ * refused (E_TWIN): whoever is served stays served, and the other process is told of the
+ * certificate that they share. A link that died unnoticed keeps a member out for two heartbeats at
+ * most, and only one that comes with another folder. */
 #ifndef SEALIFT_MEMBER_FEED_H
 #define SEALIFT_MEMBER_FEED_H
 
@@ -59,6 +66,7 @@ struct feed {
     bool proved; /* its proof was right */
     bool is_candidate; /* it asks on behalf of an election, and follows nobody */
     struct id folder; /* of its data folder, from its GREET */
+    struct instant took_over_at; /* from an older link that was alive; 0: from none */
     epoch_t fence_epoch; /* that it asked us to keep to */
     uint64_t fence_token; /* the save that makes it so */
     epoch_t shown_epoch; /* the highest in its GREET: believed once it has proved the DEK */

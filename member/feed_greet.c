@@ -136,11 +136,76 @@ static void find_missing(const struct member *member, struct feed *feed, const s
     }
 }
 
+/* Two on copies of one folder would take over from each other for ever. */
+static bool takes_turns(const struct member *member, const struct feed *feed, struct instant now)
+{
+    return feed->took_over_at.ns != 0
+           && !instant_reached(instant_add(feed->took_over_at, member->settings.silence_max), now);
+}
+
+static bool is_of_same_member(const struct feed *other, const struct feed *feed)
+{
+    return other != feed && other->state > FEED_GREETING && !other->is_candidate
+           && strcmp(other->peer.member, feed->peer.member) == 0;
+}
+
+/* Another process has this member's place, and keeps it. */
+static bool is_taken(const struct member *member, const struct feed *feed, struct instant now)
+{
+    for (uint32_t i = 0; i < member->feeds.capacity; i++) {
+        const struct feed *older = &member->feeds.list[i];
+
+        if (is_of_same_member(older, feed) && older->state >= FEED_WAITING
+            && feed_is_alive(member, older, now)
+            && (!id_equal(&older->folder, &feed->folder) || takes_turns(member, older, now))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void refuse_twin(struct member *member, struct feed *feed, struct effects *fx)
+{
+    feed_refuse(member, feed, fx, E_TWIN,
+                "%s is linked to %s already: another process uses its certificate. Stop one of "
+                "them, or issue it a certificate of its own.",
+                feed->peer.member, member->settings.self.member);
+}
+
+static void take_over(struct member *member, struct feed *feed, struct instant now,
+                      struct effects *fx)
+{
+    for (uint32_t i = 0; i < member->feeds.capacity; i++) {
+        struct feed *older = &member->feeds.list[i];
+
+        if (!is_of_same_member(older, feed)
+            || (older->state < FEED_WAITING && !id_equal(&older->folder, &feed->folder))) {
+            continue; /* who has not proved anything has no place */
+        }
+        if (feed_is_alive(member, older, now)) {
+            feed->took_over_at = now;
+        }
+        feed_refuse(member, older, fx, E_CLOSED, "%s has called again.", feed->peer.member);
+    }
+}
+
+void feed_admit(struct member *member, struct feed *feed, struct instant now, struct effects *fx)
+{
+    if (!feed->is_candidate && is_taken(member, feed, now)) {
+        refuse_twin(member, feed, fx);
+        return;
+    }
+    if (!feed->is_candidate) {
+        take_over(member, feed, now, fx);
+    }
+    feed_check_commit(member, feed);
+    feed_move(feed, FEED_WAITING, now);
+}
+
 static void go_on(struct member *member, struct feed *feed, struct instant now, struct effects *fx)
 {
     if (member->descriptor.suite == SUITE_NONE) {
-        feed_check_commit(member, feed); /* certificate and descriptor digest have decided */
-        feed_move(feed, FEED_WAITING, now);
+        feed_admit(member, feed, now, fx); /* certificate and descriptor digest have decided */
         return;
     }
     find_missing(member, feed, member->greet);
@@ -196,6 +261,10 @@ void feed_on_greet(struct member *member, struct feed *feed, const struct event 
         feed->is_candidate = greet->is_candidate;
         feed->folder = greet->folder;
         feed->greets = greeting_digest(head, bytes_of(feed->greet, feed->greet_bytes));
-        go_on(member, feed, event->now, fx);
+        if (follows && is_taken(member, feed, event->now)) {
+            refuse_twin(member, feed, fx);
+        } else {
+            go_on(member, feed, event->now, fx);
+        }
     }
 }

@@ -181,6 +181,5 @@ void feed_on_proof(struct member *member, struct feed *feed, const struct event 
         feed_fenced(member, feed, feed->shown_epoch, fx);
         return;
     }
-    feed_check_commit(member, feed);
-    feed_move(feed, FEED_WAITING, event->now);
+    feed_admit(member, feed, event->now, fx);
 }

@@ -19,7 +19,12 @@ void feed_check_commit(struct member *member, const struct feed *feed);
 
 void feed_fenced(struct member *member, struct feed *feed, epoch_t epoch, struct effects *fx);
 
+/* Heard of within two heartbeats. */
+bool feed_is_alive(const struct member *member, const struct feed *feed, struct instant now);
+
 /* feed_greet.c */
+/* Proved, or nothing to prove: the place of its member is its own, or it is refused (E_TWIN). */
+void feed_admit(struct member *member, struct feed *feed, struct instant now, struct effects *fx);
 void feed_greet_send(struct member *member, struct feed *feed, struct effects *fx);
 void feed_on_greet(struct member *member, struct feed *feed, const struct event *event,
                    struct effects *fx);

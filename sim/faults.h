@@ -49,7 +49,8 @@
     X(FAULT_TRESPASS, "append-without-leave") \
     X(FAULT_NONSENSE, "nonsense-peer") \
     X(FAULT_IMPOSTOR, "wrong-member") \
-    X(FAULT_PROMOTION, "promotion")
+    X(FAULT_PROMOTION, "promotion") \
+    X(FAULT_TWIN, "one-certificate-twice")
 
 enum sim_fault {
 #define FAULT_ENUM(name, text) name,

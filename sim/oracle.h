@@ -86,7 +86,7 @@ struct oracle {
     struct level level;
     unsigned primary; /* member number */
     uint32_t voters; /* members whose acks may count: fed by the primary itself */
-    uint32_t members; /* that belong to the cluster: no impostors */
+    uint32_t members, left; /* of the cluster: no impostors; and those stopped for good */
     uint64_t content_seed;
     uint8_t marker[16];
     uint32_t record_bytes_max; /* what members accept */

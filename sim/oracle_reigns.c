@@ -32,9 +32,11 @@ static uint32_t recorded_now(const struct oracle *oracle, const struct oracle_re
     uint32_t mask = 0;
 
     for (uint32_t i = 0; i < record->member_count && record->epoch == reign->epoch; i++) {
-        const struct sim_member *member = sim_find_member(oracle->sim, record->members[i].name);
+        for (unsigned who = 0; who < oracle->sim->member_count; who++) { /* twins have one name */
+            const char *name = oracle->sim->members[who].self.member;
 
-        mask |= member == NULL ? 0 : (uint32_t)1 << member->number;
+            mask |= (uint32_t)(strcmp(name, record->members[i].name) == 0) << who;
+        }
     }
     return mask;
 }

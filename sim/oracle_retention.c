@@ -125,6 +125,19 @@ static bool is_within_bound(const struct oracle *oracle, const struct sim_member
            && age_of(oracle, upstream, needed) <= settings->pin_age.ns;
 }
 
+/* Whoever of two processes with one certificate is linked moves the pin of both. */
+static bool has_twin(const struct oracle *oracle, const struct sim_member *replica)
+{
+    for (unsigned i = 0; i < oracle->sim->member_count; i++) {
+        const struct sim_member *other = &oracle->sim->members[i];
+
+        if (other != replica && strcmp(other->self.member, replica->self.member) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Where anybody may follow anybody, a row tells what was so when they last met: a replica that has
  * been cut since, under another upstream, needs more than it did. */
 static void check_pins(struct oracle *oracle, const struct sim_member *member, segment_t segment)
@@ -132,7 +145,7 @@ static void check_pins(struct oracle *oracle, const struct sim_member *member, s
     for (unsigned i = 0; i < oracle->sim->member_count && !oracle->succession; i++) {
         const struct sim_member *replica = &oracle->sim->members[i];
 
-        if ((oracle->members >> i & 1) == 0 || replica == member
+        if ((oracle->members >> i & 1) == 0 || replica == member || has_twin(oracle, replica)
             || replica->store.losses + replica->store.damage > 0) {
             continue;
         }

@@ -150,7 +150,7 @@ static void check_shipped(struct oracle *oracle, const struct sim_member *member
     const int to = link == NULL ? -1 : link->ends[0].member;
     const struct bytes tail = send->tail[0];
 
-    if (link != NULL && (to < 0 || (oracle->members >> to & 1) == 0)) {
+    if (link != NULL && (to < 0 || ((oracle->members | oracle->left) >> to & 1) == 0)) {
         sim_fail(oracle->sim, 37, "%s sends WAL to one who is no member of the cluster",
                  member->name);
     }

@@ -175,6 +175,43 @@ static void add_impostor(struct world *world, const struct shape *shape)
     }
 }
 
+/* A second process with a replica's certificate and a disk of its own: whoever is linked stays, and
+ * the other one is refused; each takes its turn when the other one is down. Of its own dice. */
+static void add_twin(struct world *world, const struct shape *shape)
+{
+    const struct sim_member *primary = &world->sim->members[0];
+    struct prng dice;
+
+    prng_seed(&dice, world->sim->seed ^ 0x7817);
+    if (!prng_chance(&dice, 1, 8) || shape->replicas == 0) {
+        return;
+    }
+    const unsigned of = (unsigned)prng_between(&dice, 1, shape->replicas);
+    const struct sim_member *upstream = &world->sim->members[shape->upstream_of[of]];
+    struct sim_member *twin = world_add_replica(world, "twin", shape->region_of[of], upstream);
+
+    snprintf(twin->self.member, sizeof twin->self.member, "replica-%u", of);
+    twin->settings.replica.member.segment_bytes = primary->settings.primary.member.segment_bytes;
+    twin->store.spare_bytes = primary->settings.primary.member.segment_bytes;
+    world->twin = twin->number;
+    sim_count(world->sim, FAULT_TWIN);
+}
+
+/* Somebody has read what it says, and stops it. */
+static void end_twin(struct world *world)
+{
+    struct sim_member *twin = &world->sim->members[world->twin];
+
+    if (world->twin == 0) {
+        return;
+    }
+    if (twin->state == SIM_UP) {
+        sim_crash(world->sim, twin, SIM_KILL);
+    }
+    world->oracle->members &= ~(1u << twin->number);
+    world->oracle->left |= 1u << twin->number;
+}
+
 static void add_clients(struct world *world, const struct shape *shape)
 {
     struct prng *dice = &world->dice;
@@ -295,7 +332,8 @@ static void check_impostor(struct world *world)
     for (unsigned i = 0; i < world->sim->member_count; i++) {
         const struct sim_member *member = &world->sim->members[i];
 
-        if ((world->oracle->members >> i & 1) == 0 && member->store.groups > 0) {
+        if ((world->oracle->members >> i & 1) == 0 && i != world->twin
+            && member->store.groups > 0) {
             sim_fail(world->sim, 37, "%s stores something of a WAL that refuses it", member->name);
         }
     }
@@ -333,6 +371,8 @@ struct swarm_result swarm_run(uint64_t seed, struct span length, FILE *print)
     draw_room(world, seed);
     if (prng_chance(&world->dice, 1, 8)) {
         add_impostor(world, &shape);
+    } else {
+        add_twin(world, &shape);
     }
     add_clients(world, &shape);
     draw_rates(world);
@@ -346,6 +386,7 @@ struct swarm_result swarm_run(uint64_t seed, struct span length, FILE *print)
     }
     suffer(world, length);
     if (!world->sim->failed) {
+        end_twin(world);
         world_calm(world);
         world_settle(world, SPAN_S(SETTLE_S).ns);
         check_impostor(world);

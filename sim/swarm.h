@@ -21,6 +21,7 @@ struct world {
     uint64_t fault_gap_ns; /* between two faults, on average; 0: none at all */
     uint64_t restart_ns;
     unsigned recrash[SIM_MEMBERS_MAX]; /* how many of the next recoveries are struck, too */
+    unsigned twin; /* has another member's certificate, until the calm; 0: nobody */
     bool promotes; /* any member may become the primary */
     struct operator operator;
     struct prng succession_dice, season_dice;

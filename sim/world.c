@@ -115,7 +115,8 @@ static void run_start(struct sim *sim, const struct todo *todo)
     struct world *world = sim->world;
     struct sim_member *member = &sim->members[todo->a];
 
-    if (member->state == SIM_UP || member->life != todo->b) {
+    if (member->state == SIM_UP || member->life != todo->b
+        || (world->calm && world->twin != 0 && member->number == world->twin)) {
         return;
     }
     if (world->names_level_once && member->number == world->oracle->primary
