@@ -4,8 +4,9 @@
  *
  * How it goes wrong: nobody answers, the link is cut, the upstream is silent, or it says or does
  * what it must not: in each case the next upstream is dialed after a gap that doubles up to 16
- * times. A refusal that no retry can heal (a rule, a key that was not named) halts a replica that
- * is joining. */
+ * times, and up to 64 times where all of them refuse: each says why once, and the status shows it.
+ * A refusal that no retry can heal (a rule, a key that was not named, certificates of two clusters)
+ * halts a replica that is joining. */
 #include "replica/receiver.h"
 
 #include "base/check.h"
@@ -17,6 +18,7 @@
 enum {
     DOUBLINGS_MAX = 4, /* the longest gap is 16 times the first */
     ROUNDS_IN_VAIN = 2, /* of questions to one upstream, then a start asks another */
+    REFUSED_DOUBLINGS_MAX = 6, /* and 64 times where all refuse: a person has to do something */
     SEEKS_MAX = 5, /* the longest rest is 32 times two heartbeats: three minutes */
     DRAWN_CHARACTERS = 26,
 };
@@ -80,7 +82,8 @@ void receiver_init(struct replica *replica, struct arena *arena)
 static void leave(struct replica *replica, struct instant now)
 {
     struct receiver *receiver = &replica->receiver;
-    const unsigned doublings = receiver->tries < DOUBLINGS_MAX ? receiver->tries : DOUBLINGS_MAX;
+    const unsigned most = receiver_is_refused(replica) ? REFUSED_DOUBLINGS_MAX : DOUBLINGS_MAX;
+    const unsigned doublings = receiver->tries < most ? receiver->tries : most;
 
     repair_on_link_gone(&replica->member, receiver->link);
     receiver->link = 0;
@@ -102,8 +105,11 @@ static void send_bye(struct replica *replica, struct effects *fx, const struct b
 {
     const link_t link = replica->receiver.link;
 
-    trace_event(&replica->member.settings.trace, "upstream_refused link=%llu why=%s text=\"%s\"",
-                (unsigned long long)link, status_name(bye->why), bye->text);
+    if (receiver_note_end(replica, bye->why, bye->text)) {
+        trace_event(&replica->member.settings.trace,
+                    "upstream_refused link=%llu why=%s text=\"%s\"", (unsigned long long)link,
+                    status_name(bye->why), bye->text);
+    }
     effects_send(fx, link, MESSAGE_BYE, bye_encode(bye, effects_scratch(fx, bye_bytes(bye))));
     effects_hang_up(fx, link, OK); /* a goodbye: the BYE must still arrive */
 }
@@ -150,7 +156,7 @@ void receiver_on_link_up(struct replica *replica, const struct event *event, str
     const enum status status = receiver_check_upstream(replica, &receiver->peer);
 
     if (status != OK) {
-        receiver_refuse(replica, event->now, fx, status, "%s.", status_text(status));
+        receiver_refuse_stranger(replica, status, event->now, fx);
         return;
     }
     if (receiver->cluster[0] == '\0' && strcmp(receiver->peer.region, self->region) != 0) {
@@ -159,59 +165,31 @@ void receiver_on_link_up(struct replica *replica, const struct event *event, str
     receiver_send_greet(replica, fx);
 }
 
-void receiver_on_link_down(struct replica *replica, const struct event *event)
+void receiver_on_link_down(struct replica *replica, const struct event *event, struct effects *fx)
 {
     struct receiver *receiver = &replica->receiver;
 
     if (event->link.link == 0 && receiver->state != RECEIVER_DIALING) {
         return;
     }
-    trace_event(&replica->member.settings.trace, "upstream_down why=%s state=%s",
-                status_name(event->link.why), receiver_state_name(replica));
     const unsigned upstream = receiver->upstream;
+    const bool was_up = receiver->link != 0; /* a record that was harmed on its way is no refusal */
 
+    if (receiver_note_end(replica, was_up && event->link.why == E_TLS ? E_CUT : event->link.why,
+                          status_text(event->link.why))) {
+        trace_event(&replica->member.settings.trace, "upstream_down why=%s state=%s",
+                    status_name(event->link.why), receiver_state_name(replica));
+    }
     leave(replica, event->now);
+    if (event->link.why == E_DEPLOYMENT) {
+        receiver_halt_if_outcast(replica, E_DEPLOYMENT, replica->settings.upstreams[upstream],
+                                 "is one of another deployment", fx);
+    }
     if (event->link.why == E_AGED) { /* it was well: the same one again, at once */
         receiver->upstream = upstream;
         receiver->dial_at = event->now;
         receiver->tries = 0;
     }
-}
-
-bool receiver_is_lost(const struct replica *replica)
-{
-    return replica->receiver.lost_count >= replica->settings.upstream_count;
-}
-
-/* One upstream may still have what another does not: only all of them together make it lost. It
- * goes on asking them, and serving its readers, until a person decides. */
-static void note_lost(struct replica *replica, const struct bye *bye)
-{
-    struct receiver *receiver = &replica->receiver;
-    struct member *member = &replica->member;
-    const bool was_lost = receiver_is_lost(replica);
-
-    receiver->lost_count = bye->why == E_LOST ? receiver->lost_count + 1 : 0;
-    member->notice[0] = '\0';
-    if (!receiver_is_lost(replica)) {
-        return;
-    }
-    snprintf(member->notice, sizeof member->notice, "%s says: %s", receiver->peer.member,
-             bye->text);
-    if (!was_lost) {
-        trace_event(&member->settings.trace, "lost batch=%llu text=\"%s\"",
-                    (unsigned long long)member->wal.durable, member->notice);
-    }
-}
-
-/* What no retry can heal ends a replica that is joining: the person sees the sentence at once. */
-static bool is_final(const struct replica *replica, enum status why)
-{
-    if (why == E_LOST) { /* and it has nothing to serve either */
-        return receiver_is_lost(replica) && replica->member.wal.durable == 0;
-    }
-    return !replica->receiver.joined
-           && (why == E_RULE || (status_blame(why) == BLAME_KEYS && why != E_KEY_UNREACHABLE));
 }
 
 static void on_bye(struct replica *replica, const struct event *event, struct effects *fx)
@@ -222,11 +200,13 @@ static void on_bye(struct replica *replica, const struct event *event, struct ef
     if (bye_decode(&bye, event->message.message.head, &member->scratch) != OK) {
         bye = (struct bye){.why = E_PROTOCOL};
     }
-    trace_event(&member->settings.trace, "upstream_bye why=%s text=\"%s\"", status_name(bye.why),
-                bye.text);
+    if (receiver_note_end(replica, bye.why, bye.text)) {
+        trace_event(&member->settings.trace, "upstream_bye why=%s text=\"%s\"",
+                    status_name(bye.why), bye.text);
+    }
     effects_hang_up(fx, replica->receiver.link, OK);
-    note_lost(replica, &bye);
-    if (is_final(replica, bye.why)) {
+    receiver_note_lost(replica, &bye);
+    if (receiver_is_final(replica, bye.why)) {
         member_halt(member, fx, bye.why, "The upstream %s in %s refuses: %s",
                     replica->receiver.peer.member, replica->receiver.peer.region, bye.text);
     }
@@ -271,6 +251,9 @@ void receiver_on_message(struct replica *replica, const struct event *event, str
     const bool streams = receiver->state == RECEIVER_STREAMING;
 
     receiver->heard_at = event->now;
+    if (streams && type != MESSAGE_BYE) {
+        receiver_taken(replica);
+    }
     if (type == MESSAGE_BYE) {
         on_bye(replica, event, fx);
     } else if (type == MESSAGE_GREET && receiver->state == RECEIVER_GREETING) {
@@ -467,6 +450,9 @@ const char *receiver_state_name(const struct replica *replica)
     }
     if (receiver_is_lost(replica)) {
         return "lost";
+    }
+    if (receiver_is_refused(replica)) {
+        return "refused";
     }
     switch (receiver->state) {
     case RECEIVER_IDLE:

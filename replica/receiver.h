@@ -6,6 +6,7 @@
  * does.
  *
  * receiver.c        the link itself: dialing, limits, silence, goodbyes
+ * receiver_refused.c  who refuses whom, and for how long
  * receiver_greet.c  GREET both ways, and what must agree
  * receiver_keys.c   KEYS, unwrapping, storing, PROOF
  * receiver_cut.c    divergence: what is not part of the upstream's history goes to quarantine
@@ -92,6 +93,7 @@ struct receiver {
     struct cut cut;
 
     uint32_t lost_count; /* upstreams in a row that say E_LOST: all of them, and we are lost */
+    enum status refused[REPLICA_UPSTREAMS_MAX]; /* what each said last, where that is a refusal */
     bool waits_for_space; /* a message waits until a segment can be made */
     bool deferred; /* a message waits for a WRITTEN */
     uint64_t epoch_token; /* the change of control that must be durable before the next ACK */
@@ -116,16 +118,25 @@ size_t receiver_bytes(void);
 void receiver_init(struct replica *replica, struct arena *arena);
 void receiver_move(struct receiver *receiver, enum receiver_state next, struct instant now);
 void receiver_on_link_up(struct replica *replica, const struct event *event, struct effects *fx);
-void receiver_on_link_down(struct replica *replica, const struct event *event);
+void receiver_on_link_down(struct replica *replica, const struct event *event, struct effects *fx);
 void receiver_on_message(struct replica *replica, const struct event *event, struct effects *fx);
 void receiver_on_written(struct replica *replica, struct instant now, struct effects *fx);
 void receiver_pump(struct replica *replica, struct instant now, struct effects *fx);
 void receiver_stop(struct replica *replica, struct instant now, struct effects *fx);
 const char *receiver_state_name(const struct replica *replica);
 
+/* Each upstream has refused this replica, or was refused by it, for what does not change by itself:
+ * a lineage, a deployment, a role, a version, a rule, a key, a certificate that another process
+ * uses. It calls again, rarely, and says why in its status. */
+bool receiver_is_refused(const struct replica *replica);
+
 /* None of the upstreams has what comes next. */
 bool receiver_is_lost(const struct replica *replica);
 void receiver_on_space(struct replica *replica, struct effects *fx);
+
+/* The upstream feeds this replica, which is more than having been sent a RESUME: whatever was
+ * refused before is over. */
+void receiver_taken(struct replica *replica);
 
 /* BYE with the reason and a sentence; the next upstream is tried after a gap. */
 __attribute__((format(printf, 5, 6))) void receiver_refuse(struct replica *replica,
@@ -135,6 +146,18 @@ __attribute__((format(printf, 5, 6))) void receiver_refuse(struct replica *repli
 
 /* Both are proved: what is damaged here may be asked of this upstream. */
 void receiver_may_repair(struct replica *replica);
+
+/* receiver_refused.c */
+/* How an attempt at the present upstream has ended. False: refused as it was the last time. */
+bool receiver_note_end(struct replica *replica, enum status why, const char *text);
+void receiver_note_lost(struct replica *replica, const struct bye *bye);
+
+/* What no retry can heal ends a replica that is joining: the person sees the sentence at once. */
+bool receiver_is_final(const struct replica *replica, enum status why);
+void receiver_halt_if_outcast(struct replica *replica, enum status why, const char *address,
+                              const char *text, struct effects *fx);
+void receiver_refuse_stranger(struct replica *replica, enum status why, struct instant now,
+                              struct effects *fx);
 
 /* receiver_greet.c */
 void receiver_send_greet(struct replica *replica, struct effects *fx);

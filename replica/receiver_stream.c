@@ -49,12 +49,9 @@ void receiver_resume(struct replica *replica, struct instant now, struct effects
     receiver_move(receiver, RECEIVER_STREAMING, now);
     receiver_may_repair(replica);
     receiver->heard_at = now;
-    receiver->tries = 0;
     receiver->follows_writer = false; /* until it says so */
     replica->member.upstream_lsn = replica->member.wal.durable_lsn; /* likewise */
     take_losses(replica, fx);
-    receiver->lost_count = 0;
-    member->notice[0] = '\0';
     receiver->acked = member->wal.durable;
     receiver->must_ack = true; /* in this reign, even where nothing new comes */
     effects_send(fx, receiver->link, MESSAGE_RESUME,

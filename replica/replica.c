@@ -149,7 +149,7 @@ static void on_link_down(struct replica *replica, const struct event *event, str
         return;
     }
     if (link == 0 || link == replica->receiver.link) {
-        receiver_on_link_down(replica, event);
+        receiver_on_link_down(replica, event, fx);
     } else {
         (void)member_on_link_down(&replica->member, event, fx);
     }
