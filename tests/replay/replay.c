@@ -171,6 +171,7 @@ void replay_run(struct replay *replay, const struct run *run)
     for (size_t at = 0; at <= run->recording.count; at++) {
         if (at % stride == 0 || at == run->recording.count) {
             place(replay, &model, run, at, samples);
+            replay->places++;
         }
         if (at < run->recording.count) {
             model_apply(&model, &run->recording.ops[at]);
@@ -182,4 +183,9 @@ void replay_run(struct replay *replay, const struct run *run)
            replay->name, run->recording.count, (unsigned long long)replay->states,
            (unsigned long long)replay->nested, (unsigned long long)replay->aside,
            (unsigned long long)replay->failures);
+}
+
+bool replay_looked_around(const struct replay *replay)
+{
+    return replay->places > 10 && replay->states > 3 * replay->places;
 }

@@ -25,6 +25,7 @@ struct replay {
      * to be recorded. */
     void (*check)(struct replay *replay, struct real_disk *disk, const struct moment *moment,
                   const struct claim_record *claim, struct run *recovery);
+    uint64_t places; /* at which power was lost: as many as the stride leaves */
     uint64_t states, kills, nested, aside,
         failures; /* aside: states of which something was kept aside */
     char place[160]; /* where we are: in every message */
@@ -32,6 +33,9 @@ struct replay {
 };
 
 void replay_run(struct replay *replay, const struct run *run);
+
+/* Enough places, and at each of them several ways to lose power. */
+bool replay_looked_around(const struct replay *replay);
 
 __attribute__((format(printf, 2, 3))) void replay_fail(struct replay *replay, const char *format,
                                                        ...);
