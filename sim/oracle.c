@@ -1,5 +1,6 @@
 /* Where the world tells the oracle what happens, and the list of what it holds the world to. */
 #include "sim/oracle_bounds.h"
+#include "sim/oracle_delay.h"
 #include "sim/oracle_election.h"
 #include "sim/oracle_line.h"
 #include "sim/oracle_marks.h"
@@ -46,6 +47,7 @@ static const struct oracle_invariant invariants[] = {
     {37, "who is refused gets no byte of the WAL, and a refused start changes none on the disk"},
     {38,
      "only the oldest segment goes, marked first, wanted gone, behind the commit, held by no pin"},
+    {39, "an append is answered as soon as its level is met, whatever other members do"},
     {40, "while the file system is full no append is taken, and with space again all goes on"},
     {42, "the same seed gives the same run"},
     {43, "a digest in a header is that of an earlier segment's valid bytes, and is listed once"},
@@ -124,6 +126,9 @@ static void on_event(void *context, struct sim_member *member, const struct even
 {
     if (event->kind == EVENT_MESSAGE) {
         oracle_on_message(context, member, &event->message);
+        oracle_delay_on_message(context, member, &event->message);
+    } else if (event->kind == EVENT_CLAIMED && event->claimed.status == OK) {
+        oracle_delay_on_record(context, member, &event->claimed.record);
     }
 }
 
@@ -140,6 +145,11 @@ static void on_effect(void *context, struct sim_member *member, const struct eff
     } else if (effect->kind == EFFECT_HALT && (oracle->members >> member->number & 1) != 0) {
         on_halt(oracle, member, effect->halt.why);
     }
+}
+
+static void on_stepped(void *context, struct sim_member *member)
+{
+    oracle_check_delay(context, member);
 }
 
 static void on_gone(void *context, struct sim_member *member)
@@ -178,7 +188,8 @@ struct oracle *oracle_create(struct sim *sim, uint64_t content_seed)
                                     .on_event = on_event,
                                     .on_effect = on_effect,
                                     .on_durable = on_durable,
-                                    .on_gone = on_gone};
+                                    .on_gone = on_gone,
+                                    .on_stepped = on_stepped};
     return oracle;
 }
 

@@ -7,77 +7,18 @@
 #ifndef SEALIFT_SIM_ORACLE_H
 #define SEALIFT_SIM_ORACLE_H
 
-#include "seal/aead.h"
-#include "seal/nonce.h"
+#include "sim/oracle_delay.h"
 #include "sim/oracle_reigns.h"
+#include "sim/oracle_truth.h"
 #include "sim/sim.h"
 
-enum {
-    ORACLE_HEADER_BYTES = 4096,
-    ORACLE_SEGMENTS_MAX = 2048, /* whose times are kept */
-};
-
-/* A segment that some writer began. */
-struct oracle_segment {
-    epoch_t epoch;
-    segment_t segment;
-    batch_t first_batch, prev_last_batch;
-    struct id incarnation;
-    uint8_t raw[ORACLE_HEADER_BYTES];
-    struct digest hash;
-    struct digest valid; /* of the header and the batches up to valid_to, if that is not 0 */
-    batch_t valid_to;
-    struct aead aead;
-    struct nonce base_nonce;
-    unsigned maker;
-    uint64_t maker_life;
-};
-
-/* A batch that some writer sealed. */
-struct oracle_batch {
-    epoch_t epoch;
-    batch_t batch;
-    unsigned segment; /* index into segments */
-    uint64_t offset;
-    uint8_t *data;
-    uint32_t bytes;
-    unsigned type;
-    lsn_t first_lsn;
-    uint32_t record_count;
-    lsn_t end_lsn;
-    uint32_t holders; /* members that have it on their disk, one bit each */
-    bool dead; /* cut off by a later epoch */
-};
-
-/* Where a record came to lie. */
-struct oracle_record {
-    uint64_t producer, sequence;
-};
-
-/* One append that a client submitted. */
-struct oracle_append {
-    unsigned client;
-    uint64_t request, producer, first_sequence;
-    uint32_t count;
-    struct level level;
-    bool excused; /* told so by a writer that had been superseded, below the cluster's level */
-    bool settled; /* the client was told that it is durable */
-    bool refused; /* a definite no, to the only attempt */
-};
+enum { ORACLE_SEGMENTS_MAX = 2048 }; /* whose times are kept */
 
 struct oracle_disk { /* what the oracle's own reader finds on a member's disk */
     struct position reached; /* the last batch of the unbroken prefix */
     segment_t first; /* the oldest segment file that takes part in it */
     segment_t segments; /* the number after the newest that does */
     bool broken; /* something that is not sealed bytes lies before the end of the WAL */
-};
-
-/* Of a segment, copied into quarantine. */
-struct oracle_part {
-    unsigned member;
-    segment_t segment;
-    epoch_t epoch;
-    uint64_t begin, end;
 };
 
 struct oracle {
@@ -107,6 +48,7 @@ struct oracle {
     struct oracle_part *parts;
     unsigned part_count, part_room;
 
+    struct oracle_delay delay;
     epoch_t epoch;
     struct oracle_reign reigns[ORACLE_REIGNS]; /* the newest last */
     unsigned reign_count;
@@ -190,6 +132,7 @@ void oracle_search_disk(struct oracle *oracle, const struct sim_member *member);
 bool oracle_finds_secret(const struct oracle *oracle, struct bytes haystack);
 
 /* ---- oracle_talk.c ---- */
+lsn_t oracle_lsn_of_last(const struct oracle *oracle, const struct oracle_append *append);
 void oracle_check_committed(struct oracle *oracle, const struct sim_member *member, lsn_t lsn,
                             const char *what);
 void oracle_on_message(struct oracle *oracle, const struct sim_member *member,

@@ -6,6 +6,8 @@
 #include "base/check.h"
 #include "sim/oracle.h"
 
+#define EVERYBODY UINT32_MAX
+
 void oracle_begin_reign(struct oracle *oracle, const struct oracle_segment *first)
 {
     if (oracle->reign_count == ORACLE_REIGNS) {
@@ -105,7 +107,7 @@ static uint32_t ackers(const struct oracle_reign *reign, batch_t batch)
 /* Durable on the primary and on enough voters, who hold the batch and the start of the epoch in
  * which they acked it: what they hold is read from their disks, what they said from the wire. */
 static bool is_held(const struct oracle *oracle, const struct oracle_reign *reign,
-                    const struct oracle_batch *batch, struct level level)
+                    const struct oracle_batch *batch, struct level level, uint32_t among)
 {
     if (batch == NULL || reign->start == 0 || batch->epoch > reign->epoch) {
         return false;
@@ -116,7 +118,7 @@ static bool is_held(const struct oracle *oracle, const struct oracle_reign *reig
     const uint32_t may_vote = oracle->succession
                                   ? reign->recorded | recorded_now(oracle, reign)
                                   : oracle->voters & ~((uint32_t)1 << reign->primary);
-    const uint32_t voters = (both | rotten(oracle)) & ackers(reign, acked) & may_vote;
+    const uint32_t voters = (both | rotten(oracle)) & ackers(reign, acked) & may_vote & among;
 
     if ((both >> reign->primary & 1) == 0) {
         return false;
@@ -140,7 +142,7 @@ static bool is_held_ever(const struct oracle *oracle, const struct oracle_batch 
                          struct level level)
 {
     for (unsigned i = oracle->reign_count; i-- > 0;) {
-        if (is_held(oracle, &oracle->reigns[i], batch, level)) {
+        if (is_held(oracle, &oracle->reigns[i], batch, level, EVERYBODY)) {
             return true;
         }
     }
@@ -150,6 +152,17 @@ static bool is_held_ever(const struct oracle *oracle, const struct oracle_batch 
 bool oracle_level_is_met(const struct oracle *oracle, lsn_t lsn, struct level level)
 {
     return lsn == 0 || is_held_ever(oracle, oracle_of_lsn(oracle, lsn), level);
+}
+
+bool oracle_writer_has_heard(const struct oracle *oracle, unsigned member, lsn_t lsn,
+                             struct level level, uint32_t among)
+{
+    const struct oracle_reign *newest =
+        oracle->reign_count == 0 ? NULL : &oracle->reigns[oracle->reign_count - 1];
+
+    return newest != NULL && newest->primary == member
+           && oracle->sim->claim.record.epoch == newest->epoch
+           && is_held(oracle, newest, oracle_of_lsn(oracle, lsn), level, among);
 }
 
 void oracle_note_committed(struct oracle *oracle)

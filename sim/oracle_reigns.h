@@ -40,6 +40,10 @@ void oracle_on_acked(struct oracle *oracle, unsigned writer, unsigned from, epoc
 /* In some reign, at some time. */
 bool oracle_level_is_met(const struct oracle *oracle, lsn_t lsn, struct level level);
 
+/* Whether the newest writer, if it is that member, has heard enough `among` those to say so now. */
+bool oracle_writer_has_heard(const struct oracle *oracle, unsigned member, lsn_t lsn,
+                             struct level level, uint32_t among);
+
 /* What is committed is so from the moment when it is true, whether or not anybody says so. */
 void oracle_note_committed(struct oracle *oracle);
 

@@ -5,6 +5,7 @@
 #include "proto/message.h"
 #include "proto/ship.h"
 #include "sim/oracle_bounds.h"
+#include "sim/oracle_delay.h"
 #include "sim/oracle_election.h"
 #include "sim/oracle_retention.h"
 #include "sim/oracle_verify.h"
@@ -27,7 +28,7 @@ void oracle_check_committed(struct oracle *oracle, const struct sim_member *memb
     oracle->committed = lsn;
 }
 
-static lsn_t lsn_of_last(const struct oracle *oracle, const struct oracle_append *append)
+lsn_t oracle_lsn_of_last(const struct oracle *oracle, const struct oracle_append *append)
 {
     for (lsn_t lsn = oracle->records_end; lsn > 0; lsn--) {
         if (oracle->records[lsn].producer == append->producer
@@ -63,7 +64,7 @@ static void check_appended(struct oracle *oracle, const struct sim_member *membe
         if (append->client != puppet->number || append->request != appended.request) {
             continue;
         }
-        const lsn_t last = lsn_of_last(oracle, append);
+        const lsn_t last = oracle_lsn_of_last(oracle, append);
 
         oracle->acks_checked++;
         if (is_on_its_own(oracle, member, append)) {
@@ -233,6 +234,10 @@ void oracle_on_send(struct oracle *oracle, struct sim_member *member,
         return;
     case MESSAGE_APPENDED:
         check_appended(oracle, member, send);
+        oracle_delay_on_answer(oracle, member, send);
+        return;
+    case MESSAGE_REFUSED:
+        oracle_delay_on_answer(oracle, member, send);
         return;
     case MESSAGE_RECORDS:
         check_records(oracle, member, send);
@@ -246,7 +251,6 @@ void oracle_on_send(struct oracle *oracle, struct sim_member *member,
     case MESSAGE_HELLO:
     case MESSAGE_WELCOME:
     case MESSAGE_APPEND:
-    case MESSAGE_REFUSED:
     case MESSAGE_READ:
     case MESSAGE_CONSUMED:
     case MESSAGE_READ_END:

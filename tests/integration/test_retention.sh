@@ -22,7 +22,7 @@ append_lines()
 }
 primary()
 {
-    start_primary p1 --no-storage-encrypted --segment-bytes 1M --retain-bytes 3M --pin-bytes 8M "$@"
+    start_primary p1 --no-storage-encrypted --segment-bytes 1M --retain-bytes 3M --pin-bytes 10M "$@"
 }
 # pin MEMBER FIELD: of the primary's row for that replica.
 pin()
