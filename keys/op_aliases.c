@@ -3,6 +3,7 @@
  * An alias belongs to the account that made it and points to a key of the same account. Names below
  * alias/aws/ are the service's own. Who may change an alias is for the policies of the keys that it
  * points to, before and after, as AWS has it. */
+#include "base/check.h"
 #include "keys/kms_operations.h"
 #include "keys/kms_page.h"
 
@@ -98,11 +99,12 @@ static enum status need_alias(struct kms_call *call, const struct kms_alias **al
 
 enum status op_update_alias(struct kms_call *call)
 {
-    const struct kms_alias *alias;
-    const struct kms_key *key;
+    const struct kms_alias *alias = NULL;
+    const struct kms_key *key = NULL;
 
     TRY(need_alias(call, &alias));
     TRY(call_need_key(call, "TargetKeyId", KEY_BY_ID, &key));
+    CHECK(alias != NULL && key != NULL);
     TRY(call_check_not_pending(call, key));
     if (!points_to(alias, key)) {
         TRY(check_alias_count(call, key));

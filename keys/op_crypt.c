@@ -151,6 +151,8 @@ static enum status with_blob(struct kms_call *call, struct opening *opening,
     const enum status status = use(call, opening);
 
     secret_wipe_memory(plain, sizeof plain);
+    opening->blob = bytes_of(NULL, 0);
+    opening->plain = NULL;
     return status;
 }
 

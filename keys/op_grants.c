@@ -330,10 +330,11 @@ static enum status find_to_retire(struct kms_call *call, const struct kms_key **
 enum status op_retire_grant(struct kms_call *call)
 {
     const char *principal = call->request->principal;
-    const struct kms_grant *grant;
-    const struct kms_key *key;
+    const struct kms_grant *grant = NULL;
+    const struct kms_key *key = NULL;
 
     TRY(find_to_retire(call, &key, &grant));
+    CHECK(grant != NULL && key != NULL);
 
     const bool own = strcmp(grant->grantee, principal) == 0
                      && (grant->operations & 1u << grant_operation_bit("RetireGrant")) != 0;
