@@ -149,7 +149,12 @@ static void on_effect(void *context, struct sim_member *member, const struct eff
 
 static void on_stepped(void *context, struct sim_member *member)
 {
+    struct oracle *oracle = context;
+
     oracle_check_delay(context, member);
+    if ((oracle->members >> member->number & 1) != 0) {
+        oracle_check_first(oracle, member);
+    }
 }
 
 static void on_gone(void *context, struct sim_member *member)
@@ -317,7 +322,7 @@ void oracle_forget_disk(struct oracle *oracle, const struct sim_member *member)
         oracle->batches[i].holders &= ~(1u << member->number);
     }
     oracle->durable[member->number] = 0;
-    oracle->deleted[member->number] = 0;
+    oracle->deleted[member->number] = oracle->forgotten[member->number] = 0;
     oracle->pinned[member->number] = 0;
     oracle->highest_epoch[member->number] = 0;
 }

@@ -62,6 +62,7 @@ struct oracle {
     uint64_t started_at[SIM_MEMBERS_MAX], hash_at_start[SIM_MEMBERS_MAX]; /* the latter: of disks */
     unsigned spoilt_at_start[SIM_MEMBERS_MAX];
     segment_t deleted[SIM_MEMBERS_MAX]; /* segments below were allowed to go */
+    segment_t forgotten[SIM_MEMBERS_MAX]; /* those below were let go: the file may still be there */
     uint32_t pinned[SIM_MEMBERS_MAX], told_lost; /* whom its disk named; whom some upstream told */
     uint64_t created_at[SIM_MEMBERS_MAX][ORACLE_SEGMENTS_MAX]; /* when each was begun there */
     bool must_refuse[SIM_MEMBERS_MAX]; /* in this life: a batch that it marked is not there */

@@ -62,15 +62,14 @@ static uint64_t age_of(const struct oracle *oracle, const struct sim_member *mem
 
 /* ---- sizes ---- */
 
+/* What is on its way to a slow disk, whoever asked for it counts already. */
 static uint64_t bytes_from(const struct sim_member *member, segment_t segment)
 {
-    uint64_t bytes = 0;
+    const uint64_t usual = settings_of(member)->segment_bytes;
+    uint64_t bytes = 0, end;
 
-    for (const struct sim_file *file = sim_store_file(&member->store, segment); file != NULL;
-         file = sim_store_file(&member->store, ++segment)) {
-        const uint64_t usual = settings_of(member)->segment_bytes;
-
-        bytes += file->written > usual ? file->written : usual;
+    while ((end = sim_store_asked_end(&member->store, segment++)) > 0) {
+        bytes += end > usual ? end : usual;
     }
     return bytes;
 }
@@ -302,13 +301,25 @@ bool oracle_is_lost(const struct oracle *oracle, const struct sim_member *member
     return (lost >> member->number & 1) != 0;
 }
 
+void oracle_check_first(struct oracle *oracle, const struct sim_member *member)
+{
+    static _Thread_local struct member_status status;
+    segment_t *forgotten = &oracle->forgotten[member->number];
+
+    member->kind->status(member->node, (struct instant){0}, &status);
+    if (status.first_segment <= *forgotten || member->store.damage + member->store.losses > 0) {
+        return;
+    }
+    if (status.first_segment > oracle->deleted[member->number]) {
+        check_deletion(oracle, member, status.first_segment - 1);
+    }
+    *forgotten = status.first_segment;
+}
+
 /* For the first time, or again what a crash has brought back. */
 static bool is_about_to_delete(const struct oracle *oracle, const struct sim_member *member)
 {
-    static _Thread_local struct member_status status;
-
-    member->kind->status(member->node, (struct instant){0}, &status);
-    return status.first_segment > oracle_first_segment(oracle, member);
+    return oracle->forgotten[member->number] > oracle_first_segment(oracle, member);
 }
 
 void oracle_on_bye(struct oracle *oracle, const struct sim_member *member,
@@ -323,6 +334,9 @@ void oracle_on_bye(struct oracle *oracle, const struct sim_member *member,
         return;
     }
     const struct sim_member *replica = &oracle->sim->members[to];
+
+    oracle_check_first(oracle, member); /* said in the very step that forgot it, perhaps */
+
     const bool by_tables = strncmp(bye.text, "Retention", 9) != 0; /* another kind of lost */
 
     if (by_tables || is_behind(oracle, member, replica) || is_about_to_delete(oracle, member)) {
@@ -335,10 +349,14 @@ void oracle_on_bye(struct oracle *oracle, const struct sim_member *member,
 
 bool oracle_may_begin_at(const struct oracle *oracle, const struct sim_member *member, lsn_t lsn)
 {
+    const segment_t deleted = oracle->deleted[member->number];
+    const segment_t forgotten = oracle->forgotten[member->number];
+    const segment_t first = forgotten > deleted ? forgotten : deleted;
+
     for (unsigned i = 0; i < oracle->segment_count; i++) {
         const struct oracle_segment *segment = oracle->segments[i];
 
-        if (segment->segment <= oracle->deleted[member->number]
+        if (segment->segment <= first
             && get(segment->raw + AT_FIRST_LSN, 8) == lsn) {
             return true;
         }

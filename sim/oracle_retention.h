@@ -9,6 +9,10 @@ segment_t oracle_first_segment(const struct oracle *oracle, const struct sim_mem
 void oracle_note_created(struct oracle *oracle, const struct sim_member *member, segment_t segment);
 void oracle_on_delete(struct oracle *oracle, const struct sim_member *member, segment_t segment);
 
+/* Whoever lets a segment go serves nothing of it from then on, though it stays until the mark is on
+ * the disk, which takes seconds on a slow one. So it is judged as soon as the member forgets it. */
+void oracle_check_first(struct oracle *oracle, const struct sim_member *member);
+
 /* Its upstream, or one further up, was allowed to delete what it needs. */
 bool oracle_is_lost(const struct oracle *oracle, const struct sim_member *member);
 

@@ -37,7 +37,7 @@ void sim_store_drop(struct sim_store *store)
     free(store->ops);
 }
 
-static struct sim_op *op_at(struct sim_store *store, uint64_t place)
+static struct sim_op *op_at(const struct sim_store *store, uint64_t place)
 {
     return &store->ops[place % SIM_OPS_MAX];
 }
@@ -252,6 +252,23 @@ void sim_store_read(struct sim *sim, struct sim_store *store, const struct effec
     *next_op(sim, store) =
         (struct sim_op){.is_read = true, .ticket = read->ticket, .read = read->read};
     begin_group(sim, store);
+}
+
+uint64_t sim_store_asked_end(const struct sim_store *store, segment_t segment)
+{
+    const struct sim_file *file = sim_store_file(store, segment);
+    uint64_t end = file == NULL ? 0 : file->written;
+
+    for (uint64_t i = store->head; i < store->tail; i++) {
+        const struct sim_op *op = op_at(store, i);
+        const bool adds = op->write.op == STORE_CREATE || op->write.op == STORE_APPEND;
+
+        if (!op->is_read && adds && op->write.segment == segment
+            && op->write.offset + op->write.data.size > end) {
+            end = op->write.offset + op->write.data.size;
+        }
+    }
+    return end;
 }
 
 void sim_store_crash(struct sim_store *store, enum sim_crash crash)

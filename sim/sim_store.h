@@ -107,6 +107,10 @@ void sim_store_inventory_drop(struct store_inventory *inventory);
 /* As the running system shows it: NULL where it is not in the WAL. */
 struct sim_file *sim_store_file(const struct sim_store *store, segment_t segment);
 
+/* The end of what was written into that segment or will be, by WRITEs that are under way; 0 where
+ * there is no such file and none was asked for. */
+uint64_t sim_store_asked_end(const struct sim_store *store, segment_t segment);
+
 /* Flips one bit of a committed byte at random, often in the last group that a mark covers; false
  * where there is none. */
 bool sim_store_rot(struct sim_store *store);
