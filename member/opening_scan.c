@@ -59,6 +59,20 @@ static void begin_segment(struct member *member, uint32_t at)
     member->opening->begun = false;
 }
 
+/* A cut to nothing was interrupted when all had gone aside: nothing is proved durable, and so the
+ * mark of retention is of what is not there any more. What comes next begins at segment 0. */
+static void end_retention_mark(struct member *member, struct effects *fx)
+{
+    struct control *control = &member->control;
+
+    if (control->first_segment > 0) {
+        control->first_segment = 0;
+        control->before_epoch = 0;
+        index_begin_after(&member->wal.index, 0);
+        saves_control(member, fx);
+    }
+}
+
 void opening_scan_begin(struct member *member, struct effects *fx)
 {
     struct opening *opening = member->opening;
@@ -67,9 +81,10 @@ void opening_scan_begin(struct member *member, struct effects *fx)
     opening->commit_lsn = member->control.commit_lsn;
     if (opening->count > 0) {
         begin_segment(member, opening->count - 1);
-    } else if (member->control.durable.batch > 0 || opening->first > 0) {
+    } else if (member->control.durable.batch > 0) {
         opening_repair(member, opening->first, 0, E_MISSING, fx); /* all of them are gone */
     } else {
+        end_retention_mark(member, fx);
         opening_mend_begin(member);
     }
 }

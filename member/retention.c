@@ -222,7 +222,8 @@ void retention_pump(struct member *member, struct instant now, struct effects *f
     if (!is_limited(&member->settings) || member->stopping) {
         return;
     }
-    if (retention->step == RETENTION_REST && instant_reached(retention->look_at, now)) {
+    if (retention->step == RETENTION_REST && !retention->paused
+        && instant_reached(retention->look_at, now)) {
         look(member, now, fx);
     }
     if (retention->step == RETENTION_MARK && member->saves.control.durable >= retention->token
@@ -231,9 +232,14 @@ void retention_pump(struct member *member, struct instant now, struct effects *f
         writes_ask(&member->writes, fx, WRITE_DELETE, retention->segment,
                    &(struct store_write){.op = STORE_DELETE, .segment = retention->segment});
     }
-    if (retention->step == RETENTION_REST) {
+    if (retention->step == RETENTION_REST && !retention->paused) {
         effects_wake_at(fx, retention->look_at);
     }
+}
+
+bool retention_rests(const struct member *member)
+{
+    return member->retention.step == RETENTION_REST;
 }
 
 void retention_on_deleted(struct member *member, segment_t segment)

@@ -64,6 +64,7 @@ struct retention {
     uint64_t wall_ns; /* at the last event; 0: not told yet */
     struct instant wall_at, steady_since;
     bool waits_for_digest; /* the digester may hurry */
+    bool paused; /* a replica's cut is under way, which needs what it has found: nothing goes now */
     uint64_t deleted; /* segments, since the process started */
 
     struct store_space space; /* as it was last told; zeros: never */
@@ -82,6 +83,9 @@ void retention_on_deleted(struct member *member, segment_t segment);
 void retention_on_space(struct member *member, const struct store_space *space);
 unsigned retention_permille(const struct retention *retention);
 const char *space_level_name(enum space_level level);
+
+/* No segment is on its way out: a cut may move files. */
+bool retention_rests(const struct member *member);
 
 /* No append is taken. */
 bool retention_is_full(const struct member *member);

@@ -1,7 +1,9 @@
 /* What this disk holds and the upstream's history does not is set aside, never deleted.
  *
  * Decided once, at the greeting, by the epoch tables. First the segment that stays in part is read,
- * to know the place after its last batch that stays; nothing has moved yet. Then the mark of what
+ * to know the place after its last batch that stays; nothing has moved yet, and a deletion that
+ * retention has begun comes to its end (a later one would hit the new history's segment of that
+ * number). Then the mark of what
  * is proved durable here is lowered to that place (a crash from here on must not read as damage).
  * Then the suffix goes to quarantine, newest first, and is durable there; then the upstream's epoch
  * table is durable in the control file; only then the WAL goes on from the cut, and a header of the
@@ -36,8 +38,11 @@ static void begin(struct receiver *receiver, const struct member *member, batch_
     struct cut *cut = &receiver->cut;
     const struct index_row *row = keep == 0 ? NULL : index_of_batch(&member->wal.index, keep);
 
-    *cut = (struct cut){
-        .phase = CUT_FIND, .keep = keep, .segment = row == NULL ? SEGMENT_NONE : row->segment};
+    *cut = (struct cut){.phase = CUT_FIND, .segment = SEGMENT_NONE};
+    if (row != NULL) { /* else retention let go what stays: nothing does */
+        cut->keep = keep;
+        cut->segment = row->segment;
+    }
     walk_nowhere(&cut->walk);
     trace_event(&member->settings.trace, "cut keep=%llu durable=%llu commit=%llu",
                 (unsigned long long)keep, (unsigned long long)member->wal.durable,
@@ -298,7 +303,7 @@ static void find_pump(struct replica *replica, struct effects *fx)
     struct member *member = &replica->member;
     struct cut *cut = &replica->receiver.cut;
 
-    if (cut->read != NULL) {
+    if (cut->read != NULL || !retention_rests(member)) {
         return;
     }
     if (cut->segment == SEGMENT_NONE) {

@@ -108,7 +108,7 @@ static void replica_pump(struct replica *replica, struct instant now, struct eff
     if (member->stopping && !member->halted) {
         stop_pump(replica, fx);
     }
-    member->repair.paused = replica->receiver.cut.phase != CUT_NONE;
+    member->repair.paused = member->retention.paused = replica->receiver.cut.phase != CUT_NONE;
     member->age_us = instant_since(replica->receiver.writer_heard_at, now).ns / 1000 + 1;
     member->state =
         candidate_is_running(&replica->candidate) ? "promoting" : receiver_state_name(replica);

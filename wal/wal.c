@@ -103,6 +103,7 @@ void wal_restart(struct wal *wal)
     if (wal->index.count > 0) {
         index_drop_from(&wal->index, wal->index.rows[0].segment);
     }
+    index_begin_after(&wal->index, 0);
     batch_sealer_forget(&wal->sealer);
 }
 

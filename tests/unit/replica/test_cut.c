@@ -191,6 +191,153 @@ TEST(a_cut_to_nothing_ends_the_mark_of_retention)
     pair_free(&pair);
 }
 
+/* ---- a deletion by retention, and a cut ---- */
+
+struct both {
+    struct pair pair;
+    unsigned replica;
+    struct member *member;
+};
+
+/* A replica holds segments of a reign that its primary's disk never got, but for `kept` records and
+ * (if it keeps the start) the batch before them. They were committed, and somebody has given them
+ * up since: the next reign, which begins behind those, says so. The replica may let go what is
+ * behind the commit, of which it has not heard. */
+static void begin_both(struct both *both, bool keeps_the_start, lsn_t kept)
+{
+    static struct control control;
+    struct pair *pair = &both->pair;
+
+    pair_init(pair, true, 14);
+    both->replica = pair_add_replica(pair, 0, "ap-northeast-1", tokyo_key);
+    struct member_settings *settings = &pair->members[both->replica].replica.member;
+    struct fake_file *file = &pair->members[0].world.files[STORE_CONTROL];
+
+    settings->retain_bytes = settings->segment_bytes;
+    settings->retain_gap = SPAN_MS(1);
+    if (keeps_the_start) {
+        pair_start(pair, 0);
+        pair_run(pair);
+    } else {
+        be_born_without_a_header(pair);
+    }
+    pair_start(pair, both->replica);
+    if (kept > 0) {
+        pair_append(pair, (unsigned)kept, 900);
+    }
+    pair_advance(pair, SPAN_MS(300));
+    pair->members[0].world.hold_writes = true;
+    for (unsigned i = 0; i < 8; i++) {
+        pair_append(pair, 1, 20000);
+    }
+    pair_advance(pair, SPAN_S(1));
+    pair_crash(pair, 0);
+    both->member = &((struct replica *)pair->members[both->replica].world.node)->member;
+    NEED(both->member->wal.index.count > 3);
+    NEED(control_decode(&control, bytes_of(file->data, file->size), NULL) == OK);
+    control_add_loss(&control,
+                     &(struct epoch_loss){.epoch = 2, .first_lsn = kept + 1, .last_lsn = 100});
+    control_encode(&control, file->data);
+    pair->sequence = kept;
+    pair->context = both;
+}
+
+static void end_both(struct both *both)
+{
+    struct pair *pair = &both->pair;
+    const struct fake_world *world = &pair->members[both->replica].world;
+
+    pair->watch = NULL;
+    both->member->settings.retain_bytes = 0;
+    pair->members[both->replica].replica.member.retain_bytes = 0;
+    expect_equal_again(pair, both->replica, 900);
+    EXPECT(world->quarantined > 0 && world->segments[0].exists);
+    EXPECT(pair_disks_are_equal(pair, 0, both->replica));
+    pair_crash(pair, both->replica);
+    pair_start(pair, both->replica);
+    expect_equal_again(pair, both->replica, 900);
+    pair_free(pair);
+}
+
+/* The replica hears of the commit, and it is time to look. */
+static void let_go(struct both *both)
+{
+    both->member->commit_lsn = both->member->wal.durable_lsn;
+    both->member->retention.look_at = (struct instant){0};
+}
+
+static void let_go_at_the_greeting(void *context, struct pair_message *message)
+{
+    struct both *both = context;
+
+    if (message->message->type == MESSAGE_GREET && message->to == both->replica) {
+        both->pair.members[both->replica].world.hold_writes = true; /* the disk hangs */
+        let_go(both);
+    }
+}
+
+static void let_go_in_the_cut(void *context, struct pair_message *message)
+{
+    struct both *both = context;
+
+    if (message->message->type == MESSAGE_PROOF && message->to == both->replica) {
+        let_go(both);
+    }
+}
+
+/* `crash_after`: so many events of the replica after its disk goes on; 0: never. */
+static void delete_and_cut(bool keeps_the_start, uint64_t crash_after)
+{
+    struct both both;
+    struct fake_world *world = &both.pair.members[1].world;
+
+    begin_both(&both, keeps_the_start, 0);
+    both.pair.watch = let_go_at_the_greeting;
+    pair_start(&both.pair, 0);
+    pair_advance(&both.pair, SPAN_S(3));
+    EXPECT(world->hold_writes && both.member->retention.step == RETENTION_MARK);
+    EXPECT(((struct replica *)world->node)->receiver.state == RECEIVER_CUTTING);
+    world->hold_writes = false;
+    world->events_max = crash_after == 0 ? UINT64_MAX : world->events + crash_after;
+    pair_advance(&both.pair, SPAN_MS(300));
+    world->events_max = UINT64_MAX;
+    if (crash_after > 0) {
+        both.pair.watch = NULL;
+        pair_crash(&both.pair, both.replica);
+        pair_start(&both.pair, both.replica);
+        both.member = &((struct replica *)world->node)->member;
+    } else {
+        EXPECT(both.member->retention.deleted == 1);
+    }
+    end_both(&both);
+}
+
+TEST(a_deletion_under_way_ends_before_a_cut_and_spares_the_new_segment_of_that_number)
+{
+    delete_and_cut(false, 0);
+    delete_and_cut(true, 0);
+}
+
+TEST(a_crash_at_any_moment_of_a_deletion_and_a_cut_is_recovered_from)
+{
+    for (uint64_t after = 1; after < 40; after++) {
+        delete_and_cut(false, after);
+        delete_and_cut(true, after);
+    }
+}
+
+TEST(nothing_goes_while_a_cut_looks_for_its_place)
+{
+    struct both both;
+
+    begin_both(&both, true, 4);
+    both.pair.watch = let_go_in_the_cut;
+    pair_start(&both.pair, 0);
+    pair_advance(&both.pair, SPAN_S(3));
+    EXPECT(both.member->retention.deleted == 0);
+    end_both(&both);
+}
+
 /* The middle one cuts, hangs up on those whom it fed, and they cut after it. */
 static void cut_cascade(bool encrypted, unsigned before, unsigned lost, bool restart_last)
 {
