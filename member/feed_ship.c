@@ -137,14 +137,14 @@ static void announce(struct member *member, struct feed *feed, struct instant no
     const struct wal *wal = &member->wal;
     const bool knows_more = member->upstream_lsn > wal->sealed_lsn;
     const struct commit commit = {.epoch = member->control.highest_epoch,
-                                  .lsn = member->commit_lsn,
+                                  .lsn = member_held_commit(member),
                                   .batch = wal->sealed,
                                   .end_lsn = knows_more ? member->upstream_lsn : wal->sealed_lsn,
                                   .age_us = member->age_us};
 
     effects_send(fx, feed->link, MESSAGE_COMMIT,
                  commit_encode(&commit, effects_scratch(fx, commit_bytes(&commit))));
-    feed->announced_lsn = member->commit_lsn;
+    feed->announced_lsn = commit.lsn;
     feed->announce_at = INSTANT_NEVER;
     feed->said_at = now;
 }
@@ -154,7 +154,7 @@ void feed_announce_pump(struct member *member, struct feed *feed, struct instant
 {
     const struct member_settings *settings = &member->settings;
 
-    if (member->commit_lsn <= feed->announced_lsn) {
+    if (member_held_commit(member) <= feed->announced_lsn) {
         feed->announce_at = INSTANT_NEVER;
     } else if (feed->announce_at.ns == INSTANT_NEVER.ns) {
         feed->announce_at = instant_add(now, settings->announce_gap);

@@ -55,8 +55,7 @@ void greeting_fill(const struct member *member, struct greet *greet)
     greet->tag = durable_tag(&member->wal);
     /* What is known as committed and is held here: a COMMIT of a new reign may come before its
      * first header, and must not look like a commit of the old one. */
-    greet->commit_lsn =
-        member->commit_lsn < member->wal.durable_lsn ? member->commit_lsn : member->wal.durable_lsn;
+    greet->commit_lsn = member_held_commit(member);
     greet->end_lsn = member->wal.durable_lsn;
     greet->folder = control->folder;
     greet->epoch_count = control->epochs.count;

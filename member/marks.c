@@ -20,10 +20,8 @@ static bool same_position(const struct position *a, const struct position *b)
 
 void marks_save(struct member *member, struct effects *fx)
 {
-    const lsn_t held = member->wal.durable_lsn;
-
     member->control.durable = member->marks.marked = member_position(member);
-    member->control.commit_lsn = member->commit_lsn < held ? member->commit_lsn : held;
+    member->control.commit_lsn = member_held_commit(member);
     saves_control(member, fx);
 }
 

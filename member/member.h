@@ -62,7 +62,8 @@ struct member {
     struct greet *greet; /* the largest message: one at hand, in the arena */
 
     batch_t ship_limit; /* feeds send up to here: sealed on a primary, durable on a replica */
-    lsn_t commit_lsn; /* known committed at the cluster's level; only forward */
+    lsn_t commit_lsn; /* known committed at the cluster's level, of the history that is here or on
+                         its way: it goes back to what is held with each new upstream */
     lsn_t visible_lsn; /* readers see up to here; only forward */
     lsn_t lost_lsn; /* known as committed elsewhere, and not found here at the start: alarm */
     epoch_t fenced_by; /* highest epoch that a downstream has shown; above our own: superseded */
@@ -96,6 +97,15 @@ void member_know(struct member *member, const struct descriptor *descriptor, str
 
 /* What it is now: a member whose certificate says `primary` may be a replica for the time being. */
 enum role member_role(const struct member *member);
+
+/* What is known as committed and is on this disk: all that may be said of it. In the control file
+ * more would make the next start miss what a power cut has torn off; and whoever follows this
+ * member would take it for what comes next, though that may come from another history. */
+static inline lsn_t member_held_commit(const struct member *member)
+{
+    return member->commit_lsn < member->wal.durable_lsn ? member->commit_lsn
+                                                        : member->wal.durable_lsn;
+}
 
 /* Asks for HALT, once. */
 __attribute__((format(printf, 4, 5))) void member_halt(struct member *member, struct effects *fx,

@@ -204,5 +204,6 @@ void opening_mend_pump(struct member *member, struct effects *fx)
         repair_end_order(member);
         feeds_hang_up_all(member, E_NOT_READY, fx); /* they greet again, with what is here now */
     }
+    retention_on_opened(member, opening->now);
     opening->state = OPENING_DONE;
 }

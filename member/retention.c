@@ -132,6 +132,13 @@ static void note_closed(struct member *member, struct instant now)
     retention->newest = newest;
 }
 
+void retention_on_opened(struct member *member, struct instant now)
+{
+    if (member->wal.index.count > 0) { /* before a writer adds a segment of its own */
+        note_closed(member, now);
+    }
+}
+
 static bool is_wanted_gone(const struct member *member, struct instant now)
 {
     const struct index *index = &member->wal.index;
@@ -148,10 +155,8 @@ static bool is_behind_all_need(const struct member *member)
     const struct wal *wal = &member->wal;
     const struct index_row *next = &wal->index.rows[1];
     const batch_t checkpoint = next->first_batch + (next->beginning == BEGINNING_EPOCH ? 1 : 0);
-    const lsn_t held =
-        member->commit_lsn < wal->durable_lsn ? member->commit_lsn : wal->durable_lsn;
 
-    return checkpoint <= wal->durable && next->first_lsn <= held;
+    return checkpoint <= wal->durable && next->first_lsn <= member_held_commit(member);
 }
 
 static bool may_go(struct member *member, struct instant now)

@@ -76,6 +76,9 @@ void retention_init(struct retention *retention);
 /* At the beginning of every step. */
 void retention_on_clock(struct member *member, struct instant now, uint64_t wall_ns);
 
+/* The folder was opened: what it holds was closed before, but for the newest. */
+void retention_on_opened(struct member *member, struct instant now);
+
 /* In every step while the member is ready. */
 void retention_pump(struct member *member, struct instant now, struct effects *fx);
 void retention_on_deleted(struct member *member, segment_t segment);

@@ -182,12 +182,4 @@ void receiver_on_batch(struct replica *replica, const struct event *event, struc
 void receiver_on_commit(struct replica *replica, const struct event *event, struct effects *fx);
 void receiver_stream_pump(struct replica *replica, struct instant now, struct effects *fx);
 
-/* What is known as committed and is on this disk: all that control may say of it. Were it more, the
- * next start would miss what a power cut has torn off, and call it damage. */
-static inline lsn_t receiver_held_commit(const struct member *member)
-{
-    return member->commit_lsn < member->wal.durable_lsn ? member->commit_lsn
-                                                        : member->wal.durable_lsn;
-}
-
 #endif

@@ -195,7 +195,7 @@ static bool is_given_up(const struct replica *replica)
     const struct receiver *receiver = &replica->receiver;
 
     return control_loss_covers(receiver->losses, receiver->loss_count, receiver->cut.end_lsn + 1,
-                               receiver_held_commit(&replica->member));
+                               member_held_commit(&replica->member));
 }
 
 /* What readers have seen of it is no longer so: they begin anew. */
@@ -219,7 +219,7 @@ static void begin_mark(struct replica *replica, struct effects *fx)
     struct cut *cut = &replica->receiver.cut;
     struct control *control = &member->control;
 
-    if (cut->end_lsn < receiver_held_commit(member)) {
+    if (cut->end_lsn < member_held_commit(member)) {
         if (!is_given_up(replica)) {
             halt_committed(replica, fx);
             return;
@@ -232,7 +232,7 @@ static void begin_mark(struct replica *replica, struct effects *fx)
         control->durable =
             (struct position){epoch_table_epoch_of(&control->epochs, cut->keep), cut->keep};
     }
-    control->commit_lsn = receiver_held_commit(member);
+    control->commit_lsn = member_held_commit(member);
     saves_control(member, fx);
     member->ready = false;
     feeds_hang_up_all(member, E_CLOSED, fx);
@@ -377,7 +377,7 @@ static void begin_control(struct replica *replica, struct effects *fx)
         control->durable = (struct position){
             epoch_table_epoch_of(&control->epochs, receiver->cut.keep), receiver->cut.keep};
     }
-    control->commit_lsn = receiver_held_commit(member);
+    control->commit_lsn = member_held_commit(member);
     receiver->cut.phase = CUT_CONTROL;
     saves_control(member, fx);
 }

@@ -50,7 +50,8 @@ void receiver_resume(struct replica *replica, struct instant now, struct effects
     receiver_may_repair(replica);
     receiver->heard_at = now;
     receiver->follows_writer = false; /* until it says so */
-    replica->member.upstream_lsn = replica->member.wal.durable_lsn; /* likewise */
+    member->upstream_lsn = member->wal.durable_lsn; /* likewise */
+    member->commit_lsn = member_held_commit(member); /* more was said of another's history */
     take_losses(replica, fx);
     receiver->acked = member->wal.durable;
     receiver->must_ack = true; /* in this reign, even where nothing new comes */
@@ -158,7 +159,7 @@ static enum status note_epoch(struct replica *replica, const struct segment_head
         control->highest_epoch = header->epoch;
     }
     control->durable = member_position(member);
-    control->commit_lsn = receiver_held_commit(member);
+    control->commit_lsn = member_held_commit(member);
     saves_control(member, fx);
     replica->receiver.epoch_token = member->saves.control.wanted;
     trace_event(&member->settings.trace, "epoch=%llu start_batch=%llu",

@@ -47,7 +47,7 @@ static void on_opened(struct replica *replica, struct instant now, struct effect
 
 static void move_positions(struct member *member)
 {
-    const lsn_t seen = receiver_held_commit(member);
+    const lsn_t seen = member_held_commit(member);
 
     member->ship_limit = member->wal.durable;
     if (seen > member->visible_lsn) {

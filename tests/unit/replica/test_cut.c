@@ -411,6 +411,54 @@ TEST(a_crash_of_the_replica_after_any_write_of_a_cut_is_recovered_from)
     }
 }
 
+/* What the primary seals does not come through, but for its COMMITs. */
+static void let_commits_through(void *context, struct pair_message *message)
+{
+    const unsigned type = message->message->type;
+
+    message->drop = message->from == 0 && message->to == *(const unsigned *)context
+                    && (type == MESSAGE_SEGMENT || type == MESSAGE_BATCH);
+}
+
+/* Found by a seed: whoever heard of a commit, and then got a dead end of the WAL from another
+ * member, showed that to its readers. */
+TEST(a_commit_that_was_heard_elsewhere_says_nothing_of_what_comes_next)
+{
+    struct member_status status;
+    struct pair pair;
+
+    pair_init(&pair, true, 17);
+    const unsigned stale = pair_add_replica(&pair, 0, "ap-northeast-1", tokyo_key);
+    const unsigned replica = pair_add_replica(&pair, 0, "ap-northeast-1", tokyo_key);
+
+    pair_start(&pair, 0);
+    pair_start(&pair, stale);
+    pair_append(&pair, 4, 900);
+    pair_advance(&pair, SPAN_S(1));
+    ship_and_die(&pair, 3, 900); /* LSN 5 to 16 are on the stale one's disk only */
+    pair_cut(&pair, stale);
+    pair.sequence -= 12;
+    pair_start(&pair, 0);
+    pair.local = true;
+    for (unsigned i = 0; i < 10; i++) {
+        pair_append(&pair, 4, 900);
+    }
+    pair.watch = let_commits_through;
+    pair.context = (void *)&replica;
+    pair_start(&pair, replica);
+    pair_advance(&pair, SPAN_S(2));
+    pair_status(&pair, replica, &status);
+    NEED(status.committed_lsn == 44 && status.durable_lsn == 0);
+
+    pair.members[replica].upstream = stale;
+    pair_crash(&pair, 0);
+    pair_advance(&pair, SPAN_S(20));
+    pair_status(&pair, replica, &status);
+    EXPECT(status.durable_lsn == 16);
+    EXPECT(status.visible_lsn <= 4 && pair_read(&pair, replica, 1, 900) <= 4);
+    pair_free(&pair);
+}
+
 static void copy_file(struct fake_file *to, const struct fake_file *from)
 {
     *to = *from;

@@ -202,3 +202,26 @@ TEST(where_the_wall_clock_says_less_the_own_clock_says_enough)
     EXPECT(first_of(&pair, 0) >= 2);
     pair_free(&pair);
 }
+
+/* Found by a seed: a writer took the segment that it had begun itself for one that it had found. */
+TEST(what_a_start_has_closed_goes_by_its_own_clock)
+{
+    struct pair pair;
+
+    (void)begin(&pair, 100);
+    pair_crash(&pair, 0);
+    pair.members[0].primary.member.retain_bytes = 0;
+    pair.members[0].primary.member.retain_age = SPAN_S(AGE_S);
+    pair_start(&pair, 0);
+    pair_append(&pair, 1, RECORD);
+    pair_crash(&pair, 0);
+    pair_start(&pair, 0);
+    pair_append(&pair, 1, RECORD);
+    pair_advance(&pair, SPAN_S(1));
+    pair.members[0].world.wall_skew_ns = 31536000000000000; /* by a year, for good */
+    pair_advance(&pair, SPAN_S(AGE_S / 2));
+    EXPECT(first_of(&pair, 0) == 0);
+    pair_advance(&pair, SPAN_S(AGE_S / 2 + 10));
+    EXPECT(first_of(&pair, 0) == 1);
+    pair_free(&pair);
+}
