@@ -36,6 +36,12 @@ struct position {
     batch_t batch;
 };
 
+/* A later epoch is more, whatever its batch. */
+static inline bool position_is_ahead(struct position a, struct position b)
+{
+    return a.epoch != b.epoch ? a.epoch > b.epoch : a.batch > b.batch;
+}
+
 enum {
     REGION_TEXT_MAX = 32, /* AWS's longest region name is 14 bytes; ours may be longer */
     MEMBER_TEXT_MAX = 64, /* one path segment of a certificate's URI */

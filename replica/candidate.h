@@ -72,6 +72,8 @@ struct candidate {
     struct claim_record record; /* as it was looked at */
     struct level level;
     epoch_t epoch; /* ours, if it is claimed */
+    const struct candidate_peer *keeper; /* it lives, holds more, and has let go of what comes next
+                                            for this member: E_LOST */
     bool looked_again; /* since a peer had seen more than the record knew of */
     bool outbid; /* somebody who was fenced has seen a higher epoch than ours */
     bool with_loss; /* too few have answered, and an operator has accepted that */

@@ -372,6 +372,17 @@ static void on_fenced(struct replica *replica, struct candidate_peer *peer,
                 (unsigned long long)fenced.position.batch);
 }
 
+/* Whoever has greeted with more than is here, and gives nothing of it: this member is behind what
+ * its retention has let go. */
+static void note_keeper(struct replica *replica, const struct candidate_peer *peer, enum status why)
+{
+    const struct position held = member_position(&replica->member);
+
+    if (why == E_LOST && peer->state >= PEER_PROVING && position_is_ahead(peer->position, held)) {
+        replica->candidate.keeper = peer;
+    }
+}
+
 bool candidate_on_message(struct replica *replica, const struct event *event, struct effects *fx)
 {
     struct candidate_peer *peer = peer_of(replica, event->message.link);
@@ -386,6 +397,7 @@ bool candidate_on_message(struct replica *replica, const struct event *event, st
             bye.why = E_PROTOCOL;
         }
         effects_hang_up(fx, peer->link, OK);
+        note_keeper(replica, peer, bye.why);
         peer_lose(replica, peer, bye.why);
     } else if (type == MESSAGE_GREET && peer->state == PEER_GREETING) {
         on_greet(replica, peer, event, fx);

@@ -154,6 +154,20 @@ void candidate_persist(struct replica *replica, struct instant now, struct effec
     candidate_move(replica, CANDIDATE_PERSIST, now);
 }
 
+/* With a loss accepted the claim would be made beside a member that lives, and that nobody fenced:
+ * if it is the writer, it would go on acknowledging what is lost. */
+static void refuse_left_behind(struct replica *replica, struct instant now, struct effects *fx)
+{
+    const struct candidate_peer *keeper = replica->candidate.keeper;
+
+    candidate_refuse(replica, now, fx, E_BEHIND,
+                     "%s holds up to LSN %llu and has let go of what follows LSN %llu, with which "
+                     "this member ends, so it cannot catch up. Promote %s, or one that is not as "
+                     "far behind; to give up what it holds, stop it first.",
+                     keeper->identity.member, (unsigned long long)keeper->end_lsn,
+                     (unsigned long long)replica->member.wal.durable_lsn, keeper->identity.member);
+}
+
 static void ask_pump(struct replica *replica, struct instant now, struct effects *fx)
 {
     struct candidate *candidate = &replica->candidate;
@@ -167,6 +181,10 @@ static void ask_pump(struct replica *replica, struct instant now, struct effects
     if (candidate_is_enough(replica, PEER_KNOWN, silent, sizeof silent)) {
         choose_epoch(replica, now, fx);
     } else if (is_late || all_have_been_tried(replica)) {
+        if (candidate->keeper != NULL) {
+            refuse_left_behind(replica, now, fx);
+            return;
+        }
         candidate->with_loss = candidate->wish.accepts_loss;
         if (candidate->with_loss) {
             choose_epoch(replica, now, fx);
@@ -174,11 +192,6 @@ static void ask_pump(struct replica *replica, struct instant now, struct effects
             refuse_few(replica, now, fx, silent);
         }
     }
-}
-
-static bool is_ahead(struct position a, struct position b)
-{
-    return a.epoch != b.epoch ? a.epoch > b.epoch : a.batch > b.batch;
 }
 
 /* Who holds most becomes the upstream until this member holds it, too. */
@@ -195,7 +208,7 @@ static void choose_upstream(struct replica *replica, struct instant now)
         if (peer->state != PEER_ANSWERED) {
             continue;
         }
-        if (is_ahead(peer->position, candidate->target)) {
+        if (position_is_ahead(peer->position, candidate->target)) {
             candidate->target = peer->position;
             candidate->target_lsn = peer->end_lsn;
             replica->receiver.upstream = i;
@@ -204,7 +217,7 @@ static void choose_upstream(struct replica *replica, struct instant now)
             candidate->commit_lsn = peer->commit_lsn;
         }
     }
-    candidate->caught_up = !is_ahead(candidate->target, member_position(&replica->member));
+    candidate->caught_up = !position_is_ahead(candidate->target, member_position(&replica->member));
     replica->receiver.dial_at = now;
     candidate_move(replica, CANDIDATE_CATCH_UP, now);
 }
@@ -246,7 +259,7 @@ static void catch_up_pump(struct replica *replica, struct instant now, struct ef
     struct candidate *candidate = &replica->candidate;
     const struct position held = member_position(&replica->member);
 
-    candidate->caught_up |= !is_ahead(candidate->target, held);
+    candidate->caught_up |= !position_is_ahead(candidate->target, held);
     if (candidate->caught_up) {
         leave_upstream(replica, now, fx);
         if (is_quiet(replica)) {
@@ -290,6 +303,9 @@ static void fence_pump(struct replica *replica, struct instant now, struct effec
     }
     if (candidate_is_enough(replica, PEER_ANSWERED, silent, sizeof silent)) {
         candidate->with_loss = false;
+    } else if (candidate->keeper != NULL) {
+        refuse_left_behind(replica, now, fx);
+        return;
     } else if (candidate->wish.accepts_loss) {
         candidate->with_loss = true;
     } else {

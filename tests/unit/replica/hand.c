@@ -217,6 +217,9 @@ static void on_greet(struct hand *hand, struct hand_peer *peer, const struct fak
     peer->greeted++;
     peer->greets = greeting_digest(fake_head(theirs), ours);
     say(hand, peer, MESSAGE_GREET, ours);
+    if (peer->greet_refusal != OK) {
+        say_bye(hand, peer, peer->greet_refusal);
+    }
 }
 
 static void on_proof(struct hand *hand, const struct hand_peer *peer)

@@ -32,6 +32,7 @@ struct hand_peer {
     epoch_t highest_epoch;
     struct position position;
     lsn_t end_lsn, commit_lsn;
+    enum status greet_refusal; /* with which it ends the link after its GREET */
     enum status fence_refusal; /* with which it ends the link instead of FENCED */
     bool answers_twice;
     void (*lie)(struct greet *greet); /* in its GREET */

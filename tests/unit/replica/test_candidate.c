@@ -348,6 +348,28 @@ TEST(who_holds_more_must_give_it_first)
     hand_free(&hand);
 }
 
+/* Found by a seed: the claim was made beside the living writer, which nobody had fenced. */
+static void try_left_behind(bool encrypted)
+{
+    hand_init(&hand, encrypted, "quorum:1", 1);
+    hand.peers[1].position.batch++;
+    hand.peers[1].end_lsn++;
+    hand.peers[1].greet_refusal = E_LOST;
+    EXPECT_STATUS(hand_try_with_loss(&hand, 100), E_BEHIND);
+    EXPECT(strstr(hand.text, "peer1 holds up to LSN 5 and has let go of") != NULL);
+    EXPECT(hand.claims == 0);
+    EXPECT_STATUS(hand_try(&hand), E_BEHIND);
+    hand.peers[1].answers = false; /* stopped */
+    EXPECT_STATUS(hand_try_with_loss(&hand, 100), OK);
+    hand_free(&hand);
+}
+
+TEST(no_loss_is_accepted_beside_a_living_member_that_has_let_go_what_it_lacks)
+{
+    try_left_behind(false);
+    try_left_behind(true);
+}
+
 TEST(a_later_epoch_is_more_whatever_its_batch)
 {
     hand_init(&hand, false, "quorum:1", 1);
