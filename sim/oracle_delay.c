@@ -10,6 +10,7 @@
 #include "cluster/control.h"
 #include "proto/control.h"
 #include "proto/message.h"
+#include "proto/ship.h"
 #include "sim/oracle.h"
 
 #define GRACE_NS 200000000ull /* its own steps, and what its disk has done and not yet told */
@@ -18,6 +19,16 @@
 static void drop(struct oracle_delay *delay, unsigned i)
 {
     delay->waits[i] = delay->waits[--delay->count];
+}
+
+/* Where it was heard before, it may have been taken and not be sealed yet. */
+static bool is_new_to(struct oracle_append *append, const struct sim_member *member)
+{
+    const bool heard = append->heard_by == member->number + 1 && append->heard_life == member->life;
+
+    append->heard_by = member->number + 1;
+    append->heard_life = member->life;
+    return !heard;
 }
 
 static void begin_to_wait(struct oracle *oracle, const struct sim_member *member,
@@ -33,10 +44,10 @@ static void begin_to_wait(struct oracle *oracle, const struct sim_member *member
         return;
     }
     for (unsigned i = oracle->append_count; i-- > 0;) {
-        const struct oracle_append *known = &oracle->appends[i];
+        struct oracle_append *known = &oracle->appends[i];
 
         if (known->client == puppet->number && known->request == append.request) {
-            if (oracle_lsn_of_last(oracle, known) != 0) {
+            if (oracle_lsn_of_last(oracle, known) != 0 || !is_new_to(known, member)) {
                 return; /* said again: it waits for those who came to its level meanwhile */
             }
             delay->waits[delay->count++] = (struct oracle_wait){.append = i,
@@ -49,11 +60,53 @@ static void begin_to_wait(struct oracle *oracle, const struct sim_member *member
     }
 }
 
+static const struct claim_member *place_of(const struct claim_record *record, const char *name)
+{
+    for (uint32_t i = 0; i < record->member_count; i++) {
+        if (strcmp(record->members[i].name, name) == 0) {
+            return &record->members[i];
+        }
+    }
+    return NULL;
+}
+
+/* A name that has come back with another folder does not vote for what the old one held. */
+static bool has_its_place(const struct sim_member *member, const struct claim_record *record)
+{
+    const struct sim_small *small = &member->store.smalls[STORE_CONTROL];
+    static struct control control;
+
+    if (control_decode(&control, bytes_of(small->disk, small->disk_size), NULL) != OK) {
+        return false;
+    }
+    const struct claim_member *place = place_of(record, member->self.member);
+
+    return place != NULL && id_equal(&place->folder, &control.folder);
+}
+
+/* Whoever acked before it had a place, or with a folder that it has lost since, acks again. */
+static void note_ack(struct oracle *oracle, const struct sim_member *writer,
+                     const struct event_message *message)
+{
+    struct oracle_delay *delay = &oracle->delay;
+    const struct sim_link *link = sim_net_link(&oracle->sim->net, message->link);
+    const int from = link == NULL ? -1 : link->ends[0].member;
+    struct ack ack;
+
+    if (from >= 0 && ack_decode(&ack, message->message.head, &oracle->scratch) == OK
+        && ack.epoch == oracle->epoch
+        && has_its_place(&oracle->sim->members[from], &delay->records[writer->number])) {
+        delay->acked[writer->number][from] = ack.batch;
+    }
+}
+
 void oracle_delay_on_message(struct oracle *oracle, const struct sim_member *member,
                              const struct event_message *message)
 {
     if (message->message.type == MESSAGE_APPEND && member->kind == &sim_primary) {
         begin_to_wait(oracle, member, message);
+    } else if (message->message.type == MESSAGE_ACK && member->kind == &sim_primary) {
+        note_ack(oracle, member, message);
     } else if (message->message.type == MESSAGE_FENCE) {
         oracle->delay.fenced_life[member->number] = member->life;
     }
@@ -62,6 +115,15 @@ void oracle_delay_on_message(struct oracle *oracle, const struct sim_member *mem
 void oracle_delay_on_record(struct oracle *oracle, const struct sim_member *member,
                             const struct claim_record *record)
 {
+    for (unsigned i = 0; i < oracle->sim->member_count; i++) {
+        const char *name = oracle->sim->members[i].self.member;
+        const struct claim_member *before = place_of(&oracle->delay.records[member->number], name);
+        const struct claim_member *now = place_of(record, name);
+
+        if (before == NULL || now == NULL || !id_equal(&before->folder, &now->folder)) {
+            oracle->delay.acked[member->number][i] = 0;
+        }
+    }
     oracle->delay.records[member->number] = *record;
 }
 
@@ -102,23 +164,6 @@ static bool is_over(const struct oracle *oracle, const struct oracle_wait *wait)
            || oracle->appends[wait->append].refused || link == NULL || link->cut;
 }
 
-/* A name that has come back with another folder does not vote for what the old one held. */
-static bool has_its_place(const struct sim_member *member, const struct claim_record *record)
-{
-    const struct sim_small *small = &member->store.smalls[STORE_CONTROL];
-    static struct control control;
-
-    if (control_decode(&control, bytes_of(small->disk, small->disk_size), NULL) != OK) {
-        return false;
-    }
-    for (uint32_t i = 0; i < record->member_count; i++) {
-        if (strcmp(record->members[i].name, member->self.member) == 0) {
-            return id_equal(&record->members[i].folder, &control.folder);
-        }
-    }
-    return false;
-}
-
 /* Two processes under one name: each makes the writer forget what the other had acked. */
 static bool has_a_twin(const struct sim *sim, const struct sim_member *member)
 {
@@ -151,8 +196,13 @@ static bool is_met(const struct oracle *oracle, const struct oracle_wait *wait, 
 {
     const struct oracle_append *append = &oracle->appends[wait->append];
     const lsn_t last = oracle_lsn_of_last(oracle, append);
+    const struct oracle_batch *batch = last == 0 ? NULL : oracle_of_lsn(oracle, last);
 
-    return last != 0 && oracle_writer_has_heard(oracle, wait->member, last, append->level, voters);
+    for (unsigned i = 0; batch != NULL && i < SIM_MEMBERS_MAX; i++) {
+        voters &= ~((uint32_t)(oracle->delay.acked[wait->member][i] < batch->batch) << i);
+    }
+    return batch != NULL
+           && oracle_writer_has_heard(oracle, wait->member, last, append->level, voters);
 }
 
 static void look_at(struct oracle *oracle, struct oracle_wait *wait, uint32_t voters)
@@ -167,6 +217,19 @@ static void look_at(struct oracle *oracle, struct oracle_wait *wait, uint32_t vo
     } else if (member->paused_until_ns > wait->met_at) {
         wait->met_at = member->paused_until_ns;
     } else if (now > wait->met_at + GRACE_NS) {
+        {
+            const struct oracle_append *a = &oracle->appends[wait->append];
+            const lsn_t last = oracle_lsn_of_last(oracle, a);
+            const struct oracle_batch *b = oracle_of_lsn(oracle, last);
+            fprintf(stderr,
+                    "DBG level kind %d count %u seq %llu+%u lsn %llu batch %llu epoch %llu met_at "
+                    "%llu link %llu voters %x committed %llu clevel %d %u\n",
+                    (int)a->level.kind, a->level.count, (unsigned long long)a->first_sequence,
+                    a->count, (unsigned long long)last, (unsigned long long)b->batch,
+                    (unsigned long long)b->epoch, (unsigned long long)wait->met_at / 1000000,
+                    (unsigned long long)wait->link, voters, (unsigned long long)oracle->committed,
+                    (int)oracle->level.kind, oracle->level.count);
+        }
         sim_fail(oracle->sim, 39, "%s has not answered append %llu of client %u, met %llu ms ago",
                  member->name, (unsigned long long)wait->request,
                  oracle->appends[wait->append].client,

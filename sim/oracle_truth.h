@@ -53,6 +53,8 @@ struct oracle_append {
     uint64_t request, producer, first_sequence;
     uint32_t count;
     struct level level;
+    unsigned heard_by; /* which writer has had it last, as number + 1, and in which life */
+    uint64_t heard_life;
     bool excused; /* told so by a writer that had been superseded, below the cluster's level */
     bool settled; /* the client was told that it is durable */
     bool refused; /* a definite no, to the only attempt */
