@@ -32,6 +32,17 @@ static bool ends_with_surplus(const struct member *member, const struct epoch_ta
            && epoch_table_end(theirs, last->epoch) < last->first_batch;
 }
 
+/* Where the upstream's history went on after that batch; NULL where it did not. */
+static const struct epoch_entry *parting(const struct epoch_table *theirs, batch_t keep)
+{
+    for (uint32_t i = 0; i < theirs->count; i++) {
+        if (theirs->entries[i].start_batch > keep) {
+            return theirs->entries[i].start_batch == keep + 1 ? &theirs->entries[i] : NULL;
+        }
+    }
+    return NULL;
+}
+
 static void begin(struct receiver *receiver, const struct member *member, batch_t keep,
                   struct instant now)
 {
@@ -39,9 +50,13 @@ static void begin(struct receiver *receiver, const struct member *member, batch_
     const struct index_row *row = keep == 0 ? NULL : index_of_batch(&member->wal.index, keep);
 
     *cut = (struct cut){.phase = CUT_FIND, .segment = SEGMENT_NONE};
-    if (row != NULL) { /* else retention let go what stays: nothing does */
+    if (row != NULL) {
         cut->keep = keep;
         cut->segment = row->segment;
+    } else if (keep > 0) { /* retention let go what would stay: nothing does, and less is lost */
+        const struct epoch_entry *next = parting(receiver->theirs, keep);
+
+        cut->end_lsn = next == NULL ? 0 : next->start_lsn - 1;
     }
     walk_nowhere(&cut->walk);
     trace_event(&member->settings.trace, "cut keep=%llu durable=%llu commit=%llu",
@@ -79,17 +94,6 @@ static void correct_table(struct replica *replica, epoch_t held, struct effects 
             return;
         }
     }
-}
-
-/* Where the upstream's history went on after that batch; NULL where it did not. */
-static const struct epoch_entry *parting(const struct epoch_table *theirs, batch_t keep)
-{
-    for (uint32_t i = 0; i < theirs->count; i++) {
-        if (theirs->entries[i].start_batch > keep) {
-            return theirs->entries[i].start_batch == keep + 1 ? &theirs->entries[i] : NULL;
-        }
-    }
-    return NULL;
 }
 
 /* Something is lacking here, so nothing can be read of where the histories part. But the mark says
@@ -198,15 +202,12 @@ static bool is_given_up(const struct replica *replica)
                                member_held_commit(&replica->member));
 }
 
-/* What readers have seen of it is no longer so: they begin anew. */
-static void give_up(struct replica *replica, struct effects *fx)
+/* What readers have seen behind that is no longer so, or not here any more: they begin anew. */
+static void hide(struct replica *replica, lsn_t kept, struct effects *fx)
 {
     struct member *member = &replica->member;
-    const lsn_t kept = replica->receiver.cut.end_lsn;
 
-    trace_event(&member->settings.trace, "cut_given_up first_lsn=%llu last_lsn=%llu",
-                (unsigned long long)kept + 1, (unsigned long long)member->commit_lsn);
-    member->commit_lsn = kept;
+    member->commit_lsn = kept < member->commit_lsn ? kept : member->commit_lsn;
     member->visible_lsn = kept < member->visible_lsn ? kept : member->visible_lsn;
     member->upstream_lsn = kept;
     clients_hang_up_all(member, E_NOT_READY, fx);
@@ -224,7 +225,12 @@ static void begin_mark(struct replica *replica, struct effects *fx)
             halt_committed(replica, fx);
             return;
         }
-        give_up(replica, fx);
+        trace_event(&member->settings.trace, "cut_given_up first_lsn=%llu last_lsn=%llu",
+                    (unsigned long long)cut->end_lsn + 1, (unsigned long long)member->commit_lsn);
+        hide(replica, cut->end_lsn, fx);
+    }
+    if (cut->segment == SEGMENT_NONE) { /* and what stays of it is fetched again */
+        hide(replica, 0, fx);
     }
     cut->phase = CUT_MARK;
     control->durable = (struct position){0};

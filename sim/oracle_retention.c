@@ -83,6 +83,9 @@ void oracle_note_pins(struct oracle *oracle, const struct sim_member *member, st
     if (control_decode(&control, file, NULL) != OK) {
         return;
     }
+    if (control.first_segment == 0) { /* a cut to nothing: what comes now begins again */
+        oracle->deleted[member->number] = oracle->forgotten[member->number] = 0;
+    }
     for (uint32_t i = 0; i < control.pin_count; i++) {
         const struct sim_member *replica = sim_find_member(oracle->sim, control.pins[i].member);
 

@@ -24,7 +24,8 @@ void oracle_on_bye(struct oracle *oracle, const struct sim_member *member,
 /* Whether a reader there may find this LSN to be the first. */
 bool oracle_may_begin_at(const struct oracle *oracle, const struct sim_member *member, lsn_t lsn);
 
-/* A control file is durable: whom it names as pinned is so from now on. */
+/* A control file is durable: whom it names as pinned is so from now on, and without a mark of
+ * retention nothing is let go. */
 void oracle_note_pins(struct oracle *oracle, const struct sim_member *member, struct bytes file);
 
 #endif
