@@ -143,6 +143,12 @@ void receiver_compare(struct replica *replica, struct instant now, struct effect
         return;
     }
 
+    if (member->is_repairing && opening_state(member) != OPENING_REPAIR) {
+        receiver_refuse(replica, now, fx, E_NOT_READY,
+                        "%s looks at what it holds, and calls again.",
+                        member->settings.self.member);
+        return;
+    }
     if (member->is_repairing) { /* what is here can be compared when it is whole */
         follow_unread(replica, fx);
         receiver_move(receiver, RECEIVER_REPAIRING, now);

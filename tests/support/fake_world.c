@@ -345,7 +345,8 @@ static bool next_answer(struct fake_world *world, struct fake_answer *answer)
     for (size_t i = 0; i < world->answer_count; i++) {
         const size_t slot = (world->answer_first + i) % FAKE_ANSWERS_MAX;
 
-        if (world->hold_writes && world->answers[slot].kind == EFFECT_WRITE) {
+        if ((world->hold_writes && world->answers[slot].kind == EFFECT_WRITE)
+            || (world->hold_reads && world->answers[slot].kind == EFFECT_READ)) {
             continue;
         }
         *answer = world->answers[slot];
@@ -493,7 +494,7 @@ void fake_crash(struct fake_world *world, bool torn)
     fake_file_drop(&world->repair);
     world->node = NULL;
     world->halted = false;
-    world->hold_writes = false;
+    world->hold_writes = world->hold_reads = false;
     world->next_link = 1;
     messages_drop(world);
     links_drop(world);

@@ -97,6 +97,7 @@ struct fake_world {
     enum status write_status; /* what WRITEs are answered with from now on */
     enum status read_status; /* what READs are answered with from now on */
     bool hold_writes; /* WRITEs are not answered until this is false again */
+    bool hold_reads; /* likewise READs */
     bool disk_full; /* as events say it */
 
     struct fake_answer *answers; /* first in, first out, by kind of disk and rest */

@@ -1,6 +1,8 @@
 /* A member that starts on a damaged disk becomes whole from another member before it goes on. */
 #include "base/check.h"
 #include "cluster/control.h"
+#include "member/opening_state.h"
+#include "replica/receiver.h"
 #include "tests/support/fake_pair.h"
 #include "tests/support/test.h"
 #include "wal/segment.h"
@@ -314,6 +316,37 @@ TEST(whole_segments_that_were_cut_elsewhere_may_be_gone_or_without_a_header)
         expect_followed(&pair);
         pair_free(&pair);
     }
+}
+
+/* Found by a seed: the greeting came when what the disk had not given at first was there again, and
+ * the start was looking at it. */
+TEST(what_is_being_looked_at_is_compared_when_it_is_known)
+{
+    struct pair pair;
+    struct fake_world *world = &pair.members[1].world;
+
+    (void)lose_the_newest_of_two_histories(&pair, 3);
+    world->read_status = E_IO;
+    pair_start(&pair, 1);
+    while (((struct replica *)world->node)->member.opening->state != OPENING_REPAIR) {
+        world->events_max = world->events + 1;
+        NEED(!fake_run(world));
+    }
+    world->read_status = OK;
+    while (((struct replica *)world->node)->member.opening->state != OPENING_SCAN) {
+        world->events_max = world->events + 1;
+        fake_run(world);
+        world->now = instant_add(world->now, SPAN_MS(1));
+    }
+    world->events_max = UINT64_MAX;
+    world->hold_reads = true;
+    pair_start(&pair, 0);
+    pair_advance(&pair, SPAN_S(5));
+    EXPECT(is_repairing(&pair, 1) && !world->halted);
+    world->hold_reads = false;
+    expect_whole(&pair);
+    EXPECT(world->quarantined > 0);
+    pair_free(&pair);
 }
 
 TEST(what_may_have_been_committed_is_not_set_aside_unread)
