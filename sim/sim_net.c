@@ -2,11 +2,10 @@
  * over in order. A direction has at most one delivery on the agenda: for its first packet. A block
  * between two regions keeps deliveries off the agenda until it is over, so that everything waits
  * and then comes in order; a cut throws it all away, and each end hears of it in its own time. */
-#include "sim/sim_net.h"
+#include "sim/sim_net_parts.h"
 
 #include "base/check.h"
 #include "proto/message.h"
-#include "sim/sim.h"
 
 #include <stdlib.h>
 
@@ -23,7 +22,7 @@ void sim_net_init(struct sim_net *net, uint64_t seed)
     CHECK(net->links != NULL);
 }
 
-static void way_empty(struct sim_way *way)
+void sim_net_way_empty(struct sim_way *way)
 {
     while (way->first != NULL) {
         struct sim_packet *packet = way->first;
@@ -39,8 +38,8 @@ static void way_empty(struct sim_way *way)
 static void link_drop(struct sim_net *net, struct sim_link *link)
 {
     net->links[link->id - 1] = NULL;
-    way_empty(&link->ways[0]);
-    way_empty(&link->ways[1]);
+    sim_net_way_empty(&link->ways[0]);
+    sim_net_way_empty(&link->ways[1]);
     free(link);
 }
 
@@ -59,49 +58,16 @@ struct sim_link *sim_net_link(const struct sim_net *net, link_t link)
     return link == 0 || link > net->link_count ? NULL : net->links[link - 1];
 }
 
-static bool end_lives(struct sim *sim, const struct sim_end *end)
+bool sim_net_end_lives(struct sim *sim, const struct sim_end *end)
 {
     return end->member < 0
            || (sim->members[end->member].state == SIM_UP
                && sim->members[end->member].life == end->life);
 }
 
-static struct identity identity_of(struct sim *sim, const struct sim_end *end)
+void sim_net_tell_down(struct sim *sim, const struct sim_end *end, link_t link, enum status why)
 {
-    struct identity shown = end->member < 0 ? end->puppet->self : sim->members[end->member].self;
-
-    if (end->member >= 0 && !id_is_zero(&sim->members[end->member].certified)) {
-        shown.lineage = sim->members[end->member].certified;
-    }
-    return shown;
-}
-
-static void tell_up(struct sim *sim, struct sim_link *link, unsigned side)
-{
-    struct sim_end *end = &link->ends[side];
-
-    if (!end_lives(sim, end)) {
-        return;
-    }
-    end->up = end->told = true;
-    if (end->member < 0) {
-        end->puppet->dialing = false;
-        end->puppet->link = link->id;
-        end->puppet->on_up(sim, end->puppet);
-        return;
-    }
-    struct event event = {.kind = EVENT_LINK_UP,
-                          .link = {.link = link->id,
-                                   .dialed = side == 0,
-                                   .peer = identity_of(sim, &link->ends[1 - side])}};
-
-    memcpy(event.link.exporter, link->exporter, sizeof event.link.exporter);
-    sim_step(sim, &sim->members[end->member], &event);
-}
-
-static void tell_down(struct sim *sim, const struct sim_end *end, link_t link, enum status why)
-{
-    if (!end_lives(sim, end)) {
+    if (!sim_net_end_lives(sim, end)) {
         return;
     }
     if (end->member < 0) {
@@ -115,17 +81,17 @@ static void tell_down(struct sim *sim, const struct sim_end *end, link_t link, e
     sim_step(sim, &sim->members[end->member], &event);
 }
 
-static bool end_is_paused(struct sim *sim, const struct sim_end *end, const struct todo *todo)
+bool sim_net_end_is_paused(struct sim *sim, const struct sim_end *end, const struct todo *todo)
 {
-    return end->member >= 0 && end_lives(sim, end)
+    return end->member >= 0 && sim_net_end_lives(sim, end)
            && sim_is_paused(sim, &sim->members[end->member], todo);
 }
 
-static void run_down(struct sim *sim, const struct todo *todo)
+void sim_net_run_down(struct sim *sim, const struct todo *todo)
 {
     struct sim_link *link = sim_net_link(&sim->net, todo->a);
 
-    if (link == NULL || end_is_paused(sim, &link->ends[todo->b], todo)) {
+    if (link == NULL || sim_net_end_is_paused(sim, &link->ends[todo->b], todo)) {
         return;
     }
     struct sim_end *known = &link->ends[todo->b];
@@ -133,19 +99,17 @@ static void run_down(struct sim *sim, const struct todo *todo)
 
     known->up = false;
     known->told = true;
-    way_empty(&link->ways[todo->b]);
+    sim_net_way_empty(&link->ways[todo->b]);
     if (!link->ends[0].up && !link->ends[1].up
-        && (link->ends[0].told || !end_lives(sim, &link->ends[0]))) {
+        && (link->ends[0].told || !sim_net_end_lives(sim, &link->ends[0]))) {
         link_drop(&sim->net, link);
     }
     if (end.up) {
-        tell_down(sim, &end, todo->a, (enum status)todo->c);
+        sim_net_tell_down(sim, &end, todo->a, (enum status)todo->c);
     } else if (todo->b == 0 && !end.told) {
-        tell_down(sim, &end, 0, E_UNREACHABLE);
+        sim_net_tell_down(sim, &end, 0, E_UNREACHABLE);
     }
 }
-
-static void arm(struct sim *sim, struct sim_link *link, unsigned side);
 
 static struct message message_of(const struct sim_packet *packet)
 {
@@ -189,7 +153,7 @@ static void hand_over(struct sim *sim, struct sim_link *link, unsigned side)
 }
 
 /* One of two members is among those who are parted from the others. */
-static bool is_parted(const struct sim *sim, int a, int b)
+bool sim_net_is_parted(const struct sim *sim, int a, int b)
 {
     return a >= 0 && b >= 0 && sim->net.parted_until > sim->now
            && (sim->net.parted >> a & 1) != (sim->net.parted >> b & 1);
@@ -197,7 +161,7 @@ static bool is_parted(const struct sim *sim, int a, int b)
 
 static bool is_blocked(const struct sim *sim, const struct sim_link *link, unsigned side)
 {
-    if (is_parted(sim, link->ends[0].member, link->ends[1].member)) {
+    if (sim_net_is_parted(sim, link->ends[0].member, link->ends[1].member)) {
         return true;
     }
     return sim->net.blocked_until[link->ends[1 - side].region][link->ends[side].region] > sim->now;
@@ -208,7 +172,7 @@ static void run_deliver(struct sim *sim, const struct todo *todo)
     const unsigned side = (unsigned)todo->b;
     struct sim_link *link = sim_net_link(&sim->net, todo->a);
 
-    if (link == NULL || end_is_paused(sim, &link->ends[side], todo)) {
+    if (link == NULL || sim_net_end_is_paused(sim, &link->ends[side], todo)) {
         return; /* still armed */
     }
     struct sim_way *way = &link->ways[side];
@@ -217,16 +181,16 @@ static void run_deliver(struct sim *sim, const struct todo *todo)
     if (!link->ends[side].up || way->deferred || is_blocked(sim, link, side)) {
         return; /* RESUME or the end of the block arms it again */
     }
-    if (way->first != NULL && end_lives(sim, &link->ends[side])) {
+    if (way->first != NULL && sim_net_end_lives(sim, &link->ends[side])) {
         hand_over(sim, link, side);
         link = sim_net_link(&sim->net, todo->a);
     }
     if (link != NULL) {
-        arm(sim, link, side);
+        sim_net_arm(sim, link, side);
     }
 }
 
-static void arm(struct sim *sim, struct sim_link *link, unsigned side)
+void sim_net_arm(struct sim *sim, struct sim_link *link, unsigned side)
 {
     struct sim_way *way = &link->ways[side];
 
@@ -236,7 +200,7 @@ static void arm(struct sim *sim, struct sim_link *link, unsigned side)
     if (way->first == NULL) {
         if (way->ends) {
             way->ends = false;
-            sim_after(sim, 1000, (struct todo){run_down, link->id, side, way->why});
+            sim_after(sim, 1000, (struct todo){sim_net_run_down, link->id, side, way->why});
         }
         return;
     }
@@ -245,108 +209,9 @@ static void arm(struct sim *sim, struct sim_link *link, unsigned side)
            (struct todo){run_deliver, link->id, side, 0});
 }
 
-static void run_up(struct sim *sim, const struct todo *todo)
-{
-    struct sim_link *link = sim_net_link(&sim->net, todo->a);
-    const unsigned side = (unsigned)todo->b;
-
-    if (link == NULL || link->cut || end_is_paused(sim, &link->ends[side], todo)) {
-        return;
-    }
-    if (!end_lives(sim, &link->ends[side])) {
-        sim_net_cut(sim, link->id);
-        return;
-    }
-    tell_up(sim, link, side);
-    link = sim_net_link(&sim->net, todo->a);
-    if (link != NULL) {
-        arm(sim, link, side);
-    }
-}
-
-static uint64_t jittered(struct sim_net *net, uint64_t delay)
+uint64_t sim_net_jittered(struct sim_net *net, uint64_t delay)
 {
     return delay + (net->jitter_ns == 0 ? 0 : prng_below(&net->dice, net->jitter_ns));
-}
-
-static void run_dial_failed(struct sim *sim, const struct todo *todo)
-{
-    const struct sim_end end = {.member = (int)todo->a, .life = todo->b};
-
-    if (end_is_paused(sim, &end, todo)) {
-        return;
-    }
-    tell_down(sim, &end, 0, (enum status)todo->c);
-}
-
-static struct sim_link *link_make(struct sim *sim, struct sim_end dialer, struct sim_end listener)
-{
-    struct sim_net *net = &sim->net;
-    struct sim_link *link = calloc(1, sizeof *link);
-
-    CHECK(link != NULL && net->link_count < SIM_LINKS_MAX);
-    link->id = ++net->link_count;
-    link->ends[0] = dialer;
-    link->ends[1] = listener;
-    prng_fill(&net->dice, link->exporter, sizeof link->exporter);
-    net->links[link->id - 1] = link;
-    return link;
-}
-
-/* Three round trips of handshakes, then both ends hear of it. */
-static bool connect_ends(struct sim *sim, struct sim_end dialer, struct sim_member *to)
-{
-    struct sim_net *net = &sim->net;
-    const uint64_t delay = sim_region_delay_ns(dialer.region, to->region);
-
-    if (to->state != SIM_UP || is_parted(sim, dialer.member, (int)to->number)
-        || net->blocked_until[dialer.region][to->region] > sim->now
-        || net->blocked_until[to->region][dialer.region] > sim->now) {
-        return false;
-    }
-    if (prng_chance(&net->dice, net->dial_failures, 1000)) {
-        sim_count(sim, FAULT_DIAL);
-        return false;
-    }
-    struct sim_link *link = link_make(
-        sim, dialer,
-        (struct sim_end){.member = (int)to->number, .life = to->life, .region = to->region});
-    const uint64_t accepted = jittered(net, 5 * delay);
-
-    sim_after(sim, accepted, (struct todo){run_up, link->id, 1, 0});
-    sim_after(sim, jittered(net, accepted + delay), (struct todo){run_up, link->id, 0, 0});
-    return true;
-}
-
-void sim_net_dial(struct sim *sim, unsigned member, const char *address)
-{
-    struct sim_member *from = &sim->members[member];
-    struct sim_member *to = sim_find_member(sim, address);
-    const struct sim_end dialer = {
-        .member = (int)member, .life = from->life, .region = from->region};
-
-    if (to == NULL || !connect_ends(sim, dialer, to)) {
-        sim_after(sim, 2 * sim_region_delay_ns(from->region, to == NULL ? 0 : to->region) + 1000,
-                  (struct todo){run_dial_failed, member, from->life, E_UNREACHABLE});
-    }
-}
-
-static void run_puppet_failed(struct sim *sim, const struct todo *todo)
-{
-    struct puppet *puppet = (struct puppet *)(uintptr_t)todo->a;
-
-    tell_down(sim, &(struct sim_end){.member = -1, .puppet = puppet}, 0, E_UNREACHABLE);
-}
-
-void sim_net_dial_puppet(struct sim *sim, struct puppet *puppet, unsigned member)
-{
-    const struct sim_end dialer = {.member = -1, .puppet = puppet, .region = puppet->region};
-
-    CHECK(puppet->link == 0 && !puppet->dialing);
-    puppet->dialing = true;
-    if (!connect_ends(sim, dialer, &sim->members[member])) {
-        sim_after(sim, SPAN_MS(50).ns, (struct todo){run_puppet_failed, (uintptr_t)puppet, 0, 0});
-    }
 }
 
 static int side_of(const struct sim_link *link, const struct sim_end *end)
@@ -413,7 +278,7 @@ void sim_net_send(struct sim *sim, struct sim_end from, const struct effect_send
     }
     way->busy_until = (way->busy_until > sim->now ? way->busy_until : sim->now)
                       + total * 1000000000u / net->bytes_per_s;
-    packet->arrives = jittered(net, way->busy_until + delay);
+    packet->arrives = sim_net_jittered(net, way->busy_until + delay);
     if (packet->arrives < way->last_arrival) {
         packet->arrives = way->last_arrival;
     }
@@ -424,7 +289,7 @@ void sim_net_send(struct sim *sim, struct sim_end from, const struct effect_send
     if (way->bytes > net->longest_way_bytes) {
         net->longest_way_bytes = way->bytes;
     }
-    arm(sim, link, (unsigned)(1 - side));
+    sim_net_arm(sim, link, (unsigned)(1 - side));
 }
 
 /* Our end is over at once; the other hears of it behind what was sent. */
@@ -439,15 +304,15 @@ void sim_net_hang_up(struct sim *sim, struct sim_end from, link_t id, enum statu
     struct sim_way *way = &link->ways[1 - side];
 
     link->ends[side].up = false;
-    way_empty(&link->ways[side]);
+    sim_net_way_empty(&link->ways[side]);
     if (!link->ends[1 - side].up) {
         link->cut = true; /* it has not even heard of the beginning */
-        sim_after(sim, 1000, (struct todo){run_down, id, (uint64_t)(1 - side), E_CLOSED});
+        sim_after(sim, 1000, (struct todo){sim_net_run_down, id, (uint64_t)(1 - side), E_CLOSED});
         return;
     }
     way->ends = true;
     way->why = why == OK ? E_CLOSED : E_CUT;
-    arm(sim, link, (unsigned)(1 - side));
+    sim_net_arm(sim, link, (unsigned)(1 - side));
 }
 
 static struct sim_way *way_to(struct sim *sim, unsigned member, struct sim_link *link)
@@ -474,104 +339,6 @@ void sim_net_resume(struct sim *sim, unsigned member, link_t id)
 
     if (way != NULL && way->deferred) {
         way->deferred = false;
-        arm(sim, link, (unsigned)(way - link->ways));
+        sim_net_arm(sim, link, (unsigned)(way - link->ways));
     }
-}
-
-void sim_net_member_gone(struct sim *sim, unsigned member, bool silently)
-{
-    struct sim_net *net = &sim->net;
-
-    for (link_t id = net->oldest; id <= net->link_count; id++) {
-        struct sim_link *link = net->links[id - 1];
-
-        for (unsigned side = 0; link != NULL && side < 2; side++) {
-            if (link->ends[side].member != (int)member) {
-                continue;
-            }
-            const uint64_t wait = silently ? prng_between(&net->dice, SPAN_S(1).ns, SPAN_S(20).ns)
-                                           : prng_below(&net->dice, SPAN_MS(300).ns);
-
-            link->cut = true;
-            link->ends[side].up = false;
-            way_empty(&link->ways[side]);
-            sim_after(sim, wait, (struct todo){run_down, id, 1 - side, E_CUT});
-            break;
-        }
-    }
-    while (net->oldest <= net->link_count && net->links[net->oldest - 1] == NULL) {
-        net->oldest++;
-    }
-}
-
-void sim_net_cut(struct sim *sim, link_t id)
-{
-    struct sim_link *link = sim_net_link(&sim->net, id);
-
-    if (link == NULL || link->cut) {
-        return;
-    }
-    link->cut = true;
-    for (unsigned side = 0; side < 2; side++) {
-        way_empty(&link->ways[side]);
-        sim_after(sim, prng_below(&sim->net.dice, SPAN_MS(500).ns),
-                  (struct todo){run_down, id, side, E_CUT});
-    }
-}
-
-link_t sim_net_any_link(struct sim *sim)
-{
-    struct sim_net *net = &sim->net;
-    link_t chosen = 0;
-    unsigned seen = 0;
-
-    for (link_t id = net->oldest; id <= net->link_count; id++) {
-        const struct sim_link *link = net->links[id - 1];
-
-        if (link != NULL && !link->cut && prng_below(&net->dice, ++seen) == 0) {
-            chosen = id;
-        }
-    }
-    return chosen;
-}
-
-static void arm_all(struct sim *sim)
-{
-    for (link_t id = sim->net.oldest; id <= sim->net.link_count; id++) {
-        struct sim_link *link = sim->net.links[id - 1];
-
-        for (unsigned side = 0; link != NULL && side < 2; side++) {
-            arm(sim, link, side);
-        }
-    }
-}
-
-static void run_arm_all(struct sim *sim, const struct todo *todo)
-{
-    (void)todo;
-    arm_all(sim);
-}
-
-void sim_net_block(struct sim *sim, unsigned from, unsigned to, uint64_t until_ns)
-{
-    if (from != to && sim->net.blocked_until[from][to] < until_ns) {
-        sim->net.blocked_until[from][to] = until_ns;
-        if (until_ns != UINT64_MAX) {
-            sim_at(sim, until_ns, (struct todo){run_arm_all, 0, 0, 0});
-        }
-    }
-}
-
-void sim_net_part(struct sim *sim, uint32_t members, uint64_t until_ns)
-{
-    sim->net.parted = members;
-    sim->net.parted_until = until_ns;
-    sim_at(sim, until_ns, (struct todo){run_arm_all, 0, 0, 0});
-}
-
-void sim_net_heal(struct sim *sim)
-{
-    sim->net.parted_until = 0;
-    memset(sim->net.blocked_until, 0, sizeof sim->net.blocked_until);
-    arm_all(sim);
 }
