@@ -217,19 +217,6 @@ static void look_at(struct oracle *oracle, struct oracle_wait *wait, uint32_t vo
     } else if (member->paused_until_ns > wait->met_at) {
         wait->met_at = member->paused_until_ns;
     } else if (now > wait->met_at + GRACE_NS) {
-        {
-            const struct oracle_append *a = &oracle->appends[wait->append];
-            const lsn_t last = oracle_lsn_of_last(oracle, a);
-            const struct oracle_batch *b = oracle_of_lsn(oracle, last);
-            fprintf(stderr,
-                    "DBG level kind %d count %u seq %llu+%u lsn %llu batch %llu epoch %llu met_at "
-                    "%llu link %llu voters %x committed %llu clevel %d %u\n",
-                    (int)a->level.kind, a->level.count, (unsigned long long)a->first_sequence,
-                    a->count, (unsigned long long)last, (unsigned long long)b->batch,
-                    (unsigned long long)b->epoch, (unsigned long long)wait->met_at / 1000000,
-                    (unsigned long long)wait->link, voters, (unsigned long long)oracle->committed,
-                    (int)oracle->level.kind, oracle->level.count);
-        }
         sim_fail(oracle->sim, 39, "%s has not answered append %llu of client %u, met %llu ms ago",
                  member->name, (unsigned long long)wait->request,
                  oracle->appends[wait->append].client,
