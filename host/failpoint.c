@@ -15,6 +15,7 @@
 
 enum failpoint failpoint_armed = FAILPOINT_COUNT;
 static atomic_long passes_left;
+static const char *from_file; /* passes count as soon as it is there; NULL: at once */
 
 static const char *const texts[] = {
 #define FAILPOINT_TEXT(name, text) text,
@@ -34,6 +35,7 @@ bool failpoint_arm(void)
     const char *colon = order == NULL ? NULL : strrchr(order, ':');
 
     failpoint_armed = FAILPOINT_COUNT;
+    from_file = getenv("SEALIFT_FAILPOINT_FROM");
     if (order == NULL) {
         return true;
     }
@@ -52,7 +54,8 @@ bool failpoint_arm(void)
 
 bool failpoint_is_due(void)
 {
-    return atomic_fetch_sub(&passes_left, 1) == 1;
+    return (from_file == NULL || access(from_file, F_OK) == 0)
+           && atomic_fetch_sub(&passes_left, 1) == 1;
 }
 
 void failpoint_die(void)

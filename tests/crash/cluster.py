@@ -41,16 +41,24 @@ class Process:
         self.process = None
         self.armed = None
         self.paused = False
+        self.log_at = 0
 
-    def start(self, armed=None, count=1):
+    def start(self, armed=None, count=1, since=None, more=()):
+        """`since`: a file; the place counts from when it is there. `more`: words for this time."""
         env = dict(self.env)
         if armed:
             env["SEALIFT_FAILPOINT"] = f"{armed}:{count}"
+        if since:
+            env["SEALIFT_FAILPOINT_FROM"] = since
         self.armed = armed
         self.paused = False
         with open(f"{self.home.work}/log/{self.name}", "ab") as log:
+            self.log_at = log.tell()
             self.process = subprocess.Popen(
-                self.words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=env)
+                [*self.command(), *more], stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=env)
+
+    def command(self):
+        return self.words
 
     def is_up(self):
         return self.process is not None and self.process.poll() is None
@@ -92,6 +100,21 @@ class Process:
             self.process.send_signal(signal.SIGCONT)
         self.paused = False
 
+    def says(self, text):
+        """Whether it has said so since it was started."""
+        with open(f"{self.home.work}/log/{self.name}", errors="replace") as log:
+            log.seek(self.log_at)
+            return text in log.read()
+
+    def ended_saying(self, text):
+        """Waits until it ends by itself, not well, and because of what is named here."""
+        try:
+            code = self.process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            raise Broken(f"{self.name} goes on; it should say '{text}'") from None
+        if code != 1 or not self.says(text):
+            raise Broken(f"{self.name} ended with {code}, not '{text}': {self.last_words()}")
+
     def last_words(self):
         with open(f"{self.home.work}/log/{self.name}", errors="replace") as log:
             return " / ".join(log.read().splitlines()[-3:])
@@ -104,9 +127,11 @@ class Home:
         self.bin, self.work = bin_folder, work
         self.everybody = []
         self.lock = threading.Lock()
+        self.at_end = []  # what else has to be undone
         os.makedirs(f"{work}/log")
         self.sealift("pki", "init", "--dir", f"{work}/pki", "--deployment", "crash")
         self.issue("client", "us-east-1", "client", "any")
+        self.issue("operator", "us-east-1", "operator", "any")
 
     def sealift(self, *words, check=True, text=None, seconds=PATIENCE):
         done = subprocess.run([f"{self.bin}/sealift", *words], input=text, text=True,
@@ -123,8 +148,8 @@ class Home:
         pki = f"{self.work}/pki"
         return ["--ca", f"{pki}/ca.crt", "--cert", f"{pki}/{name}.crt", "--key", f"{pki}/{name}.key"]
 
-    def process(self, name, words, env=None):
-        process = Process(self, name, words, env)
+    def process(self, name, words, env=None, kind=Process):
+        process = kind(self, name, words, env)
         with self.lock:
             self.everybody.append(process)
         return process
@@ -146,17 +171,20 @@ class Home:
         return {"AWS_ACCESS_KEY_ID": pairs["access_key_id"],
                 "AWS_SECRET_ACCESS_KEY": pairs["secret_access_key"]}
 
-    def member(self, name, region, role, lineage, services, more, env, port=None):
-        self.issue(name, region, role, lineage)
-        port = port or free_port()
-        words = [f"{self.bin}/sealift-{role}", "--data", f"{self.work}/data-{name}", "--listen",
-                 f"127.0.0.1:{port}", *self.tls(name), "--key-service-ca",
-                 f"{self.work}/pki/ca.crt", "--segment-bytes", SEGMENT_BYTES, "--window-bytes", "24M"]
+    def member_words(self, name, data, port, services):
+        words = ["--data", data, "--listen", f"127.0.0.1:{port}", *self.tls(name),
+                 "--key-service-ca", f"{self.work}/pki/ca.crt", "--segment-bytes", SEGMENT_BYTES,
+                 "--window-bytes", "24M"]
         for service in services:
             words += ["--key-service", f"{service.region}=https://127.0.0.1:{service.port}"]
-        process = self.process(name, words + more, env)
-        process.region, process.port, process.role = region, port, role
-        process.data = f"{self.work}/data-{name}"
+        return words
+
+    def member(self, name, region, role, lineage, services, more, env):
+        self.issue(name, region, role, lineage)
+        port, data = free_port(), f"{self.work}/data-{name}"
+        process = self.process(name, [f"{self.bin}/sealift-{role}", *self.member_words(
+            name, data, port, services), *more], env)
+        process.region, process.port, process.data = region, port, data
         return process
 
     def status(self, member):
@@ -170,10 +198,11 @@ class Home:
         opened = answer.get("state") not in (None, "starting", "opening")
         return answer if opened else {}
 
-    def client_words(self, verb, member, *rest):
+    def client_words(self, verb, members, *rest):
         pki = f"{self.work}/pki"
-        return [f"{self.bin}/crash_client", verb, f"127.0.0.1:{member.port}", f"{pki}/ca.crt",
-                f"{pki}/client.crt", f"{pki}/client.key", *rest]
+        addresses = ",".join(f"127.0.0.1:{member.port}" for member in members)
+        return [f"{self.bin}/crash_client", verb, addresses, f"{pki}/ca.crt", f"{pki}/client.crt",
+                f"{pki}/client.key", *rest]
 
     def wan(self, control, *words):
         self.sealift("wan", "--control", f"unix:{control}", *words)
@@ -183,5 +212,7 @@ class Home:
             if process.process is not None:
                 process.go_on()
                 process.kill()
+        for undo in self.at_end:
+            undo()
         if not keep:
             shutil.rmtree(self.work, ignore_errors=True)

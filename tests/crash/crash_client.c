@@ -1,12 +1,13 @@
 /* What the crash harness appends with, and reads with; both through libsealift.
  *
- *   crash_client append ADDRESS CA CERT KEY NAME LEVEL LEDGER RATE BYTES
+ *   crash_client append ADDRESS[,ADDRESS...] CA CERT KEY NAME LEVEL LEDGER RATE BYTES
  *   crash_client read   ADDRESS CA CERT KEY FROM_LSN
  *
  * `append` goes on until SIGTERM. Record number n of client NAME is "NAME n " and letters that
  * follow from both. Whatever is acknowledged is a line in LEDGER (outside the cluster) as soon as
  * the callback says so: "NAME n LSN SHA256". It never gives up a record, and never sends one anew
- * under another number: what the library says is taken at its word. `read` prints one such line for
+ * under another number: what the library says is taken at its word. So is E_DISK_FULL: nothing was
+ * appended, and the same record is appended again, until there is space. `read` prints one such line for
  * each record from FROM_LSN to the end. */
 #include "client/sealift.h"
 
@@ -20,10 +21,16 @@
 
 enum { IN_FLIGHT_MAX = 64, HEX_BYTES = 2 * SHA256_DIGEST_LENGTH + 1, RECORD_BYTES_MAX = 1 << 20 };
 
+#define AGAIN_SECONDS 0.1
+#define DRAIN_SECONDS 240
+
 struct client;
+
+enum entry_state { ENTRY_FREE, ENTRY_SENT, ENTRY_REFUSED };
 
 struct entry {
     struct client *client;
+    enum entry_state state;
     uint64_t number;
     char digest[HEX_BYTES];
 };
@@ -35,6 +42,8 @@ struct client {
     uint64_t next;
     size_t bytes_max;
     bool failed;
+    unsigned refused; /* entries that wait to be sent again */
+    double again_at;
     struct entry entries[IN_FLIGHT_MAX]; /* by number modulo their count */
 };
 
@@ -83,11 +92,26 @@ static size_t make_record(const struct client *client, uint64_t number, char *re
     return size;
 }
 
+static double seconds(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
 static void on_appended(void *context, const struct sealift_appended *appended)
 {
-    const struct entry *entry = context;
+    struct entry *entry = context;
     struct client *client = entry->client;
 
+    if (appended->status == SEALIFT_REFUSED && strcmp(appended->name, "E_DISK_FULL") == 0) {
+        entry->state = ENTRY_REFUSED;
+        client->refused++;
+        client->again_at = seconds() + AGAIN_SECONDS;
+        return;
+    }
+    entry->state = ENTRY_FREE;
     if (appended->status != SEALIFT_OK) {
         fprintf(stderr, "%s %" PRIu64 ": %s: %s\n", client->name, entry->number, appended->name,
                 appended->text);
@@ -99,11 +123,10 @@ static void on_appended(void *context, const struct sealift_appended *appended)
     fflush(client->ledger);
 }
 
-static void append_one(struct client *client)
+static bool append_entry(struct client *client, struct entry *entry, uint64_t number)
 {
     static char record[RECORD_BYTES_MAX];
-    struct entry *entry = &client->entries[client->next % IN_FLIGHT_MAX];
-    const size_t size = make_record(client, client->next, record);
+    const size_t size = make_record(client, number, record);
     const struct sealift_record order = {.data = record,
                                          .size = size,
                                          .durability = client->level,
@@ -111,19 +134,45 @@ static void append_one(struct client *client)
                                          .context = entry};
 
     entry->client = client;
-    entry->number = client->next;
+    entry->number = number;
     digest_of(record, size, entry->digest);
-    if (sealift_append(client->sealift, &order) == SEALIFT_OK) {
-        client->next++;
+    if (sealift_append(client->sealift, &order) != SEALIFT_OK) {
+        return false;
     }
+    entry->state = ENTRY_SENT;
+    return true;
 }
 
-static double seconds(void)
+/* What a full disk has refused, once more. */
+static void append_again(struct client *client)
 {
-    struct timespec now;
+    for (unsigned i = 0; client->refused > 0 && i < IN_FLIGHT_MAX; i++) {
+        struct entry *entry = &client->entries[i];
 
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+        if (entry->state == ENTRY_REFUSED && append_entry(client, entry, entry->number)) {
+            client->refused--;
+        }
+    }
+    sealift_flush(client->sealift);
+}
+
+/* Until nothing waits for an answer, and nothing waits to be sent again. */
+static bool drain(struct client *client)
+{
+    const double end = seconds() + DRAIN_SECONDS;
+
+    while (!client->failed && seconds() < end) {
+        if (client->refused == 0 && sealift_in_flight(client->sealift) == 0) {
+            return true;
+        }
+        if (client->refused > 0 && seconds() >= client->again_at) {
+            append_again(client);
+        }
+        if (sealift_poll(client->sealift, 20) == SEALIFT_UNREACHABLE) {
+            client->failed = true;
+        }
+    }
+    return false;
 }
 
 static int append(struct client *client, double rate)
@@ -132,25 +181,27 @@ static int append(struct client *client, double rate)
 
     client->next = 1;
     while (!stopped && !client->failed) {
-        /* Answers come in order, so that the oldest entry is free as soon as there is room. */
-        const bool room = sealift_in_flight(client->sealift) < IN_FLIGHT_MAX;
+        struct entry *entry = &client->entries[client->next % IN_FLIGHT_MAX];
+        const bool room = entry->state == ENTRY_FREE;
 
-        if (room && (double)client->next < (seconds() - began) * rate) {
-            append_one(client);
+        if (client->refused > 0 && seconds() >= client->again_at) {
+            append_again(client);
+        } else if (room && (double)client->next < (seconds() - began) * rate
+                   && append_entry(client, entry, client->next)) {
+            client->next++;
             sealift_flush(client->sealift);
         }
         if (sealift_poll(client->sealift, room ? 2 : 20) == SEALIFT_UNREACHABLE) {
             client->failed = true;
         }
     }
-    const enum sealift_status drained =
-        client->failed ? SEALIFT_UNKNOWN : sealift_drain(client->sealift, 240000);
+    const bool drained = drain(client);
 
-    if (client->failed || drained != SEALIFT_OK) {
+    if (!drained) {
         fprintf(stderr, "%s: %s\n", client->name, sealift_why(client->sealift));
     }
     printf("%s %" PRIu64 "\n", client->name, client->next - 1);
-    return !client->failed && drained == SEALIFT_OK ? 0 : 1;
+    return drained ? 0 : 1;
 }
 
 static bool on_record(void *context, uint64_t lsn, const void *data, size_t size)
@@ -209,11 +260,14 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: the head of tests/crash/crash_client.c\n");
         return 2;
     }
-    const struct sealift_options options = {.addresses = {argv[2]},
-                                            .ca = argv[3],
-                                            .certificate = argv[4],
-                                            .key = argv[5],
-                                            .give_up_ms = 300000};
+    struct sealift_options options = {
+        .ca = argv[3], .certificate = argv[4], .key = argv[5], .give_up_ms = 300000};
+    unsigned addresses = 0;
+
+    for (char *at = strtok(argv[2], ","); at != NULL && addresses < SEALIFT_ADDRESSES_MAX;
+         at = strtok(NULL, ",")) {
+        options.addresses[addresses++] = at;
+    }
     struct sealift *sealift = sealift_open(&options, text);
 
     if (sealift == NULL) {

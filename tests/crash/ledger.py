@@ -6,21 +6,39 @@ from cluster import PATIENCE, Broken
 
 
 class Ledger:
-    def __init__(self, home, clients):
+    """Promises differ when another member becomes the primary: what was acknowledged at less than
+    the cluster's level may go with the old one. From `begin_doubt` to `end_doubt` such records are
+    in doubt: they are held by all, or by nobody; never where a stronger acknowledgement was given
+    at that LSN or above it."""
+
+    def __init__(self, home, clients, weak):
         self.home = home
-        self.paths = {name: f"{home.work}/ledger-{name}" for name in clients}
-        self.levels = clients
-        self.at = {name: 0 for name in clients}
-        self.rest = {name: b"" for name in clients}
+        self.levels = {}
+        self.weak = weak      # a level that is less than the cluster's
+        self.at, self.rest = {}, {}
         self.acked = {}       # LSN -> (name, number, digest)
-        self.by_number = {}   # (name, number) -> LSN
-        self.highest = {name: 0 for name in clients}
+        self.highest = {}
         self.placeless = {}   # acknowledged without a place: (name, number) -> digest
-        self.seen = {}        # LSN -> what the primary showed once
+        self.seen = {}        # LSN -> what somebody showed once
+        self.firm = 0         # everybody has shown everything up to here
+        self.doubting = False
+        self.doubts = []      # (LSN, row)
+        self.floor = 0        # below it nothing is in doubt
+        self.let_go = set()   # (name, number): in doubt, and not there afterwards
+        for name, level in clients.items():
+            self.add(name, level)
+
+    def add(self, name, level):
+        self.levels[name] = level
+        self.at[name], self.rest[name], self.highest[name] = 0, b"", 0
+
+    def path(self, name):
+        return f"{self.home.work}/ledger-{name}"
 
     def gather(self):
         """Takes in what clients have written down since."""
-        for name, path in self.paths.items():
+        for name in self.levels:
+            path = self.path(name)
             if not os.path.exists(path):
                 continue
             with open(path, "rb") as file:
@@ -33,17 +51,62 @@ class Ledger:
 
     def take(self, name, number, lsn, digest):
         number, lsn = int(number), int(lsn)
+        row = (name, number, digest)
+        if self.doubting and self.levels[name] == self.weak:
+            self.doubts.append((lsn, row))
+            return
         if lsn == 0:
             self.placeless[(name, number)] = digest
             return
         if lsn in self.acked:
             raise Broken(f"LSN {lsn} was given to {self.acked[lsn][:2]} and to {(name, number)}")
-        self.acked[lsn] = (name, number, digest)
-        self.by_number[(name, number)] = lsn
+        self.acked[lsn] = row
         self.highest[name] = max(self.highest[name], lsn)
 
     def last(self):
         return max(self.highest.values())
+
+    # ---- another becomes the primary ----
+
+    def begin_doubt(self):
+        """The primary is about to go."""
+        self.gather()
+        self.doubting = True
+        rows = [(lsn, row) for lsn, row in self.acked.items()
+                if lsn > self.firm and self.levels[row[0]] == self.weak]
+        for lsn, row in rows:
+            del self.acked[lsn]
+            self.doubts.append((lsn, row))
+            self.highest[row[0]] = min(self.highest[row[0]], self.firm)
+
+    def note_floor(self):
+        """The primary is gone; nobody has been promoted yet. Logs are prefixes of each other."""
+        self.gather()
+        self.floor = max(self.floor, self.last())
+
+    def end_doubt(self):
+        """Nothing of the old primary's comes any more."""
+        self.gather()
+        self.doubting = False
+
+    def settle_doubts(self):
+        """After everybody has shown everything: each doubt is now a record, or gone."""
+        open_still = []
+        for lsn, row in self.doubts:
+            if lsn == 0:
+                self.placeless[row[:2]] = row[2]
+                self.let_go.add(row[:2])  # if it is not there
+            elif self.seen.get(lsn) == row:
+                self.acked[lsn] = row
+                self.highest[row[0]] = max(self.highest[row[0]], lsn)
+            elif lsn <= self.floor:
+                raise Broken(f"LSN {lsn}, {row[:2]}, is not there; LSN {self.floor} was "
+                             "acknowledged at the cluster's level")
+            elif lsn in self.seen:
+                self.let_go.add(row[:2])
+            else:
+                open_still.append((lsn, row))
+        self.doubts = open_still
 
     def check_held(self, members, region):
         """Before the primary is back: do the replicas alone hold what their levels promise?
@@ -64,7 +127,7 @@ class Ledger:
 
     def read(self, member, first):
         """All records from `first` to the end that `member` shows."""
-        done = subprocess.run(self.home.client_words("read", member, str(first)), text=True,
+        done = subprocess.run(self.home.client_words("read", [member], str(first)), text=True,
                               capture_output=True, timeout=PATIENCE * 2, check=False)
         if done.returncode != 0:
             raise Broken(f"reading {member.name} from {first}: {done.stderr[-500:]}")
@@ -100,6 +163,10 @@ class Ledger:
         for lsn, row in self.seen.items():
             if places.setdefault(row[:2], lsn) != lsn:
                 raise Broken(f"{row[:2]} is at LSN {lsn} and at {places[row[:2]]}")
+        for _, row in self.doubts:
+            self.let_go.add(row[:2])
         for key, digest in self.placeless.items():
+            if key in self.let_go and key not in places:
+                continue
             if key not in places or self.seen[places[key]][2] != digest:
                 raise Broken(f"{key} was acknowledged and is nowhere")

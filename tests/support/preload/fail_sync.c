@@ -5,7 +5,8 @@
  *
  *   fdatasync /wal/ EIO      CALL (fdatasync fsync pwrite), a part of the path, what happens
  *
- * EIO and ENOSPC fail every time; EINTR fails every other call; SHORT (pwrite) writes at most 512
+ * EIO and ENOSPC fail every time; EIO-ONCE fails one call and takes the order away, as a kernel
+ * does that reports lost pages once and then calls them clean; EINTR fails every other call; SHORT (pwrite) writes at most 512
  * bytes of what it is given; SLOW waits a tenth of a second first. Anything else goes through. */
 #include <dlfcn.h>
 #include <errno.h>
@@ -44,6 +45,16 @@ static bool read_order(struct order *order)
     return whole;
 }
 
+/* Of several threads one succeeds. */
+static bool take_order(void)
+{
+    const int before = errno;
+    const bool taken = unlink(getenv("FAIL_SYNC_ORDER")) == 0;
+
+    errno = before;
+    return taken;
+}
+
 static bool is_for(const struct order *order, int fd)
 {
     char link[64];
@@ -74,6 +85,9 @@ static int verdict(const char *call, int fd, size_t *size)
     }
     if (strcmp(order.how, "EIO") == 0) {
         return EIO;
+    }
+    if (strcmp(order.how, "EIO-ONCE") == 0) {
+        return take_order() ? EIO : 0;
     }
     if (strcmp(order.how, "ENOSPC") == 0) {
         return ENOSPC;

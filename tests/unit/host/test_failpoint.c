@@ -6,6 +6,7 @@
 #include "tests/unit/host/folder.h"
 
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -44,6 +45,30 @@ TEST(an_armed_place_kills_when_it_is_come_to_for_the_nth_time_and_no_other_does)
     EXPECT(end_of("control.after_rename:2", pass_twice, NULL) == -SIGKILL);
     EXPECT(end_of("control.after_rename:3", pass_twice, NULL) == 0);
     EXPECT(end_of("control.after_sync:1", pass_twice, NULL) == 0);
+}
+
+static void pass_before_and_after_the_file(void *context)
+{
+    pass_twice(NULL);
+    fclose(fopen(context, "w"));
+    failpoint_pass(FAILPOINT_CONTROL_AFTER_RENAME);
+    _exit(3);
+}
+
+TEST(passes_count_only_when_the_file_that_they_are_to_wait_for_is_there)
+{
+    char folder[FOLDER_MAX], path[FOLDER_MAX + 16];
+
+    NEED(folder_make(folder) != NULL);
+    snprintf(path, sizeof path, "%s/now", folder);
+    setenv("SEALIFT_FAILPOINT_FROM", path, 1);
+    EXPECT(end_of("control.after_rename:1", pass_twice, NULL) == 0);
+    EXPECT(end_of("control.after_rename:2", pass_before_and_after_the_file, path) == 3);
+    unlink(path);
+    EXPECT(end_of("control.after_rename:1", pass_before_and_after_the_file, path) == -SIGKILL);
+    EXPECT(end_of("control.after_rename:2", pass_twice, NULL) == -SIGKILL);
+    unsetenv("SEALIFT_FAILPOINT_FROM");
+    folder_remove(folder);
 }
 
 TEST(a_place_that_is_none_is_refused)
