@@ -91,16 +91,31 @@ bool candidate_is_enough(const struct replica *replica, enum peer_state least, c
     return election_is_enough(&election, candidate->level);
 }
 
-/* Whether an earlier claim of ours stands, and nothing has happened since. */
+/* The reign of the record begins with the very segment that is the last here, and no batch of it
+ * was written: this member had claimed, and had started as its writer. */
+static bool has_begun(const struct wal *wal, const struct claim_record *record)
+{
+    return wal->segment != SEGMENT_NONE && wal->batch_count == 0 && record->segment == wal->segment
+           && record->epoch == wal->header.epoch
+           && digest_equal(&record->chain, &wal->header.prev_chain);
+}
+
+/* Whether an earlier claim of ours stands, and nothing has happened since. Its epoch is durable here
+ * before it is asked for; only that of a writer's own start is durable after, and that very save
+ * forgets the candidate's claim. */
 static bool is_ours(const struct replica *replica, const struct claim_record *record)
 {
     const struct member *member = &replica->member;
     const struct digest chain = wal_chain(&member->wal);
 
-    return id_equal(&record->folder, &member->control.folder) && record->epoch > member->wal.epoch
-           && record->epoch <= member->control.highest_epoch
-           && record->segment == wal_next_segment(&member->wal)
-           && digest_equal(&record->chain, &chain);
+    if (!id_equal(&record->folder, &member->control.folder)
+        || (record->epoch > member->control.highest_epoch && member->control.claim_asked == 0)) {
+        return false;
+    }
+    return has_begun(&member->wal, record)
+           || (record->epoch > member->wal.epoch
+               && record->segment == wal_next_segment(&member->wal)
+               && digest_equal(&record->chain, &chain));
 }
 
 static bool is_known(const struct replica *replica, const struct claim_record *record)

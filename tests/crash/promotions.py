@@ -20,7 +20,7 @@ ON_THE_WAY = ([f"claim.{step}" for step in (
                   "before_write", "before_sync", "after_sync", "after_rename", "after_wal_sync",
                   "after_spare_sync")]
               + [f"store.append.{step}" for step in (
-                  "before_write", "torn", "after_write", "before_sync", "after_sync")])
+                  "before_write", "after_write", "before_sync", "after_sync")])
 PASSES = {"claim": 2, "control": 4}  # how often each is passed on the way; else once
 CHAIN = 5  # deaths in a row, at most
 QUIET_SECONDS = 0.3
@@ -49,6 +49,7 @@ class Promotions:
         def succeeds():
             nonlocal said
             member.check_up()
+            self.revive()
             order = self.promote(member)
             said = " ".join(order.communicate(timeout=PATIENCE * 3))
             return order.returncode == 0
@@ -72,6 +73,7 @@ class Promotions:
                     self.world.counts["missed"] += 1
                     return False
                 if order.poll() is not None:  # refused: somebody was not back yet
+                    self.revive()
                     order = self.promote(member)
                 time.sleep(0.01)
         finally:
@@ -81,6 +83,7 @@ class Promotions:
         return True
 
     def arm(self, member, place):
+        self.revive()
         self.world.kill(member)
         if place is None:
             member.start()
@@ -119,9 +122,7 @@ class Promotions:
             def follows(member=member):
                 if member.is_up():
                     return self.home.status(member).get("role") == "replica"
-                if member.process.returncode != -9:
-                    member.ended_saying(DEPOSED)
-                member.start()
+                self.revive()
                 return False
             wait_until(f"{member.name} follows", follows)
 
@@ -165,12 +166,32 @@ class Promotions:
             if not died:
                 return member
             following = places[i + 1] if i + 1 < len(places) else None
-            if self.dice.random() < 0.3:
-                member.start()
-                member = self.dice.choice([m for m in self.world.candidates
-                                           if m not in (member, self.world.leader)])
+            if self.dice.random() < 0.4:
+                member = self.leave_to_another(member)
             self.arm(member, following)
         return member
+
+    def leave_to_another(self, dead):
+        """The one that died is started again: as the primary where the coordinator names it so."""
+        dead.leads = self.is_writer(dead)
+        dead.start()
+        self.world.wait_for_answer(dead)
+        dead.leads = False
+        return self.dice.choice([m for m in self.world.candidates
+                                 if m not in (dead, self.world.leader)])
+
+    def revive(self):
+        """Whoever was the primary in between has ended, fenced, if only by one that died itself."""
+        for member in self.world.replicas:
+            if not member.is_up() and member.armed is None and member.process.returncode == 1:
+                member.ended_saying(DEPOSED)
+                member.leads = self.is_writer(member)
+                member.start()
+                member.leads = False
+
+    def is_writer(self, member):
+        with open(f"{self.world.work}/coordinator") as record:
+            return f"writer {member.name}\n" in record.read()
 
     def wait_until_gone(self):
         time.sleep(QUIET_SECONDS)
@@ -178,16 +199,18 @@ class Promotions:
 
     def each_once(self):
         """Every place, every way."""
-        ways, rest = list(WAYS), list(ON_THE_WAY)
+        rest = list(ON_THE_WAY)
         self.dice.shuffle(rest)
         self.round("living", [])
+        self.round("paused", [])
         while rest:
-            self.round(ways[0] if ways else "killed", rest[:CHAIN])
-            ways, rest = ways[1:], rest[CHAIN:]
+            self.round("killed", rest[:CHAIN])
+            rest = [place for place in rest[CHAIN:] if self.kills[place] == 0]
 
     def at_random(self):
-        places = [self.dice.choice([*ON_THE_WAY, None]) for _ in range(self.dice.randint(0, 3))]
-        self.round(self.dice.choice(WAYS), places)
+        way = self.dice.choice(WAYS)
+        deaths = self.dice.randint(0, 1 if way == "paused" else 3)  # each waits for whoever is silent
+        self.round(way, [self.dice.choice([*ON_THE_WAY, None]) for _ in range(deaths)])
 
     def unvisited(self):
         return [f"promotion:{way}" for way, count in self.done.items() if count == 0] + [

@@ -192,3 +192,47 @@ TEST(a_crash_in_doubt_without_a_coordinator_halts_until_it_is_named)
     EXPECT(!hand.world->halted && hand_control(&hand).claim_asked == 0);
     hand_free(&hand);
 }
+
+/* False where the promoted member served before so many events of its first start as a writer. */
+static bool die_as_a_new_writer(unsigned events)
+{
+    hand_init(&hand, false, "quorum:1", 1);
+    NEED(hand_try(&hand) == OK);
+    hand_crash(&hand);
+
+    struct pair_member *member = &hand.pair.members[1];
+
+    member->is_primary = true;
+    primary_settings_default(&member->primary);
+    member->primary.member = member->replica.member;
+    member->primary.pending_max = 256;
+    hand.world->halted = false;
+    pair_start(&hand.pair, 1);
+    hand.world->events_max = hand.world->events + events;
+    const bool is_over = fake_run(hand.world);
+
+    hand.world->events_max = UINT64_MAX;
+    EXPECT(!is_over || !hand.world->halted);
+    pair_crash(&hand.pair, 1);
+    member->is_primary = false;
+    hand.peers[1].answers = false;
+    hand_start(&hand);
+    hand_advance(&hand, SPAN_S(60));
+    if (!hand.world->halted) {
+        EXPECT_STATUS(hand_try(&hand), OK);
+    }
+    EXPECT(hand.world->halted && hand.world->halt_why == E_PROMOTED && hand_is_writer(&hand));
+    hand_free(&hand);
+    return !is_over;
+}
+
+/* It was once told that it might hold records which nobody who answers holds. */
+TEST(the_writer_that_the_record_names_is_promoted_wherever_its_first_start_ended)
+{
+    unsigned events = 0;
+
+    while (die_as_a_new_writer(events)) {
+        events++;
+    }
+    EXPECT(events > 4); /* folder, claim, saves, header, first batch */
+}
