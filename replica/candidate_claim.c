@@ -100,9 +100,9 @@ static bool has_begun(const struct wal *wal, const struct claim_record *record)
            && digest_equal(&record->chain, &wal->header.prev_chain);
 }
 
-/* Whether an earlier claim of ours stands, and nothing has happened since. Its epoch is durable here
- * before it is asked for; only that of a writer's own start is durable after, and that very save
- * forgets the candidate's claim. */
+/* Whether an earlier claim of ours stands, and nothing has happened since. Its epoch is durable
+ * here before it is asked for; only that of a writer's own start is durable after, and that very
+ * save forgets the candidate's claim. */
 static bool is_ours(const struct replica *replica, const struct claim_record *record)
 {
     const struct member *member = &replica->member;

@@ -84,6 +84,13 @@ static void refuse_few(struct replica *replica, struct instant now, struct effec
                          (unsigned long long)candidate->epoch);
         return;
     }
+    if (id_equal(&candidate->record.folder, &replica->member.control.folder)) {
+        candidate_refuse(replica, now, fx, E_NO_QUORUM,
+                         "Too few answer (%s), but the coordinator names this member the writer "
+                         "(epoch %llu): start sealift-primary on its folder.",
+                         silent, (unsigned long long)candidate->record.epoch);
+        return;
+    }
     candidate_refuse(replica, now, fx, E_NO_QUORUM,
                      "%s may hold records, committed at %s, that nobody who answers holds (this "
                      "member holds up to LSN %llu): bring them back and name them with --upstream, "

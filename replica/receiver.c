@@ -345,8 +345,9 @@ static bool is_outrun(const struct replica *replica)
 }
 
 /* Two replicas that follow each other hear nothing of the writer, and say so to each other: there
- * may be a better one to follow. And who follows a replica, though it has others to choose from, is
- * no voter: from time to time, and ever more rarely, it looks for the writer among them. */
+ * may be a better one to follow, unless what it gives is news. And who follows a replica, though it
+ * has others to choose from, is no voter: from time to time, and ever more rarely, it looks for the
+ * writer among them, even while it is fed: under load it always is. */
 static bool is_astray(const struct replica *replica, struct instant now)
 {
     const struct receiver *receiver = &replica->receiver;
@@ -356,11 +357,11 @@ static bool is_astray(const struct replica *replica, struct instant now)
     const unsigned doublings = receiver->seeks < SEEKS_MAX ? receiver->seeks : SEEKS_MAX;
     const struct span rest = {word.ns << doublings};
 
-    if (receiver->state != RECEIVER_STREAMING || replica->settings.upstream_count == 1
-        || !instant_reached(instant_add(receiver->fed_at, word), now)) {
-        return false; /* what it gives is wanted, whoever it is */
+    if (receiver->state != RECEIVER_STREAMING || replica->settings.upstream_count == 1) {
+        return false;
     }
     return (instant_reached(instant_add(receiver->started_at, word), now)
+            && instant_reached(instant_add(receiver->fed_at, word), now)
             && instant_reached(instant_add(receiver->writer_heard_at, silence), now))
            || (!receiver->follows_writer
                && instant_reached(instant_add(receiver->started_at, rest), now));

@@ -7,8 +7,8 @@
  * follow from both. Whatever is acknowledged is a line in LEDGER (outside the cluster) as soon as
  * the callback says so: "NAME n LSN SHA256". It never gives up a record, and never sends one anew
  * under another number: what the library says is taken at its word. So is E_DISK_FULL: nothing was
- * appended, and the same record is appended again, until there is space. `read` prints one such line for
- * each record from FROM_LSN to the end. */
+ * appended, and the same record is appended again, until there is space. `read` prints one such
+ * line for each record from FROM_LSN to the end. */
 #include "client/sealift.h"
 
 #include <inttypes.h>

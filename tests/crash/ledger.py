@@ -22,8 +22,9 @@ class Ledger:
         self.seen = {}        # LSN -> what somebody showed once
         self.firm = 0         # everybody has shown everything up to here
         self.doubting = False
-        self.doubts = []      # (LSN, row)
-        self.floor = 0        # below it nothing is in doubt
+        self.doubts = []      # (LSN, row): since the last check
+        self.old_doubts = []  # nobody has shown anything at their LSN yet
+        self.floor = 0        # below it nothing of `doubts` is in doubt
         self.let_go = set()   # (name, number): in doubt, and not there afterwards
         for name, level in clients.items():
             self.add(name, level)
@@ -82,7 +83,7 @@ class Ledger:
     def note_floor(self):
         """The primary is gone; nobody has been promoted yet. Logs are prefixes of each other."""
         self.gather()
-        self.floor = max(self.floor, self.last())
+        self.floor = self.last()
 
     def end_doubt(self):
         """Nothing of the old primary's comes any more."""
@@ -96,17 +97,22 @@ class Ledger:
             if lsn == 0:
                 self.placeless[row[:2]] = row[2]
                 self.let_go.add(row[:2])  # if it is not there
-            elif self.seen.get(lsn) == row:
-                self.acked[lsn] = row
-                self.highest[row[0]] = max(self.highest[row[0]], lsn)
-            elif lsn <= self.floor:
+            elif lsn <= self.floor and self.seen.get(lsn) != row:
                 raise Broken(f"LSN {lsn}, {row[:2]}, is not there; LSN {self.floor} was "
                              "acknowledged at the cluster's level")
-            elif lsn in self.seen:
-                self.let_go.add(row[:2])
             else:
                 open_still.append((lsn, row))
-        self.doubts = open_still
+        self.old_doubts = [doubt for doubt in self.old_doubts + open_still
+                           if not self.is_settled(*doubt)]
+        self.doubts = []
+
+    def is_settled(self, lsn, row):
+        if self.seen.get(lsn) == row:
+            self.acked[lsn] = row
+            self.highest[row[0]] = max(self.highest[row[0]], lsn)
+        elif lsn in self.seen:
+            self.let_go.add(row[:2])
+        return lsn in self.seen
 
     def check_held(self, members, region):
         """Before the primary is back: do the replicas alone hold what their levels promise?
@@ -163,7 +169,7 @@ class Ledger:
         for lsn, row in self.seen.items():
             if places.setdefault(row[:2], lsn) != lsn:
                 raise Broken(f"{row[:2]} is at LSN {lsn} and at {places[row[:2]]}")
-        for _, row in self.doubts:
+        for _, row in self.old_doubts:
             self.let_go.add(row[:2])
         for key, digest in self.placeless.items():
             if key in self.let_go and key not in places:

@@ -3,8 +3,8 @@
 The old primary is killed, or stopped (to come back when it is deposed), or at work. The candidate
 dies at one place after the other, begins again, or another one does; at last one is the primary. The
 old one is fenced, rejoins as a replica, and everybody is held to all that was acknowledged."""
-import json
 import os
+import signal
 import subprocess
 import time
 
@@ -24,6 +24,7 @@ ON_THE_WAY = ([f"claim.{step}" for step in (
 PASSES = {"claim": 2, "control": 4}  # how often each is passed on the way; else once
 CHAIN = 5  # deaths in a row, at most
 QUIET_SECONDS = 0.3
+START_PRIMARY = "start sealift-primary on its folder"
 DEPOSED = "start sealift-replica on this folder"
 
 
@@ -48,16 +49,17 @@ class Promotions:
 
         def succeeds():
             nonlocal said
-            member.check_up()
             self.revive()
+            member.check_up()
             order = self.promote(member)
-            said = " ".join(order.communicate(timeout=PATIENCE * 3))
+            answer, complaint = order.communicate(timeout=PATIENCE * 3)
+            said = answer + complaint
+            self.obey(member, said)
             return order.returncode == 0
         try:
             wait_until(f"{member.name} is promoted", succeeds)
         except Broken as broken:
             raise Broken(f"{broken}: {said}") from None
-        return json.loads(said)
 
     def die_on_the_way(self, member, place):
         """False where it became the primary and did not die."""
@@ -74,6 +76,7 @@ class Promotions:
                     return False
                 if order.poll() is not None:  # refused: somebody was not back yet
                     self.revive()
+                    self.obey(member, " ".join(order.communicate()))
                     order = self.promote(member)
                 time.sleep(0.01)
         finally:
@@ -83,7 +86,7 @@ class Promotions:
         return True
 
     def arm(self, member, place):
-        self.revive()
+        self.revive(but=member)
         self.world.kill(member)
         if place is None:
             member.start()
@@ -93,6 +96,14 @@ class Promotions:
             count = 1 if unvisited else self.dice.randint(1, passes)
             member.start(place, count, since=self.begun)
         self.world.wait_for_answer(member)
+
+    def obey(self, member, said):
+        """It had become the primary, and only has to be started as that."""
+        if START_PRIMARY in said and member.is_up():
+            place, member.leads = member.armed, True
+            self.world.kill(member)
+            member.start(place, since=self.begun)
+            member.leads = False
 
     # ---- the old primary ----
 
@@ -106,7 +117,10 @@ class Promotions:
     def bring_back(self, member, way):
         """Fenced, then a replica."""
         member.go_on()
-        if way == "killed":
+        if way == "living" and member.armed:
+            wait_until(f"{member.name} ends", lambda: not member.is_up())
+        if way == "killed" or (member.armed and member.process.poll() == -signal.SIGKILL):
+            self.world.kill(member)
             member.leads = True
             member.start()
             member.ended_saying("E_COPIED_FOLDER")
@@ -156,6 +170,7 @@ class Promotions:
         if not keeps_all:
             self.wait_until_gone()
         world.settle()
+        world.check_progress()
 
     def chain(self, member, places):
         """Whoever is to be promoted at last."""
@@ -180,11 +195,14 @@ class Promotions:
         return self.dice.choice([m for m in self.world.candidates
                                  if m not in (dead, self.world.leader)])
 
-    def revive(self):
+    def revive(self, but=None):
         """Whoever was the primary in between has ended, fenced, if only by one that died itself."""
         for member in self.world.replicas:
-            if not member.is_up() and member.armed is None and member.process.returncode == 1:
-                member.ended_saying(DEPOSED)
+            if not member.is_up() and member is not but:
+                if member.process.returncode == 1:
+                    member.ended_saying(DEPOSED)
+                else:
+                    self.world.kill(member)  # counts it, where it was armed still
                 member.leads = self.is_writer(member)
                 member.start()
                 member.leads = False

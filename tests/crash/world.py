@@ -67,7 +67,6 @@ class World:
         self.lead(self.p1)
         for member in self.members:
             self.checked[member.name] = 1
-            member.start()
 
     def make(self, name, data):
         member = self.home.process(name, None, self.home.credentials(), Member)
@@ -122,15 +121,22 @@ class World:
         return client
 
     def start_all(self):
-        for member in self.members:
-            self.wait_for_answer(member)
-        for feeder, count in ((self.p1, 2), (self.r2, 1)):
-            def joined(feeder=feeder, count=count):
-                self.check_up()
-                return len(self.home.status(feeder).get("feeds", [])) >= count
-            wait_until(f"replicas of {feeder.name} join", joined)
+        self.p1.start()
+        self.wait_for_answer(self.p1)
+        for member, feeder in ((self.r1, self.p1), (self.r2, self.p1), (self.r3, self.r2)):
+            self.join(member, feeder)
         for name, level in CLIENTS.items():
             self.start_client(name, level, RATES[name], BYTES[name])
+
+    def join(self, member, feeder):
+        """Each in its turn: who joins a replica instead takes it for the cluster's region."""
+        member.start()
+
+        def joined():
+            member.check_up()
+            return member.name in [feed["member"] for feed in
+                                   self.home.status(feeder).get("feeds", [])]
+        wait_until(f"{member.name} joins {feeder.name}", joined)
 
     # ---- killing ----
 
@@ -217,6 +223,14 @@ class World:
         self.ledger.firm = max(self.ledger.firm, last)
         self.ledger.settle_doubts()
         self.check_up()
+
+    def check_progress(self):
+        """With everybody back, each level is reached again."""
+        for client in self.clients:
+            path, level = self.ledger.path(client.name), self.ledger.levels[client.name]
+            before = os.path.getsize(path)
+            wait_until(f"client {client.name} hears again at {level}",
+                       lambda path=path, before=before: os.path.getsize(path) > before)
 
     def check_up(self):
         for process in [*self.members, *self.services, *self.clients, self.relay]:

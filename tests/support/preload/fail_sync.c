@@ -6,8 +6,9 @@
  *   fdatasync /wal/ EIO      CALL (fdatasync fsync pwrite), a part of the path, what happens
  *
  * EIO and ENOSPC fail every time; EIO-ONCE fails one call and takes the order away, as a kernel
- * does that reports lost pages once and then calls them clean; EINTR fails every other call; SHORT (pwrite) writes at most 512
- * bytes of what it is given; SLOW waits a tenth of a second first. Anything else goes through. */
+ * does that reports lost pages once and then calls them clean; EINTR fails every other call; SHORT
+ * (pwrite) writes at most 512 bytes of what it is given; SLOW waits a tenth of a second first.
+ * Anything else goes through. */
 #include <dlfcn.h>
 #include <errno.h>
 #include <stdbool.h>

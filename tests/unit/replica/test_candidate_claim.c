@@ -120,6 +120,25 @@ TEST(a_coordinator_that_does_not_take_the_epoch_ends_it_before_anybody_is_fenced
     hand_free(&hand);
 }
 
+/* Its own start as a writer had claimed once more, and stopped: nothing here tells that apart from
+ * a disk that was rolled back, but for what sealift-primary looks at. */
+TEST(the_writer_that_the_record_names_is_told_how_to_start)
+{
+    hand_init(&hand, false, "quorum:1", 1);
+    struct claim_record *record = &hand.world->record;
+
+    record->members[0] = record->members[1];
+    record->member_count = 1;
+    snprintf(record->writer, sizeof record->writer, "beta1");
+    record->folder = hand_control(&hand).folder;
+    record->epoch++;
+    hand.peers[1].answers = false;
+    EXPECT_STATUS(hand_try(&hand), E_NO_QUORUM);
+    EXPECT(strstr(hand.text, "start sealift-primary on its folder") != NULL);
+    EXPECT(hand.claims == 0);
+    hand_free(&hand);
+}
+
 /* ---- claiming ---- */
 
 static void take_over(struct hand *at)

@@ -129,7 +129,7 @@ TEST(an_old_link_is_made_anew_at_once_and_nothing_is_lost)
     struct pair_member *member = &pair.members[replica];
 
     member->replica.upstream_count = 2;
-    snprintf(member->replica.upstreams[1], ADDRESS_TEXT_MAX, "upstream:2");
+    snprintf(member->replica.upstreams[1], ADDRESS_TEXT_MAX, "second:1");
     pair_start(&pair, 0);
     pair_start(&pair, replica);
     for (unsigned i = 0; i < 5; i++) {
@@ -146,7 +146,7 @@ TEST(an_old_link_is_made_anew_at_once_and_nothing_is_lost)
     pair_cut(&pair, replica);
     pair_heal(&pair, replica);
     pair_advance(&pair, SPAN_S(5));
-    EXPECT(strcmp(member->world.dialed, "upstream:2") == 0); /* one that broke: the next */
+    EXPECT(strcmp(member->world.dialed, "second:1") == 0); /* one that broke: the next */
     EXPECT(pair_read(&pair, replica, 1, 1000) == 40);
     pair_free(&pair);
 }
@@ -260,6 +260,34 @@ TEST(a_replica_feeds_a_replica)
     }
     pair_advance(&pair, SPAN_S(20));
     expect_in_step(&pair, middle);
+    expect_in_step(&pair, last);
+    pair_free(&pair);
+}
+
+/* It was once content for as long as it was fed: for ever, under load, and no voter meanwhile. */
+TEST(who_follows_a_replica_finds_the_writer_under_load_too)
+{
+    struct pair pair;
+    struct member_status status;
+
+    pair_init(&pair, true, 11);
+    const unsigned middle = pair_add_replica(&pair, 0, "ap-northeast-1", tokyo_key);
+    const unsigned last = pair_add_replica(&pair, middle, "ap-northeast-1", "");
+    struct replica_settings *settings = &pair.members[last].replica;
+
+    pair.members[last].second = 0;
+    snprintf(settings->upstreams[settings->upstream_count++], ADDRESS_TEXT_MAX, "second:1");
+    pair_start(&pair, 0);
+    pair_start(&pair, middle);
+    pair_run(&pair);
+    pair_start(&pair, last);
+    for (unsigned i = 0; i < 100; i++) {
+        pair_append(&pair, 1, 900);
+        pair_advance(&pair, SPAN_MS(200));
+    }
+    pair_status(&pair, 0, &status);
+    EXPECT(status.feed_count == 2);
+    EXPECT(pair.members[0].world.record.member_count == 2);
     expect_in_step(&pair, last);
     pair_free(&pair);
 }
