@@ -92,6 +92,7 @@ struct feed {
     struct read_slot *read; /* the disk read that it waits for */
     lsn_t announced_lsn;
     struct instant announce_at; /* INSTANT_NEVER: nothing to announce */
+    bool must_announce; /* at once: who is the writer, and how far it is */
 };
 
 struct feeds {

@@ -146,6 +146,7 @@ static void announce(struct member *member, struct feed *feed, struct instant no
                  commit_encode(&commit, effects_scratch(fx, commit_bytes(&commit))));
     feed->announced_lsn = commit.lsn;
     feed->announce_at = INSTANT_NEVER;
+    feed->must_announce = false;
     feed->said_at = now;
 }
 
@@ -159,7 +160,7 @@ void feed_announce_pump(struct member *member, struct feed *feed, struct instant
     } else if (feed->announce_at.ns == INSTANT_NEVER.ns) {
         feed->announce_at = instant_add(now, settings->announce_gap);
     }
-    if (instant_reached(feed->announce_at, now)
+    if (feed->must_announce || instant_reached(feed->announce_at, now)
         || instant_reached(instant_add(feed->said_at, settings->heartbeat_gap), now)) {
         announce(member, feed, now, fx);
     }

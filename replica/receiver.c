@@ -19,6 +19,7 @@ enum {
     DOUBLINGS_MAX = 4, /* the longest gap is 16 times the first */
     ROUNDS_IN_VAIN = 2, /* of questions to one upstream, then a start asks another */
     REFUSED_DOUBLINGS_MAX = 6, /* and 64 times where all refuse: a person has to do something */
+    RETURNS = 4, /* to a writer whose link has ended, within about four seconds */
     SEEKS_MAX = 5, /* the longest rest is 32 times two heartbeats: three minutes */
     DRAWN_CHARACTERS = 26,
 };
@@ -78,6 +79,36 @@ void receiver_init(struct replica *replica, struct arena *arena)
                  sizeof receiver->folder.bytes);
 }
 
+/* A writer whose link has ended is, most often, back in a moment and where it was: after a cut, a
+ * crash, a restart. Whoever follows another meanwhile commits nothing, and may follow in a circle.
+ * So it is dialed a few times before anybody else, and then every other time. */
+static uint32_t next_upstream(struct replica *replica)
+{
+    struct receiver *receiver = &replica->receiver;
+    const uint32_t count = replica->settings.upstream_count;
+
+    if (receiver->follows_writer && receiver->reign >= replica->member.control.highest_epoch) {
+        receiver->writer = receiver->upstream + 1;
+        receiver->returns = RETURNS;
+    }
+    receiver->follows_writer = false;
+    if (receiver->writer == 0) {
+        return (receiver->upstream + 1) % count;
+    }
+    if (receiver->returns > 0) {
+        receiver->returns--;
+        return receiver->writer - 1;
+    }
+    if (receiver->upstream != receiver->writer - 1) {
+        return receiver->writer - 1;
+    }
+    receiver->other = (receiver->other + 1) % count;
+    if (receiver->other == receiver->writer - 1) {
+        receiver->other = (receiver->other + 1) % count;
+    }
+    return receiver->other;
+}
+
 /* The link is over; the next upstream after a gap. */
 static void leave(struct replica *replica, struct instant now)
 {
@@ -98,7 +129,7 @@ static void leave(struct replica *replica, struct instant now)
     receiver->dial_at =
         instant_add(now, (struct span){replica->member.settings.retry_gap.ns << doublings});
     receiver->tries++;
-    receiver->upstream = (receiver->upstream + 1) % replica->settings.upstream_count;
+    receiver->upstream = next_upstream(replica);
 }
 
 static void send_bye(struct replica *replica, struct effects *fx, const struct bye *bye)
@@ -383,6 +414,7 @@ static void note_reign(struct replica *replica)
         replica->receiver.known_epoch = highest;
         replica->receiver.writer_heard_at = (struct instant){0};
         replica->receiver.seeks = 0;
+        replica->receiver.writer = replica->receiver.returns = 0;
     }
 }
 

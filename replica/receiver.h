@@ -66,6 +66,9 @@ struct receiver {
     struct identity peer;
     uint8_t exporter[32];
     uint32_t upstream; /* the one to dial next */
+    uint32_t writer; /* the one that was the writer when it was followed last, + 1; 0: not known */
+    uint32_t other; /* than that, dialed last */
+    unsigned returns; /* to the writer, before another is dialed */
     unsigned tries;
     struct instant dial_at;
     struct instant started_at; /* of the present state */

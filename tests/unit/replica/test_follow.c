@@ -146,7 +146,7 @@ TEST(an_old_link_is_made_anew_at_once_and_nothing_is_lost)
     pair_cut(&pair, replica);
     pair_heal(&pair, replica);
     pair_advance(&pair, SPAN_S(5));
-    EXPECT(strcmp(member->world.dialed, "second:1") == 0); /* one that broke: the next */
+    EXPECT(strcmp(member->world.dialed, "upstream:1") == 0); /* nor that of one that broke */
     EXPECT(pair_read(&pair, replica, 1, 1000) == 40);
     pair_free(&pair);
 }
@@ -289,5 +289,47 @@ TEST(who_follows_a_replica_finds_the_writer_under_load_too)
     EXPECT(status.feed_count == 2);
     EXPECT(pair.members[0].world.record.member_count == 2);
     expect_in_step(&pair, last);
+    pair_free(&pair);
+}
+
+static void pass(struct pair *pair, unsigned seconds)
+{
+    for (unsigned i = 0; i < 10 * seconds; i++) {
+        pair_advance(pair, SPAN_MS(100));
+    }
+}
+
+/* They once followed each other instead, for twenty seconds, and nobody voted. */
+TEST(replicas_return_to_a_writer_that_is_back_and_turn_to_others_where_it_is_not)
+{
+    struct pair pair;
+    struct member_status status;
+
+    pair_init(&pair, true, 12);
+    const unsigned middle = pair_add_replica(&pair, 0, "us-east-1", "");
+    const unsigned last = pair_add_replica(&pair, 0, "us-east-1", "");
+    struct replica_settings *settings = &pair.members[last].replica;
+
+    pair.members[last].second = middle;
+    snprintf(settings->upstreams[settings->upstream_count++], ADDRESS_TEXT_MAX, "second:1");
+    pair_start(&pair, 0);
+    pair_start(&pair, middle);
+    pair_run(&pair);
+    pair_start(&pair, last);
+    pair_append(&pair, 4, 900);
+    pass(&pair, 30); /* both have found the writer */
+    for (unsigned i = 0; i < 3; i++) {
+        pair_crash(&pair, 0);
+        pass(&pair, 1);
+        pair_start(&pair, 0);
+        pass(&pair, 3);
+        pair_status(&pair, 0, &status);
+        EXPECT(status.feed_count == 2);
+        EXPECT(strcmp(pair.members[last].world.dialed, "upstream:1") == 0);
+    }
+    pair_crash(&pair, 0);
+    pass(&pair, 8);
+    pair_status(&pair, middle, &status);
+    EXPECT(status.feed_count == 1);
     pair_free(&pair);
 }
