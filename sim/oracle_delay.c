@@ -84,7 +84,18 @@ static bool has_its_place(const struct sim_member *member, const struct claim_re
     return place != NULL && id_equal(&place->folder, &control.folder);
 }
 
-/* Whoever acked before it had a place, or with a folder that it has lost since, acks again. */
+static void note_resume(struct oracle *oracle, const struct sim_member *writer, link_t id)
+{
+    const struct sim_link *link = sim_net_link(&oracle->sim->net, id);
+    const int from = link == NULL ? -1 : link->ends[0].member;
+
+    if (from >= 0) {
+        oracle->delay.resumed[writer->number][from] = id;
+    }
+}
+
+/* Whoever acked before it had a place, or with a folder that it has lost since, acks again; an ACK
+ * that overtook its RESUME is none. */
 static void note_ack(struct oracle *oracle, const struct sim_member *writer,
                      const struct event_message *message)
 {
@@ -93,7 +104,8 @@ static void note_ack(struct oracle *oracle, const struct sim_member *writer,
     const int from = link == NULL ? -1 : link->ends[0].member;
     struct ack ack;
 
-    if (from >= 0 && ack_decode(&ack, message->message.head, &oracle->scratch) == OK
+    if (from >= 0 && delay->resumed[writer->number][from] == message->link
+        && ack_decode(&ack, message->message.head, &oracle->scratch) == OK
         && ack.epoch == oracle->epoch
         && has_its_place(&oracle->sim->members[from], &delay->records[writer->number])) {
         delay->acked[writer->number][from] = ack.batch;
@@ -105,6 +117,8 @@ void oracle_delay_on_message(struct oracle *oracle, const struct sim_member *mem
 {
     if (message->message.type == MESSAGE_APPEND && member->kind == &sim_primary) {
         begin_to_wait(oracle, member, message);
+    } else if (message->message.type == MESSAGE_RESUME && member->kind == &sim_primary) {
+        note_resume(oracle, member, message->link);
     } else if (message->message.type == MESSAGE_ACK && member->kind == &sim_primary) {
         note_ack(oracle, member, message);
     } else if (message->message.type == MESSAGE_FENCE) {

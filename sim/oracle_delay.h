@@ -26,6 +26,7 @@ struct oracle_delay {
     struct claim_record records[SIM_MEMBERS_MAX]; /* as each writer was told it last */
     batch_t acked[SIM_MEMBERS_MAX][SIM_MEMBERS_MAX]; /* by writer: what each has said last, in the
                                                         epoch and since it had its place */
+    link_t resumed[SIM_MEMBERS_MAX][SIM_MEMBERS_MAX]; /* by writer: over which link, last */
     uint64_t fenced_life[SIM_MEMBERS_MAX]; /* the life in which it heard a FENCE */
 };
 
