@@ -58,7 +58,7 @@ static enum status write_aligned(struct store_posix *store, int fd, struct bytes
     return OK;
 }
 
-/* The spare in hand becomes the segment; on success its descriptor is the writer. */
+/* The spare in hand becomes the segment, by name; its descriptor is then the writer. */
 static enum status give_birth(struct store_posix *store, const struct store_write *write,
                               const struct spare *spare, const char *name)
 {
@@ -78,31 +78,59 @@ static enum status give_birth(struct store_posix *store, const struct store_writ
         return file_status_of_errno(errno);
     }
     failpoint_pass(FAILPOINT_CREATE_AFTER_RENAME);
-    TRY(file_sync_folder(store->wal));
-    failpoint_pass(FAILPOINT_CREATE_AFTER_WAL_SYNC);
-    TRY(file_sync_folder(store->spares.folder));
-    failpoint_pass(FAILPOINT_CREATE_AFTER_SPARE_SYNC);
     return OK;
+}
+
+/* No byte of it was ever promised to anybody. */
+static void bury(struct store_posix *store, const struct spare *spare)
+{
+    const int before = errno;
+
+    if (store->writer >= 0) {
+        close(store->writer);
+        store->writer = -1;
+    }
+    unlinkat(store->spares.folder, spare->name, 0);
+    spares_release(&store->spares, spare);
+    errno = before;
+}
+
+/* A full disk may refuse even what was reserved: xfs, the conversion of an extent or a name. */
+static enum status take_and_give_birth(struct store_posix *store, const struct store_write *write,
+                                       struct spare *spare, const char *name)
+{
+    TRY(spares_take(&store->spares, spare));
+
+    const enum status status = give_birth(store, write, spare, name);
+
+    if (status == E_DISK_FULL) {
+        bury(store, spare);
+    }
+    return status;
 }
 
 static enum status create_segment(struct store_posix *store, const struct store_write *write,
                                   const char *name)
 {
-    struct spare spare;
-
     TRY(store_forget_writer(store));
     if (faccessat(store->wal, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
         errno = EEXIST;
         return E_EXISTS;
     }
-    TRY(spares_take(&store->spares, &spare));
 
-    const enum status status = give_birth(store, write, &spare, name);
+    struct spare spare;
+    enum status status = take_and_give_birth(store, write, &spare, name);
 
-    if (status == OK) {
-        spares_release(&store->spares, &spare);
+    while (status == E_DISK_FULL && spares_wait_for_space(&store->spares)) {
+        status = take_and_give_birth(store, write, &spare, name);
     }
-    return status; /* after a failure the slot stays taken: nothing more is written anyway */
+    TRY(status); /* the slot stays taken: nothing more is written anyway */
+    TRY(file_sync_folder(store->wal));
+    failpoint_pass(FAILPOINT_CREATE_AFTER_WAL_SYNC);
+    TRY(file_sync_folder(store->spares.folder));
+    failpoint_pass(FAILPOINT_CREATE_AFTER_SPARE_SYNC);
+    spares_release(&store->spares, &spare);
+    return OK;
 }
 
 /* What a power cut makes of a write: its first half, in sectors, and then nothing. */

@@ -6,13 +6,14 @@
 A primary, two replicas in its region and another, a replica of a replica, a key service in each
 region and the relay between them (world.py), under the load of clients at local, quorum:1 and
 region:1 that write down outside the cluster what was acknowledged (ledger.py). A round kills, cuts
-or pauses (kills.py), or another member becomes the primary (promotions.py); then the replicas alone
+or pauses (kills.py), or a disk is full or fails (disks.py), or another member becomes the primary
+(promotions.py); then the replicas alone
 must hold what was promised, and when all are back everybody must show it. In between, new folders
 are killed while they come to life (births.py). It begins with every place once, and ends with
 everything read from everybody, and verified.
 
 The same seed makes the same plan; what the machine makes of it in time is its own. `--at` goes to
-one place only, again and again; or to `promotion`."""
+one place only, again and again; or to `promotion` or `disk`."""
 import argparse
 import json
 import os
@@ -25,6 +26,7 @@ import time
 
 from births import BIRTHS, EACH_ONCE, Nursery
 from cluster import Broken
+from disks import Disks, FileSystems
 from kills import Kills
 from promotions import Promotions
 from world import CLIENTS, World
@@ -35,11 +37,14 @@ AT_MEMBERS = ("store.", "spare.", "control.", "leftover.", "aside.", "repair.")
 class Crash:
     def __init__(self, arguments, work):
         self.arguments, self.work = arguments, work
-        self.world = World(arguments, work, {})
+        systems = FileSystems(work)
+        self.world = World(arguments, work, systems.places)
         self.dice, self.home = self.world.dice, self.world.home
         self.kills = Kills(self.world)
         self.promotions = Promotions(self.world)
-        self.more = [self.promotions]
+        self.disks = Disks(self.world, systems)
+        self.world.home.at_end.append(systems.unmount)
+        self.more = [self.promotions, self.disks]
         self.ending = False
         self.birth_broke = None
         self.nursery = Nursery(self.home)
@@ -166,7 +171,7 @@ def options():
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--keep", help="keep the folders here")
     parser.add_argument("--bin", default=os.path.join(os.path.dirname(__file__), "../../build/bin"))
-    parser.add_argument("--at", help="one place only (sealift failpoints lists them), or promotion")
+    parser.add_argument("--at", help="one place only (sealift failpoints lists them), or promotion, or disk")
     return parser.parse_args()
 
 
