@@ -90,7 +90,9 @@ static void run_chaos(struct sim *sim, const struct todo *todo)
 
     (void)todo;
     if (!world->calm && !world->lull) {
-        strike(world, draw(world));
+        if (world->restoration.chosen == NULL) {
+            strike(world, draw(world));
+        }
         chaos_begin(world);
     }
 }

@@ -29,6 +29,9 @@ struct sim_member *succession_writer(struct world *world)
     struct sim_member *writer =
         record->version == 0 ? NULL : sim_find_member(world->sim, record->writer);
 
+    if (world->restoration.chosen != NULL) {
+        return world->restoration.chosen;
+    }
     return writer != NULL ? writer : &world->sim->members[0];
 }
 
@@ -271,6 +274,9 @@ static void give_order(struct operator* operator)
 {
     struct sim *sim = operator->world->sim;
 
+    if (operator->world->restoration.chosen != NULL) {
+        return;
+    }
     if (sim->net.parted_until > sim->now) {
         sim_net_part(sim, 0, sim->now); /* the one before is over: all are linked again */
     }
@@ -372,14 +378,24 @@ void succession_on_start(struct world *world, struct sim_member *member)
 {
     const bool is_writer = succession_writer(world) == member;
 
+    const bool restores = world->restoration.chosen == member;
+
     if (member->kind == &sim_primary && !is_writer && !world->calm
+        && world->restoration.chosen == NULL
         && world->operator.gap_ns> 0 && prng_chance(&world->succession_dice, 1, 4)) {
         return; /* it will be told */
     }
     member->kind = is_writer ? &sim_primary : &sim_replica;
-    if (world->sim->claim.record.version > 0) {
+    if (world->sim->claim.record.version > 0 || restores) {
         member->settings.primary.create = false;
         member->settings.primary.level_given = false;
+    }
+    if (restores) { /* as docs/PROMOTION.md says */
+        member->settings.primary.adopt_folder = true;
+        member->settings.primary.level = world->oracle->level;
+        member->settings.primary.level_given = world->sim->claim.record.version == 0;
+    } else if (member->halted_why != E_WENT_BACK) {
+        member->settings.primary.adopt_folder = false;
     }
 }
 

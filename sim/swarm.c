@@ -278,7 +278,7 @@ static void draw_level_of_succession(uint64_t seed, struct shape *shape)
 }
 
 /* From dice of its own, so that the other worlds stay what they were. A record that the coordinator
- * has lost may name the wrong writer, and a person must find out who served last: not here. */
+ * has lost may name the wrong writer: there a person must find out who served last. */
 static void draw_succession(struct world *world, const struct shape *shape)
 {
     const bool has_impostor = world->sim->member_count > shape->replicas + 1;
@@ -287,10 +287,15 @@ static void draw_succession(struct world *world, const struct shape *shape)
     if (!prng_chance(&world->succession_dice, 1, 3) || shape->replicas == 0 || has_impostor) {
         return;
     }
+    const bool forgets = world->rates[FAULT_CLAIM_LOSS] > 0;
+
     world->rates[FAULT_CLAIM_LOSS] = 0;
     world->oracle->accepts_losses = prng_chance(&world->succession_dice, 1, 4);
     world->workload.follows_writer = true;
     succession_begin(world, &world->operator, prng_next(&world->succession_dice));
+    if (forgets) {
+        restoration_begin(world, world->sim->seed);
+    }
 }
 
 void swarm_collect(struct world *world, struct swarm_result *result)

@@ -7,6 +7,7 @@
 #ifndef SEALIFT_SIM_SWARM_H
 #define SEALIFT_SIM_SWARM_H
 
+#include "sim/restoration.h"
 #include "sim/succession.h"
 #include "sim/workload.h"
 
@@ -24,6 +25,7 @@ struct world {
     unsigned twin; /* has another member's certificate, until the calm; 0: nobody */
     bool promotes; /* any member may become the primary */
     struct operator operator;
+    struct restoration restoration; /* of the coordinator's record, there */
     struct prng succession_dice, season_dice;
     bool names_level_once; /* at the creation, and not at later starts */
     bool contradict[SIM_MEMBERS_MAX]; /* the next start asks for what cannot be had */

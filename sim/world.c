@@ -119,6 +119,10 @@ static void run_start(struct sim *sim, const struct todo *todo)
         || (world->calm && world->twin != 0 && member->number == world->twin)) {
         return;
     }
+    if (restoration_holds(world, member)) {
+        sim_after(sim, SPAN_MS(20).ns, *todo);
+        return;
+    }
     if (world->names_level_once && member->number == world->oracle->primary
         && world->oracle->epoch > 0) {
         member->settings.primary.level_given = false;
