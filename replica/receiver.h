@@ -100,6 +100,7 @@ struct receiver {
     bool waits_for_space; /* a message waits until a segment can be made */
     bool deferred; /* a message waits for a WRITTEN */
     uint64_t epoch_token; /* the change of control that must be durable before the next ACK */
+    epoch_t epoch_awaited; /* the highest epoch that this is so for */
     batch_t acked;
     bool must_ack;
     struct instant behind_since; /* INSTANT_NEVER: not behind, as far as is known */

@@ -332,10 +332,25 @@ static void measure_lag(struct replica *replica, struct instant now)
     member->lag_us = instant_since(receiver->behind_since, now).ns / 1000;
 }
 
+/* Whoever has raised it, a FENCE from downstream, too: an ACK in an epoch is a promise. */
+static void await_epoch(struct replica *replica)
+{
+    struct receiver *receiver = &replica->receiver;
+    const struct member *member = &replica->member;
+
+    if (member->control.highest_epoch > receiver->epoch_awaited) {
+        receiver->epoch_awaited = member->control.highest_epoch;
+        receiver->epoch_token = member->saves.control.wanted;
+    }
+}
+
 void receiver_stream_pump(struct replica *replica, struct instant now, struct effects *fx)
 {
     struct receiver *receiver = &replica->receiver;
     const struct member *member = &replica->member;
+
+    await_epoch(replica);
+
     const struct instant heartbeat = instant_add(receiver->said_at, member->settings.heartbeat_gap);
     const bool epoch_is_durable = member->saves.control.durable >= receiver->epoch_token;
     const bool has_news = receiver->must_ack || member->wal.durable > receiver->acked;

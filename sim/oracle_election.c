@@ -12,20 +12,26 @@ static bool read_control(const struct sim_member *member, struct control *contro
     return control_decode(control, bytes_of(small->disk, small->disk_size), NULL) == OK;
 }
 
+void oracle_check_promise(struct oracle *oracle, const struct sim_member *member, epoch_t epoch,
+                          const char *how)
+{
+    static struct control control;
+
+    if (read_control(member, &control) && control.highest_epoch < epoch) {
+        sim_fail(oracle->sim, 14, "%s %s epoch %llu; its disk says %llu", member->name, how,
+                 (unsigned long long)epoch, (unsigned long long)control.highest_epoch);
+    }
+}
+
 void oracle_on_fenced(struct oracle *oracle, const struct sim_member *member,
                       const struct effect_send *send)
 {
-    static struct control control;
     struct fenced fenced;
 
-    if (fenced_decode(&fenced, send->head, &oracle->scratch) != OK
-        || !read_control(member, &control)) {
+    if (fenced_decode(&fenced, send->head, &oracle->scratch) != OK) {
         return;
     }
-    if (control.highest_epoch < fenced.epoch) {
-        sim_fail(oracle->sim, 14, "%s promises epoch %llu; its disk says %llu", member->name,
-                 (unsigned long long)fenced.epoch, (unsigned long long)control.highest_epoch);
-    }
+    oracle_check_promise(oracle, member, fenced.epoch, "promises");
     if (oracle_lacks(oracle, member, fenced.position.batch)) {
         sim_fail(oracle->sim, 2, "%s tells a candidate of batch %llu; its disk has %llu",
                  member->name, (unsigned long long)fenced.position.batch,

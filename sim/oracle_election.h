@@ -4,6 +4,10 @@
 
 #include "sim/oracle.h"
 
+/* What is acked in an epoch, or promised of one, binds the next life: the disk must know it (14). */
+void oracle_check_promise(struct oracle *oracle, const struct sim_member *member, epoch_t epoch,
+                          const char *how);
+
 /* A member answers a candidate: its promise and what it tells of are on its disk (14, 2). */
 void oracle_on_fenced(struct oracle *oracle, const struct sim_member *member,
                       const struct effect_send *send);

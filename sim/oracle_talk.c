@@ -120,6 +120,7 @@ static void check_ack(struct oracle *oracle, const struct sim_member *member,
                  (unsigned long long)ack.epoch,
                  (unsigned long long)oracle->highest_epoch[member->number]);
     }
+    oracle_check_promise(oracle, member, ack.epoch, "acks in");
     oracle->highest_epoch[member->number] = ack.epoch;
 }
 
