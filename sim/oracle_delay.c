@@ -2,8 +2,8 @@
  * the writer's life is. Now and then the list is held against the disks and the acks: whoever is
  * still there a while after its level was met, was kept waiting for nothing.
  *
- * How it goes wrong: a writer that is fenced or superseded owes nobody an answer; the time in which
- * it was paused is not its own. */
+ * How it goes wrong: a writer that is fenced, or was shown a higher epoch, owes nobody an answer;
+ * the time in which it was paused is not its own. */
 #include "sim/oracle_delay.h"
 
 #include "base/check.h"
@@ -112,6 +112,15 @@ static void note_ack(struct oracle *oracle, const struct sim_member *writer,
     }
 }
 
+/* A writer that is shown an epoch above its own asks the coordinator before it answers anybody. */
+static bool shows_higher(struct oracle *oracle, const struct event_message *message)
+{
+    struct greet *greet = (struct greet *)oracle->plain;
+
+    return greet_decode(greet, message->message.head, &oracle->scratch) == OK
+           && greet->highest_epoch > oracle->epoch;
+}
+
 void oracle_delay_on_message(struct oracle *oracle, const struct sim_member *member,
                              const struct event_message *message)
 {
@@ -121,7 +130,8 @@ void oracle_delay_on_message(struct oracle *oracle, const struct sim_member *mem
         note_resume(oracle, member, message->link);
     } else if (message->message.type == MESSAGE_ACK && member->kind == &sim_primary) {
         note_ack(oracle, member, message);
-    } else if (message->message.type == MESSAGE_FENCE) {
+    } else if (message->message.type == MESSAGE_FENCE
+               || (message->message.type == MESSAGE_GREET && shows_higher(oracle, message))) {
         oracle->delay.fenced_life[member->number] = member->life;
     }
 }

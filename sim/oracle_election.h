@@ -4,7 +4,7 @@
 
 #include "sim/oracle.h"
 
-/* What is acked in an epoch, or promised of one, binds the next life: the disk must know it (14). */
+/* What is acked in an epoch, or promised of one, binds the next life: the disk knows it (14). */
 void oracle_check_promise(struct oracle *oracle, const struct sim_member *member, epoch_t epoch,
                           const char *how);
 
