@@ -250,13 +250,14 @@ static void check_deletion(struct oracle *oracle, const struct sim_member *membe
 void oracle_on_delete(struct oracle *oracle, const struct sim_member *member, segment_t segment)
 {
     const bool again = segment < oracle->deleted[member->number]; /* a crash came in between */
+    const bool is_judged = segment < oracle->forgotten[member->number]; /* when it was let go */
 
     oracle->deletions_checked++;
     if (member->store.damage == 0 && !is_marked(member, segment)) {
         sim_fail(oracle->sim, 38, "%s deletes segment %llu before its control file says so",
                  member->name, (unsigned long long)segment);
     }
-    if (member->store.damage == 0 && !again) {
+    if (member->store.damage == 0 && !again && !is_judged) {
         check_deletion(oracle, member, segment);
     }
     if (!again) {
