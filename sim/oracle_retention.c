@@ -360,8 +360,7 @@ bool oracle_may_begin_at(const struct oracle *oracle, const struct sim_member *m
     for (unsigned i = 0; i < oracle->segment_count; i++) {
         const struct oracle_segment *segment = oracle->segments[i];
 
-        if (segment->segment <= first
-            && get(segment->raw + AT_FIRST_LSN, 8) == lsn) {
+        if (segment->segment <= first && get(segment->raw + AT_FIRST_LSN, 8) == lsn) {
             return true;
         }
     }
