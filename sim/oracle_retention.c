@@ -311,10 +311,11 @@ void oracle_check_first(struct oracle *oracle, const struct sim_member *member)
     segment_t *forgotten = &oracle->forgotten[member->number];
 
     member->kind->status(member->node, (struct instant){0}, &status);
-    if (status.first_segment <= *forgotten || member->store.damage + member->store.losses > 0) {
+    if (status.first_segment <= *forgotten) {
         return;
     }
-    if (status.first_segment > oracle->deleted[member->number]) {
+    if (status.first_segment > oracle->deleted[member->number]
+        && member->store.damage + member->store.losses == 0) {
         check_deletion(oracle, member, status.first_segment - 1);
     }
     *forgotten = status.first_segment;
