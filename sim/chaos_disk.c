@@ -52,11 +52,12 @@ void chaos_fill_up(struct world *world, struct sim_member *victim, enum sim_faul
 }
 
 /* Its machine is replaced: same name, same certificate, an empty disk. Not the writer's, whether it
- * reigns already or has only claimed: what only that one had is gone then, and nobody promised
- * otherwise. */
+ * reigns already, has only claimed, or is about to: what only that one had is gone then, and nobody
+ * promised otherwise. */
 void chaos_lose_disk(struct world *world, struct sim_member *victim, enum sim_fault fault)
 {
     if (victim->number == world->oracle->primary || victim == succession_writer(world)
+        || sim_claim_is_asked_by(&world->sim->claim, victim->number)
         || victim->store.file_count == 0) {
         return;
     }

@@ -64,6 +64,16 @@ static void run_decide(struct sim *sim, const struct todo *todo)
     sim_after(sim, wait, (struct todo){run_answer, todo->a, status, 0});
 }
 
+bool sim_claim_is_asked_by(const struct sim_claim *claim, unsigned member)
+{
+    for (unsigned i = 0; i < SIM_CLAIMS_MAX; i++) {
+        if (claim->asked[i].used && claim->asked[i].member == member) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void sim_claim_ask(struct sim *sim, unsigned member, const struct effect_claim *ask)
 {
     struct sim_claim *claim = &sim->claim;

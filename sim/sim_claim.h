@@ -30,6 +30,8 @@ struct sim_claim {
 };
 
 void sim_claim_init(struct sim_claim *claim, uint64_t seed);
+/* Whether that member has asked for something, and has not heard yet what came of it. */
+bool sim_claim_is_asked_by(const struct sim_claim *claim, unsigned member);
 void sim_claim_ask(struct sim *sim, unsigned member, const struct effect_claim *ask);
 
 #endif
