@@ -243,7 +243,7 @@ unsigned oracle_on_append(struct oracle *oracle, const struct oracle_append *app
 void oracle_on_appended(struct oracle *oracle, unsigned append, lsn_t first_lsn)
 {
     (void)first_lsn; /* held against the truth when it was sent */
-    oracle->appends[append].settled = true;
+    oracle->appends[append].settled = oracle->appends[append].told; /* or it comes too late */
 }
 
 void oracle_on_refused(struct oracle *oracle, unsigned append, bool definite)

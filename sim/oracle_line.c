@@ -66,8 +66,8 @@ static bool break_promises(struct oracle *oracle, const struct oracle_batch *bat
     for (unsigned i = 0; i < oracle->append_count; i++) {
         struct oracle_append *append = &oracle->appends[i];
 
-        if (append->settled && holds_record_of(oracle, batch, append)) {
-            append->settled = false;
+        if (append->told && holds_record_of(oracle, batch, append)) {
+            append->told = append->settled = false;
             promised |= !promoted || oracle_protects(append->level, oracle->level);
         }
     }

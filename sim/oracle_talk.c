@@ -67,6 +67,7 @@ static void check_appended(struct oracle *oracle, const struct sim_member *membe
         const lsn_t last = oracle_lsn_of_last(oracle, append);
 
         oracle->acks_checked++;
+        append->told = true;
         if (is_on_its_own(oracle, member, append)) {
             append->excused = true;
         } else if (last == 0 || !oracle_level_is_met(oracle, last, append->level)) {

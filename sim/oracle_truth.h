@@ -56,7 +56,8 @@ struct oracle_append {
     unsigned heard_by; /* which writer has had it last, as number + 1, and in which life */
     uint64_t heard_life;
     bool excused; /* told so by a writer that had been superseded, below the cluster's level */
-    bool settled; /* the client was told that it is durable */
+    bool told; /* an APPENDED was sent, and what it said was not cut off since */
+    bool settled; /* the client has heard it */
     bool refused; /* a definite no, to the only attempt */
 };
 
