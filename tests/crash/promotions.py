@@ -35,6 +35,7 @@ class Promotions:
         self.done = {way: 0 for way in WAYS}
         self.kills = {place: 0 for place in ON_THE_WAY}
         self.fenced = 0
+        self.with_deaths = world.arguments.minutes > 1  # on the way
 
     # ---- one promotion ----
 
@@ -87,7 +88,10 @@ class Promotions:
 
     def arm(self, member, place):
         self.revive(but=member)
-        self.world.kill(member)
+        if not member.is_up() and member.process.returncode == 1:
+            member.ended_saying(DEPOSED)  # by a candidate that died itself
+        else:
+            self.world.kill(member)
         if place is None:
             member.start()
         else:
@@ -216,23 +220,24 @@ class Promotions:
         self.world.ledger.end_doubt()
 
     def each_once(self):
-        """Every place, every way."""
-        rest = list(ON_THE_WAY)
+        """Every way; and every place, where there is time for that."""
+        rest = list(ON_THE_WAY) if self.with_deaths else []
         self.dice.shuffle(rest)
-        self.round("living", [])
-        self.round("paused", [])
+        for way in WAYS:
+            self.round(way, [])
         while rest:
             self.round("killed", rest[:CHAIN])
             rest = [place for place in rest[CHAIN:] if self.kills[place] == 0]
 
     def at_random(self):
         way = self.dice.choice(WAYS)
-        deaths = self.dice.randint(0, 1 if way == "paused" else 3)  # each waits for whoever is silent
+        deaths = 0 if not self.with_deaths else self.dice.randint(0, 1 if way == "paused" else 3)  # each waits for whoever is silent
         self.round(way, [self.dice.choice([*ON_THE_WAY, None]) for _ in range(deaths)])
 
     def unvisited(self):
         return [f"promotion:{way}" for way, count in self.done.items() if count == 0] + [
-            f"promotion:{place}" for place, count in self.kills.items() if count == 0]
+            f"promotion:{place}" for place, count in self.kills.items()
+            if count == 0 and self.with_deaths]
 
     def report(self):
         return {"promotions": self.done, "fenced": self.fenced, "kills_on_the_way": self.kills}
