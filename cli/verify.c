@@ -259,7 +259,8 @@ int verb_verify(int argc, char **argv)
         .doc = "Verifies one copy of a WAL: every header, checksum, chain, and with its region's "
                "key every seal.\vA data folder is read here, and may be in use; credentials of "
                "its key service are taken from AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and "
-               "AWS_SESSION_TOKEN. A running member reads its own copy, past the page cache and "
+               "AWS_SESSION_TOKEN, or from the profile AWS_PROFILE of the shared credentials "
+               "file. A running member reads its own copy, past the page cache and "
                "with the keys it holds, and goes on serving: only digests cross the link. Putting "
                "back an older copy of all files of a folder cannot be seen in it: compare it with "
                "another member's (--against).",

@@ -47,42 +47,46 @@ struct call {
     char why[KEY_WHY_MAX];
 };
 
-static void take_variable(const char *name, char into[CREDENTIAL_MAX])
+/* Where no key service is named none are needed, but they are taken out of the environment. */
+static enum status look_for_credentials(struct key_client *client, char *why)
 {
-    char *value = getenv(name);
+    struct key_credentials *found = &client->credentials;
+    char said[KEY_PROFILE_WHY_MAX];
+    const char *from = "environment";
+    enum status status = key_environment_take(found, said);
 
-    into[0] = '\0';
-    if (value != NULL) {
-        snprintf(into, CREDENTIAL_MAX, "%s", value);
-        OPENSSL_cleanse(value, strlen(value));
-        unsetenv(name);
+    if (client->settings.service_count == 0) {
+        return OK;
     }
+    if (status == OK && found->access_key[0] == '\0') {
+        from = "profile";
+        status = key_profile_load(found, said);
+    }
+    if (status == OK) {
+        trace_event(&client->settings.trace, "keys.credentials from=%s", from);
+    } else if (status == E_MISSING) {
+        snprintf(why, KEY_WHY_MAX,
+                 "a key service is named, but there are no credentials for it: AWS_ACCESS_KEY_ID "
+                 "and AWS_SECRET_ACCESS_KEY are not in the environment, and %.900s (E_USAGE)",
+                 said);
+        status = E_USAGE;
+    } else {
+        snprintf(why, KEY_WHY_MAX, "%.1200s", said);
+    }
+    return status;
 }
 
-static void find_credentials(struct key_client *client, struct key_credentials *keep)
+static enum status find_credentials(struct key_client *client, char *why)
 {
+    struct key_credentials *keep = client->settings.keep;
+
     if (keep != NULL && keep->access_key[0] != '\0') {
         client->credentials = *keep;
-        return;
+        return OK;
     }
-    take_variable("AWS_ACCESS_KEY_ID", client->credentials.access_key);
-    take_variable("AWS_SECRET_ACCESS_KEY", client->credentials.secret_key);
-    take_variable("AWS_SESSION_TOKEN", client->credentials.session_token);
+    TRY(look_for_credentials(client, why));
     if (keep != NULL) {
         *keep = client->credentials;
-    }
-}
-
-static enum status take_credentials(struct key_client *client, char *why)
-{
-    find_credentials(client, client->settings.keep);
-    if (client->settings.service_count > 0
-        && (client->credentials.access_key[0] == '\0'
-            || client->credentials.secret_key[0] == '\0')) {
-        snprintf(why, KEY_WHY_MAX,
-                 "a key service is named, but AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not "
-                 "both in the environment (E_USAGE)");
-        return E_USAGE;
     }
     return OK;
 }
@@ -113,7 +117,7 @@ static enum status open_parts(struct key_client *client, char *why)
     const struct http_client_settings http = {
         .base = client->settings.base, .ca = client->settings.ca, .crl = client->settings.crl};
 
-    TRY(take_credentials(client, why));
+    TRY(find_credentials(client, why));
     for (unsigned i = 0; i < client->settings.service_count; i++) {
         TRY(add_endpoint(client, &client->settings.services[i], &client->endpoints[i], why));
     }

@@ -14,11 +14,12 @@
 
 #include "base/status.h"
 #include "base/trace.h"
+#include "host/key_profile.h"
 #include "node/keys.h"
 
 enum {
     KEY_SERVICES_MAX = 32, /* one a region; AWS has some 36 */
-    KEY_WHY_MAX = 512,
+    KEY_WHY_MAX = 1280, /* two whole ARNs, and what a service says of them */
 };
 
 struct event_base;
@@ -29,14 +30,6 @@ struct key_service {
     const char *url; /* https://HOST:PORT */
 };
 
-enum { CREDENTIAL_MAX = 4096 }; /* STS tokens: ~1 KiB */
-
-struct key_credentials {
-    char access_key[CREDENTIAL_MAX];
-    char secret_key[CREDENTIAL_MAX];
-    char session_token[CREDENTIAL_MAX];
-};
-
 struct key_client_settings {
     struct event_base *base;
     const char *ca; /* NULL: the system's store */
@@ -44,8 +37,9 @@ struct key_client_settings {
     struct key_service services[KEY_SERVICES_MAX];
     unsigned service_count;
     bool allow_plain; /* http:// to loopback, for tests: such answers authenticate nobody */
-    struct key_credentials *keep; /* where they wait for the next client of this process, which
-                                     will not find them in the environment; the owner wipes it */
+    struct key_credentials *keep; /* NULL, or where they wait for the next client of this process,
+                                     which will not find them in the environment; what is there
+                                     comes first of all; the owner wipes it */
     struct trace trace;
     /* Once a call, from the loop; never from inside key_client_ask. */
     void (*on_answer)(void *context, uint64_t ticket, enum status status,
@@ -53,9 +47,9 @@ struct key_client_settings {
     void *context;
 };
 
-/* Takes AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN out of the environment and
- * wipes them there. E_USAGE, with `why` (KEY_WHY_MAX): they are missing although a service is
- * named, a URL without form, a CA or CRL that cannot be read. */
+/* Credentials: those of `keep`, else of the environment, where they are wiped, else of the profile
+ * (host/key_profile.h). E_USAGE, with `why` (KEY_WHY_MAX): there are none although a service is
+ * named, a URL without form, a CA or CRL that cannot be read. Or what key_profile.h has. */
 NODISCARD enum status key_client_open(struct key_client **client,
                                       const struct key_client_settings *settings, char *why);
 

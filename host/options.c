@@ -59,7 +59,8 @@ const struct argp_option options_table[] = {
     {"metrics", KEY_METRICS, "HOST:PORT", 0, "Serve /metrics (loopback only)", 0},
     {"key-service", KEY_SERVICE, "REGION=URL", 0,
      "Where a region's key service answers, as https://HOST:PORT (repeatable). Credentials are "
-     "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN",
+     "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, or the profile AWS_PROFILE "
+     "(default) of AWS_SHARED_CREDENTIALS_FILE (~/.aws/credentials)",
      0},
     {"key-service-ca", KEY_SERVICE_CA, "FILE", 0, "CA of the key services (default: the system's)",
      0},

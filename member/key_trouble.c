@@ -52,8 +52,8 @@ const char *key_trouble_advice(enum status why, const char *region, char text[KE
     } else if (why == E_KEY_CREDENTIALS) {
         snprintf(
             text, KEY_ADVICE_MAX,
-            "start again with AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY that the key service "
-            "of %s takes",
+            "start again with AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a profile, that the "
+            "key service of %s takes",
             region);
     } else {
         snprintf(text, KEY_ADVICE_MAX, "start again when the key can be used");

@@ -7,6 +7,8 @@ set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/patience.sh"
 
 bin=${SEALIFT_BIN:-build/bin}
+unset AWS_PROFILE AWS_SESSION_TOKEN
+export AWS_SHARED_CREDENTIALS_FILE=/dev/null # nobody's own profile plays a part
 work=$(mktemp -d "${SEALIFT_TEST_FOLDER:-/var/tmp}/sealift-test-XXXXXX")
 mkdir "$work/log" "$work/pid"
 fails=0

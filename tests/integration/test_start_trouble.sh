@@ -13,6 +13,7 @@ plan p1 r1
 data=$work/data-p1
 words="--data $data --listen 127.0.0.1:${port[p1]} $(tls_of p1) --coordinator file:$work/coordinator"
 mkdir "$work/elsewhere"
+(umask 077 && printf '[default]\naws_access_key_id = x\naws_secret_access_key = y\n' >"$work/profiles")
 
 # refuses CODE WHAT TEXT COMMAND...: exits with CODE, says TEXT, in one line.
 refuses()
@@ -92,8 +93,15 @@ refuse "a listen address that is none" "nowhere" $(primary) --create --listen no
 refuse "a port beyond the last" "65536" $(primary) --create --listen 127.0.0.1:65536
 refuse "a key service without TLS" "must be REGION=https://HOST:PORT" env AWS_ACCESS_KEY_ID=x \
     AWS_SECRET_ACCESS_KEY=y $(primary) --create --key-service us-east-1=http://127.0.0.1:1
-refuse "a key service without credentials" "AWS_ACCESS_KEY_ID" \
-    $(primary) --create --key-service us-east-1=https://127.0.0.1:1
+no_keys() { refuse "$1" "$2" env "${@:3}" $(primary) --create --key-service us-east-1=https://127.0.0.1:1; }
+no_keys "a key service without credentials" \
+    "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not in the environment, and there is no /dev/null"
+no_keys "half a pair of credentials" "AWS_ACCESS_KEY_ID is in the environment, but AWS_SECRET_ACCESS_KEY is not" \
+    AWS_ACCESS_KEY_ID=x
+no_keys "a profile that is not there" "$work/profiles has no profile [sea]" \
+    AWS_SHARED_CREDENTIALS_FILE="$work/profiles" AWS_PROFILE=sea
+chmod 644 "$work/profiles"
+no_keys "profiles that others may read" "chmod 600" AWS_SHARED_CREDENTIALS_FILE="$work/profiles"
 refuse "a coordinator that is no file" "must be file:PATH" $(primary) --create --coordinator etcd:x
 refuse "a coordinator in no folder" "cannot find its folder" $(primary) --create --coordinator "file:$work/none/c"
 refuse "a coordinator inside the data folder" "lies inside the data folder" \

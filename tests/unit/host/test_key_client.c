@@ -3,6 +3,7 @@
 #include "host/clock.h"
 #include "host/key_client.h"
 #include "tests/support/test.h"
+#include "tests/unit/host/folder.h"
 #include "transport/http_server.h"
 #include "transport/sigv4.h"
 
@@ -21,6 +22,7 @@ struct service {
     const char *body;
     char target[64]; /* what it was asked */
     char region[64];
+    char token[64]; /* X-Amz-Security-Token, as it was signed; "" */
     bool signature_is_good;
     unsigned requests;
 
@@ -49,6 +51,8 @@ static void on_request(void *context, uint64_t token, const struct http_request 
     struct service *service = context;
     struct sigv4_claim claim = {0};
     const char *target = http_header_find(request->headers, request->header_count, "x-amz-target");
+    const char *session =
+        http_header_find(request->headers, request->header_count, "x-amz-security-token");
     const struct http_reply reply = {.status = service->code, .body = bytes_text(service->body)};
 
     service->requests++;
@@ -57,6 +61,10 @@ static void on_request(void *context, uint64_t token, const struct http_request 
         sigv4_parse(request, &claim) == OK
         && sigv4_verify(request, &claim, secret, clock_wall_ns() / 1000000000u) == OK;
     snprintf(service->region, sizeof service->region, "%s", claim.region);
+    snprintf(service->token, sizeof service->token, "%s",
+             session != NULL && strstr(claim.signed_headers, "x-amz-security-token") != NULL
+                 ? session
+                 : "");
     if (service->code != 0) {
         http_server_reply(service->server, token, &reply);
     } else {
@@ -90,7 +98,18 @@ static void count_line(void *context, const char *line)
     traced += strstr(line, "keys.") != NULL;
 }
 
-static void service_start(struct service *service)
+/* No credentials are found but those that a test gives. */
+static void forget_credentials(void)
+{
+    unsetenv("AWS_ACCESS_KEY_ID");
+    unsetenv("AWS_SECRET_ACCESS_KEY");
+    unsetenv("AWS_SESSION_TOKEN");
+    unsetenv("AWS_PROFILE");
+    setenv("AWS_SHARED_CREDENTIALS_FILE", "/dev/null", 1);
+}
+
+/* With the credentials of `keep`, or whatever is found. */
+static void service_start_with(struct service *service, struct key_credentials *keep)
 {
     char url[64], why[KEY_WHY_MAX];
     struct http_server_settings server = {
@@ -101,19 +120,26 @@ static void service_start(struct service *service)
     server.base = service->base;
     NEED(http_server_open(&service->server, &server, why) == OK);
     snprintf(url, sizeof url, "http://127.0.0.1:%u", http_server_port(service->server));
-    setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE123456", 1);
-    setenv("AWS_SECRET_ACCESS_KEY", secret, 1);
-    setenv("AWS_SESSION_TOKEN", "token", 1);
 
     const struct key_client_settings client = {.base = service->base,
                                                .services = {{"eu-west-1", url}},
                                                .service_count = 1,
                                                .allow_plain = true,
+                                               .keep = keep,
                                                .trace = {count_line, NULL},
                                                .on_answer = on_answer,
                                                .context = service};
 
     NEED(key_client_open(&service->client, &client, why) == OK);
+}
+
+static void service_start(struct service *service)
+{
+    forget_credentials();
+    setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE123456", 1);
+    setenv("AWS_SECRET_ACCESS_KEY", secret, 1);
+    setenv("AWS_SESSION_TOKEN", "token", 1);
+    service_start_with(service, NULL);
 }
 
 static void service_stop(struct service *service)
@@ -152,6 +178,7 @@ TEST(a_signed_call_brings_key_and_envelope)
     ask(&service, KEYS_GENERATE, "eu-west-1");
     EXPECT_STATUS(service.status, OK);
     EXPECT(service.signature_is_good && strcmp(service.region, "eu-west-1") == 0);
+    EXPECT(strcmp(service.token, "token") == 0);
     EXPECT(strcmp(service.target, "TrentService.GenerateDataKey") == 0);
     EXPECT(service.plain_size == DEK_BYTES && service.plain[2] == 3 && service.blob_size == 4);
     EXPECT(strcmp(service.arn, "arn:x") == 0);
@@ -230,6 +257,57 @@ TEST(silence_is_unreachable_and_a_region_without_a_service_is_said_so)
     service_stop(&service);
 }
 
+TEST(a_profile_signs_where_the_environment_has_no_pair_and_its_token_is_signed_too)
+{
+    static struct service service;
+    char folder[FOLDER_MAX], path[FOLDER_MAX + 16], text[512], why[SECRET_FILE_WHY_MAX];
+
+    NEED(folder_make(folder) != NULL);
+    snprintf(path, sizeof path, "%s/credentials", folder);
+    snprintf(text, sizeof text,
+             "[default]\naws_access_key_id = AKIDEXAMPLE123456\naws_secret_access_key = wrong\n"
+             "[sea]\naws_access_key_id = AKIDEXAMPLE123456\naws_secret_access_key = %s\n"
+             "aws_session_token = of the profile\n",
+             secret);
+    NEED(secret_file_create(path, text, why) == OK);
+    forget_credentials();
+    setenv("AWS_SHARED_CREDENTIALS_FILE", path, 1);
+    setenv("AWS_PROFILE", "sea", 1);
+    service_start_with(&service, NULL);
+    service.code = 200;
+    service.body = "{\"KeyId\":\"arn:x\",\"CiphertextBlob\":\"YmxvYg==\"}";
+    ask(&service, KEYS_WRAP, "eu-west-1");
+    EXPECT_STATUS(service.status, OK);
+    EXPECT(service.signature_is_good && strcmp(service.token, "of the profile") == 0);
+    service_stop(&service);
+
+    service_start(&service); /* with a pair in the environment nobody looks at the file */
+    service.code = 200;
+    service.body = "{\"KeyId\":\"arn:x\",\"CiphertextBlob\":\"YmxvYg==\"}";
+    ask(&service, KEYS_WRAP, "eu-west-1");
+    EXPECT(service.signature_is_good && strcmp(service.token, "token") == 0);
+    service_stop(&service);
+    folder_remove(folder);
+}
+
+TEST(what_was_kept_comes_before_all_that_is_found)
+{
+    static struct service service;
+    static struct key_credentials keep;
+
+    snprintf(keep.access_key, sizeof keep.access_key, "AKIDEXAMPLE123456");
+    snprintf(keep.secret_key, sizeof keep.secret_key, "%s", secret);
+    forget_credentials();
+    setenv("AWS_ACCESS_KEY_ID", "AKIDOTHEROTHEROTHER", 1);
+    setenv("AWS_SECRET_ACCESS_KEY", "other", 1);
+    service_start_with(&service, &keep);
+    service.code = 200;
+    service.body = "{\"KeyId\":\"arn:x\",\"CiphertextBlob\":\"YmxvYg==\"}";
+    ask(&service, KEYS_WRAP, "eu-west-1");
+    EXPECT(service.signature_is_good && service.token[0] == '\0');
+    service_stop(&service);
+}
+
 TEST(settings_without_form_or_credentials_are_refused)
 {
     static const char *const bad[] = {"http://127.0.0.1:1", "https://", "ftp://x", "https://a/b",
@@ -240,9 +318,15 @@ TEST(settings_without_form_or_credentials_are_refused)
     struct key_client *client;
     char why[KEY_WHY_MAX];
 
-    unsetenv("AWS_ACCESS_KEY_ID");
+    forget_credentials();
     EXPECT_STATUS(key_client_open(&client, &settings, why), E_USAGE);
-    EXPECT(strstr(why, "AWS_ACCESS_KEY_ID") != NULL);
+    EXPECT(strstr(why, "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not in the environment")
+           != NULL);
+    EXPECT(strstr(why, "there is no /dev/null for a profile [default]") != NULL);
+    setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE123456", 1);
+    EXPECT_STATUS(key_client_open(&client, &settings, why), E_USAGE);
+    EXPECT(strstr(why, "but AWS_SECRET_ACCESS_KEY is not") != NULL);
+    EXPECT(getenv("AWS_ACCESS_KEY_ID") == NULL);
     for (unsigned i = 0; i < COUNT_OF(bad); i++) {
         setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE123456", 1);
         setenv("AWS_SECRET_ACCESS_KEY", secret, 1);
@@ -250,6 +334,11 @@ TEST(settings_without_form_or_credentials_are_refused)
         EXPECT_STATUS(key_client_open(&client, &settings, why), E_USAGE);
         EXPECT(strstr(why, bad[i]) != NULL);
     }
+    setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE123456", 1);
+    settings.service_count = 0; /* nobody to sign for: half a pair is no mistake, but is wiped */
+    NEED(key_client_open(&client, &settings, why) == OK);
+    EXPECT(getenv("AWS_ACCESS_KEY_ID") == NULL);
+    key_client_close(client);
     event_base_free(base);
 }
 

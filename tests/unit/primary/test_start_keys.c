@@ -54,7 +54,7 @@ TEST(what_no_waiting_mends_at_a_key_service_ends_a_start_with_what_to_do)
         enum status why;
         const char *advice;
     } cases[] = {
-        {E_KEY_CREDENTIALS, "AWS_SECRET_ACCESS_KEY that the key service of us-east-1 takes"},
+        {E_KEY_CREDENTIALS, "or a profile, that the key service of us-east-1 takes"},
         {E_KEY_NO_SERVICE, "start again with --key-service us-east-1=https://HOST:PORT"},
     };
 
