@@ -15,7 +15,6 @@
 #include "host/failpoint.h"
 #include "host/keyd_upkeep.h"
 #include "host/lockdown.h"
-#include "host/root_key.h"
 #include "host/trace_lines.h"
 #include "keys/json_arena.h"
 
@@ -27,7 +26,7 @@ struct running {
     const struct keyd_options *options;
     struct keyd_settings settings;
     struct secret root;
-    char root_path[PATH_MAX];
+    struct root_source source;
     char credentials_path[PATH_MAX];
     void *memory;
     size_t memory_bytes;
@@ -36,17 +35,17 @@ struct running {
     char why[KEYD_WHY_MAX];
 };
 
-static enum status choose_path(struct running *running, const char *given, const char *name,
-                               char path[PATH_MAX])
+static enum status choose_credentials(struct running *running)
 {
-    const int size = given != NULL
-                         ? snprintf(path, PATH_MAX, "%s", given)
-                         : snprintf(path, PATH_MAX, "%s/%s", running->options->data, name);
+    const char *given = running->options->credentials;
+    const int size = given != NULL ? snprintf(running->credentials_path, PATH_MAX, "%s", given)
+                                   : snprintf(running->credentials_path, PATH_MAX, "%s/credentials",
+                                              running->options->data);
 
     if (size < PATH_MAX) {
         return OK;
     }
-    snprintf(running->why, sizeof running->why, "the path of %s is too long (E_USAGE)", name);
+    snprintf(running->why, sizeof running->why, "the path of credentials is too long (E_USAGE)");
     return E_USAGE;
 }
 
@@ -65,11 +64,9 @@ static enum status prepare(struct running *running)
         entropy_fill(&entropy, &seed, sizeof seed);
     }
     json_arena_install(seed);
-    TRY(choose_path(running, running->options->root_key,
-                    running->options->root_passphrase != NULL ? "root.scrypt" : "root.key",
-                    running->root_path));
-    return choose_path(running, running->options->credentials, "credentials",
-                       running->credentials_path);
+    TRY(root_source_choose(&running->source, &running->options->root, running->options->data,
+                           running->why));
+    return choose_credentials(running);
 }
 
 static enum status catalog_is_empty(struct running *running, bool *empty)
@@ -92,7 +89,7 @@ static enum status create_root_key(struct running *running)
     const struct entropy entropy = host_entropy();
     bool empty;
 
-    if (secret_file_exists(running->root_path)) {
+    if (secret_file_exists(running->source.path)) {
         return OK;
     }
     TRY(catalog_is_empty(running, &empty));
@@ -100,13 +97,10 @@ static enum status create_root_key(struct running *running)
         snprintf(running->why, sizeof running->why,
                  "%s: the root key is missing, and the keys in %s were sealed under it "
                  "(E_MISSING)",
-                 running->root_path, running->options->data);
+                 running->source.path, running->options->data);
         return E_MISSING;
     }
-    TRY(running->options->root_passphrase == NULL
-            ? root_key_create(running->root_path, &entropy, running->why)
-            : root_passphrase_create(running->options->root_passphrase, running->root_path,
-                                     &entropy, running->why));
+    TRY(root_source_create(&running->source, &entropy, running->why));
     running->made_root = true;
     return OK;
 }
@@ -133,10 +127,7 @@ static enum status open_data(struct running *running)
         TRY(create_root_key(running));
         TRY(create_credentials(running));
     }
-    return running->options->root_passphrase == NULL
-               ? root_key_load(running->root_path, &running->root, running->why)
-               : root_passphrase_load(running->options->root_passphrase, running->root_path,
-                                      &running->root, running->why);
+    return root_source_load(&running->source, &running->root, running->why);
 }
 
 static enum status create_node(struct running *running)
@@ -186,7 +177,10 @@ static enum status open_all(struct running *running)
 static void announce(const struct running *running)
 {
     if (running->made_root) {
-        printf("root key: %s\n", running->root_path);
+        printf("root key: %s\n", running->source.path);
+    }
+    if (running->source.made_token_key) {
+        printf("token key: %s\n", running->options->root.token.place.key);
     }
     if (running->made_credentials) {
         printf("credentials: %s\n", running->credentials_path);
@@ -198,7 +192,7 @@ static void announce(const struct running *running)
 static void unmake(struct running *running)
 {
     if (running->made_root) {
-        unlink(running->root_path);
+        unlink(running->source.path);
     }
     if (running->made_credentials) {
         unlink(running->credentials_path);

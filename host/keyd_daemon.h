@@ -3,6 +3,7 @@
 #define SEALIFT_HOST_KEYD_DAEMON_H
 
 #include "host/keyd.h"
+#include "host/root_source.h"
 
 struct keyd_options {
     const char *data;
@@ -10,8 +11,7 @@ struct keyd_options {
     const char *account; /* of the credentials that --create makes */
     const char *listen;
     struct tls_files tls;
-    const char *root_key; /* NULL: DATA/root.key */
-    const char *root_passphrase; /* a file, instead of the root key; or NULL */
+    struct root_options root;
     const char *credentials; /* NULL: DATA/credentials */
     const char *metrics;
     bool create;

@@ -26,6 +26,10 @@ enum option_key {
     KEY_CREATE,
     KEY_ROOT,
     KEY_PASSPHRASE,
+    KEY_PKCS11,
+    KEY_TOKEN,
+    KEY_TOKEN_KEY,
+    KEY_PIN,
     KEY_CREDENTIALS,
     KEY_METRICS,
     KEY_VERIFY_AUDIT,
@@ -49,6 +53,14 @@ static const struct argp_option options_table[] = {
      0},
     {"root-passphrase-file", KEY_PASSPHRASE, "FILE", 0,
      "Instead of a root key: a passphrase, one line of at least 12 bytes, stretched by scrypt", 0},
+    {"root-pkcs11", KEY_PKCS11, "MODULE", 0,
+     "Instead of both: a PKCS#11 module (the .so of an HSM); root.pkcs11 in the data folder opens "
+     "with its token only (keep copies of both)",
+     0},
+    {"pkcs11-token", KEY_TOKEN, "LABEL", 0, "The token's label", 0},
+    {"pkcs11-key", KEY_TOKEN_KEY, "LABEL", 0,
+     "The label of its AES-256 key, which --create makes where it is missing", 0},
+    {"pkcs11-pin-file", KEY_PIN, "FILE", 0, "The token's user PIN, one line", 0},
     {"credentials", KEY_CREDENTIALS, "FILE", 0,
      "Who may sign requests (default: credentials in the data folder)", 0},
     {"metrics", KEY_METRICS, "HOST:PORT", 0, "Serve /metrics (loopback only)", 0},
@@ -75,6 +87,24 @@ static bool region_is_valid(const char *text)
 static bool is_upkeep(const struct keyd_options *options)
 {
     return options->verify_audit || options->backup != NULL || options->restore != NULL;
+}
+
+static void check_root(const struct root_options *root, const struct argp_state *state)
+{
+    const struct root_token *token = &root->token;
+    const bool has_module = token->place.module != NULL;
+
+    if ((root->key_file != NULL) + (root->passphrase_file != NULL) + has_module > 1) {
+        argp_error(state, "--root-key-file, --root-passphrase-file, --root-pkcs11: one of them");
+    }
+    if ((token->place.token != NULL) != has_module || (token->place.key != NULL) != has_module
+        || (token->pin_file != NULL) != has_module) {
+        argp_error(state, "--root-pkcs11, --pkcs11-token, --pkcs11-key and --pkcs11-pin-file: all "
+                          "of them or none");
+    }
+    if (has_module && (token->place.token[0] == '\0' || token->place.key[0] == '\0')) {
+        argp_error(state, "--pkcs11-token and --pkcs11-key: a label is not empty");
+    }
 }
 
 static void check(const struct keyd_options *options, const struct argp_state *state)
@@ -106,9 +136,7 @@ static void check(const struct keyd_options *options, const struct argp_state *s
     if (!account_is_valid(options->account)) {
         argp_error(state, "--account %s: must have 12 digits", options->account);
     }
-    if (options->root_key != NULL && options->root_passphrase != NULL) {
-        argp_error(state, "--root-key-file and --root-passphrase-file: one of them");
-    }
+    check_root(&options->root, state);
     if (strlen(options->data) >= PATH_MAX / 2) {
         argp_error(state, "--data: the path is too long");
     }
@@ -141,10 +169,22 @@ static error_t parse_option(int key, char *text, struct argp_state *state)
         options->create = true;
         return 0;
     case KEY_ROOT:
-        options->root_key = text;
+        options->root.key_file = text;
         return 0;
     case KEY_PASSPHRASE:
-        options->root_passphrase = text;
+        options->root.passphrase_file = text;
+        return 0;
+    case KEY_PKCS11:
+        options->root.token.place.module = text;
+        return 0;
+    case KEY_TOKEN:
+        options->root.token.place.token = text;
+        return 0;
+    case KEY_TOKEN_KEY:
+        options->root.token.place.key = text;
+        return 0;
+    case KEY_PIN:
+        options->root.token.pin_file = text;
         return 0;
     case KEY_CREDENTIALS:
         options->credentials = text;
@@ -186,7 +226,8 @@ int main(int argc, char **argv)
         NULL};
     static const struct argp_option *const known[] = {options_table, NULL};
     static struct conf conf;
-    struct keyd_options options = {.account = "000000000000"};
+    struct keyd_options options = {.account = "000000000000",
+                                   .root.token.seconds_max = ROOT_TOKEN_SECONDS};
     char why[CONF_WHY_MAX];
 
     argp_err_exit_status = EXIT_USAGE;
