@@ -2,6 +2,7 @@
 #include "cli/children.h"
 
 #include "base/check.h"
+#include "cli/pid_file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -26,21 +27,38 @@ static bool take_user(const struct child *child)
                && chdir("/") == 0);
 }
 
+/* Nothing of whoever started us is kept: no terminal, no folder, no descriptor (a lock, a pipe that
+ * somebody reads to its end). */
+static bool outlive(const struct child *child)
+{
+    return setsid() > 0 && pid_file_write(child->pid_file) == OK && chdir("/") == 0
+           && close_range(3, ~0U, 0) == 0;
+}
+
+static bool die_with(const struct child *child, pid_t parent)
+{
+    prctl(PR_SET_PDEATHSIG,
+          child->death == 0 ? SIGKILL : child->death); /* after setuid: lost there */
+    return getppid() == parent; /* else it ended before the promise was made */
+}
+
 static void become(const struct child *child, pid_t parent, const char *const *arguments)
 {
     const int out = open(child->log, O_WRONLY | O_CREAT | O_APPEND, 0600);
     const int in = open("/dev/null", O_RDONLY);
+    sigset_t none;
 
     if (out < 0 || in < 0 || dup2(in, 0) < 0 || dup2(out, 1) < 0 || dup2(out, 2) < 0
         || !take_user(child)) {
         _exit(127);
     }
-    prctl(PR_SET_PDEATHSIG,
-          child->death == 0 ? SIGKILL : child->death); /* after setuid: lost there */
-    if (getppid() != parent) {
-        _exit(127); /* the parent ended before the promise was made */
+    if (child->pid_file != NULL ? !outlive(child) : !die_with(child, parent)) {
+        dprintf(2, "%s: cannot be started as it should: %s\n", arguments[0], strerror(errno));
+        _exit(127);
     }
     signal(SIGPIPE, SIG_DFL);
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
     execv(arguments[0], (char *const *)(uintptr_t)arguments);
     dprintf(2, "%s: %s\n", arguments[0], strerror(errno));
     _exit(127);

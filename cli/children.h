@@ -1,7 +1,8 @@
-/* Processes that a command starts and must not leave behind.
+/* Processes that a command starts and must not leave behind, unless it says so.
  *
  * Output goes to a log file of the child's own. Children die with us, however we end
- * (PR_SET_PDEATHSIG); children_stop ends them in the order of the list's end to its beginning. */
+ * (PR_SET_PDEATHSIG). One with a pid file outlives us: it has a session of its own, and has written
+ * who it is (cli/pid_file.h) before it is the program. */
 #ifndef SEALIFT_CLI_CHILDREN_H
 #define SEALIFT_CLI_CHILDREN_H
 
@@ -20,6 +21,7 @@ struct child {
     uid_t uid; /* runs as this user, in / */
     gid_t gid;
     int death; /* the signal that it gets where we die first */
+    const char *pid_file; /* it outlives us */
 };
 
 /* `arguments` end with NULL; the first is the program's path. The log is appended to. */

@@ -43,7 +43,7 @@ static bool read_keyring(const struct demo_member *member, struct keyring *keyri
 }
 
 static struct key_client *open_client(const struct demo_world *world, struct try_key *try,
-                                      char urls[DEMO_REGIONS][64], char *ca)
+                                      char urls[DEMO_REGIONS][REGION_URL_MAX], char *ca)
 {
     struct key_client_settings settings = {.base = try->base,
                                            .ca = demo_path(world, ca, "pki/ca.crt"),
@@ -54,8 +54,8 @@ static struct key_client *open_client(const struct demo_world *world, struct try
     struct key_client *client = NULL;
 
     for (unsigned i = 0; i < DEMO_REGIONS; i++) {
-        snprintf(urls[i], 64, "https://127.0.0.1:%u", world->regions[i].kms_port);
-        settings.services[i] = (struct key_service){world->regions[i].name, urls[i]};
+        settings.services[i] =
+            (struct key_service){world->regions[i].region, region_url(urls[i], &world->regions[i])};
     }
     /* The client wipes them from the environment; members that are started later need them. */
     snprintf(id, sizeof id, "%s", getenv("AWS_ACCESS_KEY_ID"));
@@ -101,12 +101,12 @@ static bool try_all(struct demo_show *show, struct key_client *client, struct tr
             return false;
         }
         for (unsigned k = 0; k < DEMO_REGIONS; k++) {
-            const enum status status = ask(client, try, keyring, world->regions[k].name);
+            const enum status status = ask(client, try, keyring, world->regions[k].region);
             const bool own = k == world->members[i].region;
 
             if ((status == OK) != own || says_nothing(status)) {
                 snprintf(show->saw, sizeof show->saw, "%s at %s: %s", world->members[i].name,
-                         world->regions[k].name, status_name(status));
+                         world->regions[k].region, status_name(status));
                 return false;
             }
         }
@@ -120,7 +120,7 @@ bool promise_own_key_alone_opens(struct demo_show *show)
 {
     struct keyring *keyring = malloc(sizeof *keyring);
     struct try_key try = {.base = event_base_new()};
-    char urls[DEMO_REGIONS][64], ca[CHILD_PATH_MAX];
+    char urls[DEMO_REGIONS][REGION_URL_MAX], ca[CHILD_PATH_MAX];
     struct key_client *client = open_client(show->world, &try, urls, ca);
     bool holds = false;
 

@@ -293,15 +293,14 @@ bool promise_verified_without_key(struct demo_show *show)
 
 bool promise_verified_with_key(struct demo_show *show)
 {
-    char ca[CHILD_PATH_MAX], service[128];
+    char ca[CHILD_PATH_MAX], service[128], url[REGION_URL_MAX];
 
     demo_path(show->world, ca, "pki/ca.crt");
     for (unsigned i = 0; i < DEMO_MEMBERS; i++) {
-        const struct demo_region *region = &show->world->regions[show->world->members[i].region];
+        const struct region_keyd *keyd = &show->world->regions[show->world->members[i].region];
         const char *more[] = {"--key-service", service, "--key-service-ca", ca, NULL};
 
-        snprintf(service, sizeof service, "%s=https://127.0.0.1:%u", region->name,
-                 region->kms_port);
+        snprintf(service, sizeof service, "%s=%s", keyd->region, region_url(url, keyd));
         if (verify(show, show->world->members[i].data, more) != 0) {
             snprintf(show->saw, sizeof show->saw, "%s: see log/verify.log",
                      show->world->members[i].name);

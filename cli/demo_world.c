@@ -3,6 +3,7 @@
 
 #include "base/check.h"
 #include "cli/local.h"
+#include "cli/pki.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -71,79 +72,60 @@ static bool make_folder(struct demo_world *world, const char *keep)
 }
 
 struct wanted_certificate {
-    const char *name, *region, *role;
-    bool any_lineage, serves;
+    const char *name, *region;
+    enum role role;
 };
 
-static bool issue(struct demo_world *world, const struct wanted_certificate *wanted)
+static bool issue(const struct demo_world *world, const struct wanted_certificate *wanted,
+                  const struct id *lineage)
 {
-    char program[CHILD_PATH_MAX], pki[CHILD_PATH_MAX];
+    char pki[CHILD_PATH_MAX];
+    const struct pki_order order = {.dir = demo_path(world, pki, "pki"), .name = wanted->name};
+    struct certificate_order certificate = {.identity = {.role = wanted->role},
+                                            .validity = pki_validity(&order, PKI_LEAF_DAYS)};
 
-    snprintf(program, sizeof program, "%s/sealift", world->programs);
-    const char *arguments[] = {program,
-                               "pki",
-                               "issue",
-                               "--dir",
-                               demo_path(world, pki, "pki"),
-                               "--name",
-                               wanted->name,
-                               "--region",
-                               wanted->region,
-                               "--role",
-                               wanted->role,
-                               "--lineage",
-                               wanted->any_lineage ? "any" : world->lineage,
-                               "--host",
-                               "127.0.0.1",
-                               "--host",
-                               "localhost",
-                               NULL};
-
-    if (!wanted->serves) {
-        arguments[13] = NULL;
+    if (wanted->role == ROLE_CLIENT) {
+        certificate.identity.any_lineage = true;
+    } else {
+        certificate.identity.lineage = *lineage;
     }
-    return demo_run(world, "pki", arguments) == 0 ? true : fail(wanted->name, "no certificate");
+    strcpy(certificate.identity.region, wanted->region);
+    strcpy(certificate.identity.member, wanted->name);
+
+    const enum status status = pki_make_leaf(&order, &certificate, "");
+
+    return status == OK ? true : fail(wanted->name, status_text(status));
 }
 
-static bool draw_lineage(struct demo_world *world)
+static bool make_ca(const struct demo_world *world)
 {
-    unsigned char bytes[16];
-    FILE *random = fopen("/dev/urandom", "r");
+    char pki[CHILD_PATH_MAX];
+    const struct pki_order order = {.dir = demo_path(world, pki, "pki"), .deployment = "demo"};
 
-    if (random == NULL || fread(bytes, 1, sizeof bytes, random) != sizeof bytes) {
-        return fail("/dev/urandom", "cannot be read");
+    if (mkdir(pki, 0700) != 0) {
+        return fail(pki, strerror(errno));
     }
-    fclose(random);
-    for (unsigned i = 0; i < sizeof bytes; i++) {
-        snprintf(world->lineage + 2 * (size_t)i, 3, "%02x", bytes[i]);
-    }
-    return true;
+
+    const enum status status = pki_make_ca(&order);
+
+    return status == OK ? true : fail(pki, status_text(status));
 }
 
 static bool make_certificates(struct demo_world *world)
 {
     static const struct wanted_certificate wanted[] = {
-        {"primary", "us-east-1", "primary", false, false},
-        {"replica-us", "us-east-1", "replica", false, false},
-        {"replica-eu", "eu-west-1", "replica", false, false},
-        {"replica-ap", "ap-southeast-2", "replica", false, false},
-        {"replica-odd", "eu-west-1", "replica", false, false},
-        {"kms-us-east-1", "us-east-1", "keyd", true, true},
-        {"kms-eu-west-1", "eu-west-1", "keyd", true, true},
-        {"kms-ap-southeast-2", "ap-southeast-2", "keyd", true, true},
-        {"client", "us-east-1", "client", true, false},
+        {"primary", "us-east-1", ROLE_PRIMARY},     {"replica-us", "us-east-1", ROLE_REPLICA},
+        {"replica-eu", "eu-west-1", ROLE_REPLICA},  {"replica-ap", "ap-southeast-2", ROLE_REPLICA},
+        {"replica-odd", "eu-west-1", ROLE_REPLICA}, {"client", "us-east-1", ROLE_CLIENT},
     };
-    char program[CHILD_PATH_MAX], pki[CHILD_PATH_MAX];
+    struct id lineage;
 
-    snprintf(program, sizeof program, "%s/sealift", world->programs);
-    const char *init[] = {program,        "pki",  "init", "--dir", demo_path(world, pki, "pki"),
-                          "--deployment", "demo", NULL};
-
-    if (!draw_lineage(world) || demo_run(world, "pki", init) != 0) {
-        return fail("pki", "no CA");
+    arc4random_buf(&lineage, sizeof lineage);
+    if (!make_ca(world)) {
+        return false;
     }
     for (unsigned i = 0; i < COUNT_OF(wanted); i++) {
-        if (!issue(world, &wanted[i])) {
+        if (!issue(world, &wanted[i], &lineage)) {
             return false;
         }
     }
@@ -156,28 +138,13 @@ static bool make_certificates(struct demo_world *world)
 
 /* ---- key services ---- */
 
-static bool start_keyd(struct demo_world *world, struct demo_region *region)
+static bool start_keyd(struct demo_world *world, struct region_keyd *keyd)
 {
-    char program[CHILD_PATH_MAX], data[CHILD_PATH_MAX], listen[64], certificate[CHILD_PATH_MAX];
-    char key[CHILD_PATH_MAX], log[CHILD_PATH_MAX], name[CHILD_NAME_MAX], root[CHILD_PATH_MAX];
-    char credentials[CHILD_PATH_MAX];
+    const enum status status = region_certify(world->dir, keyd->region);
 
-    snprintf(name, sizeof name, "kms-%s", region->name);
-    snprintf(program, sizeof program, "%s/sealift-keyd", world->programs);
-    snprintf(data, sizeof data, "%s/%s-kms", world->dir, region->name);
-    snprintf(root, sizeof root, "%s/%s-kms.root", world->dir, region->name);
-    snprintf(listen, sizeof listen, "127.0.0.1:%u", region->kms_port);
-    snprintf(certificate, sizeof certificate, "%s/pki/%s.crt", world->dir, name);
-    snprintf(key, sizeof key, "%s/pki/%s.key", world->dir, name);
-    demo_path(world, credentials, "credentials");
-    demo_log_path(world, log, name);
-    const char *arguments[] = {
-        program, "--data",        data,        "--region", region->name, "--listen",
-        listen,  "--cert",        certificate, "--key",    key,          "--root-key-file",
-        root,    "--credentials", credentials, "--create", NULL};
-
-    return child_start(&region->keyd, name, log, arguments)
-           && local_wait_for_port(&region->keyd, region->kms_port);
+    return (status == OK ? true : fail(keyd->region, status_text(status)))
+           && region_start(keyd, world->programs, world->dir, false)
+           && local_wait_for_port(&keyd->process, keyd->port);
 }
 
 /* ---- the ocean ---- */
@@ -264,8 +231,10 @@ static void word_member(const struct demo_world *world, const struct demo_member
     snprintf(words->key, sizeof words->key, "%s/pki/%s.key", world->dir, member->name);
     snprintf(words->coordinator, sizeof words->coordinator, "file:%s/coordinator", world->dir);
     for (unsigned i = 0; i < DEMO_REGIONS; i++) {
-        snprintf(words->services[i], sizeof words->services[i], "%s=https://127.0.0.1:%u",
-                 region_names[i], world->regions[i].kms_port);
+        char url[REGION_URL_MAX];
+
+        snprintf(words->services[i], sizeof words->services[i], "%s=%s", region_names[i],
+                 region_url(url, &world->regions[i]));
     }
 }
 
@@ -318,8 +287,8 @@ static void plan_members(struct demo_world *world)
         {"primary", 0}, {"replica-us", 0}, {"replica-eu", 1}, {"replica-ap", 2}};
 
     for (unsigned i = 0; i < DEMO_REGIONS; i++) {
-        world->regions[i].name = region_names[i];
-        world->regions[i].kms_port = local_free_port();
+        world->regions[i].region = region_names[i];
+        world->regions[i].port = local_free_port();
     }
     for (unsigned i = 0; i < DEMO_MEMBERS; i++) {
         struct demo_member *member = &world->members[i];
@@ -424,7 +393,7 @@ void demo_world_close(struct demo_world *world)
     demo_world_stop_members(world);
     child_stop(&world->wan);
     for (unsigned i = 0; i < DEMO_REGIONS; i++) {
-        child_stop(&world->regions[i].keyd);
+        child_stop(&world->regions[i].process);
     }
     if (!world->kept && world->dir[0] != '\0') {
         local_remove_folder(world->dir);

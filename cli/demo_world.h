@@ -6,15 +6,9 @@
 #define SEALIFT_CLI_DEMO_WORLD_H
 
 #include "cli/ask_status.h"
-#include "cli/children.h"
+#include "cli/region_keyd.h"
 
 enum { DEMO_REGIONS = 3, DEMO_MEMBERS = 4, DEMO_PATH_MAX = 512 };
-
-struct demo_region {
-    const char *name;
-    unsigned kms_port;
-    struct child keyd;
-};
 
 struct demo_member {
     const char *name;
@@ -30,8 +24,7 @@ struct demo_member {
 struct demo_world {
     char dir[DEMO_PATH_MAX];
     char programs[DEMO_PATH_MAX];
-    char lineage[40];
-    struct demo_region regions[DEMO_REGIONS];
+    struct region_keyd regions[DEMO_REGIONS];
     struct demo_member members[DEMO_MEMBERS]; /* the primary first */
     struct child wan;
     struct connect connect;

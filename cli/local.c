@@ -43,27 +43,44 @@ bool local_programs(char *path, size_t room)
     return true;
 }
 
+static bool binds(int fd, unsigned port)
+{
+    const struct sockaddr_in address = {.sin_family = AF_INET,
+                                        .sin_port = htons((uint16_t)port),
+                                        .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    const int bound = bind(fd, (const struct sockaddr *)&address, sizeof address);
+
+    CHECK(bound == 0 || errno == EADDRINUSE);
+    return bound == 0;
+}
+
 /* Below the ports that the kernel gives to outgoing connections (32768 and up): one of those may be
  * in use, by whoever dials, just when its daemon is started anew (ip_local_port_range). */
 unsigned local_free_port(void)
 {
     const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     unsigned port;
-    int bound;
 
     CHECK(fd >= 0);
     do {
         port = PORT_FIRST + arc4random_uniform(PORTS);
-
-        const struct sockaddr_in address = {.sin_family = AF_INET,
-                                            .sin_port = htons((uint16_t)port),
-                                            .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-
-        bound = bind(fd, (const struct sockaddr *)&address, sizeof address);
-        CHECK(bound == 0 || errno == EADDRINUSE);
-    } while (bound != 0);
+    } while (!binds(fd, port));
     close(fd);
     return port;
+}
+
+/* As the daemon binds it: connections of its last life that linger are no hindrance. */
+bool local_port_is_free(unsigned port)
+{
+    const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    const int one = 1;
+
+    CHECK(fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) == 0);
+
+    const bool is_free = binds(fd, port);
+
+    close(fd);
+    return is_free;
 }
 
 static bool port_answers(unsigned port)
@@ -108,24 +125,35 @@ static bool line_value(const char *line, const char *key, char *value, size_t ro
     return true;
 }
 
-bool local_take_credentials(const char *path)
+bool local_read_credentials(const char *path, struct local_credentials *credentials)
 {
-    char line[512], id[256] = "", secret[256] = "";
+    char line[512];
     FILE *file = fopen(path, "r");
 
+    *credentials = (struct local_credentials){0};
     if (file == NULL) {
         return fail(path, strerror(errno));
     }
     while (fgets(line, sizeof line, file) != NULL) {
-        (void)(line_value(line, "access_key_id", id, sizeof id)
-               || line_value(line, "secret_access_key", secret, sizeof secret));
+        (void)(line_value(line, "access_key_id", credentials->access_key_id,
+                          sizeof credentials->access_key_id)
+               || line_value(line, "secret_access_key", credentials->secret_access_key,
+                             sizeof credentials->secret_access_key));
     }
     fclose(file);
-    if (id[0] == '\0' || secret[0] == '\0') {
+    if (credentials->access_key_id[0] == '\0' || credentials->secret_access_key[0] == '\0') {
         return fail(path, "holds no access key");
     }
-    return setenv("AWS_ACCESS_KEY_ID", id, 1) == 0
-           && setenv("AWS_SECRET_ACCESS_KEY", secret, 1) == 0;
+    return true;
+}
+
+bool local_take_credentials(const char *path)
+{
+    struct local_credentials credentials;
+
+    return local_read_credentials(path, &credentials)
+           && setenv("AWS_ACCESS_KEY_ID", credentials.access_key_id, 1) == 0
+           && setenv("AWS_SECRET_ACCESS_KEY", credentials.secret_access_key, 1) == 0;
 }
 
 static int remove_one(const char *path, const struct stat *about, int kind, struct FTW *where)

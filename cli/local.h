@@ -16,7 +16,17 @@ unsigned local_free_port(void);
 /* False, with the last lines of its log shown, where the child ends or does not listen in time. */
 bool local_wait_for_port(struct child *child, unsigned port);
 
-/* The pair that a key service made goes into our environment, where members take it from. */
+/* Whether a daemon could listen there now. */
+bool local_port_is_free(unsigned port);
+
+/* The pair of a key service's callers that is the members': the last of the file. */
+struct local_credentials {
+    char access_key_id[256], secret_access_key[256];
+};
+
+bool local_read_credentials(const char *path, struct local_credentials *credentials);
+
+/* It goes into our environment, where members take it from. */
 bool local_take_credentials(const char *path);
 
 void local_remove_folder(const char *path);

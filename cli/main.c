@@ -6,6 +6,7 @@
 #include "host/key_json.h"
 #include "seal/aes_provider.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -51,7 +52,7 @@ static int run(const struct verb *verb, int argc, char **argv)
     static char name[32];
 
     snprintf(name, sizeof name, "sealift %s", verb->name);
-    argv[0] = name;
+    argv[0] = program_invocation_short_name = name;
     return verb->run(argc, argv);
 }
 

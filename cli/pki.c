@@ -39,10 +39,7 @@ enum {
     OPTION_CERT,
     OPTION_REVOKE_OLD,
     NAME_BYTES_MAX = 80, /* a member and ".new" */
-    CA_DAYS = 3650,
     DAYS_MAX = 36500,
-    LEAF_DAYS = 365,
-    BACKDATE_SECONDS = 300, /* clocks of regions differ a little */
 };
 
 static const struct argp_option options[] = {
@@ -143,40 +140,15 @@ int pki_refuse(enum status status, const char *what)
     return status == E_USAGE || status == E_IDENTITY ? EXIT_USAGE : EXIT_REFUSED;
 }
 
-const char *pki_path(char *path, const struct pki_order *order, const char *name,
-                     const char *ending)
-{
-    snprintf(path, PKI_PATH_MAX, "%.800s/%.100s%s", order->dir, name, ending);
-    return path;
-}
-
-struct certificate_validity pki_validity(const struct pki_order *order, int days)
-{
-    const int64_t now = time(NULL);
-
-    const int64_t span = (int64_t)(order->days > 0 ? order->days : days) * 86400;
-
-    return (struct certificate_validity){.not_before = now - BACKDATE_SECONDS,
-                                         .not_after =
-                                             now + (order->seconds > 0 ? order->seconds : span)};
-}
-
 static int pki_init(const struct pki_order *order)
 {
-    char certificate[PKI_PATH_MAX], key[PKI_PATH_MAX];
-    struct certificate ca = {0};
-
     if (mkdir(order->dir, 0700) != 0 && errno != EEXIST) {
         fprintf(stderr, "sealift pki: %s: %s\n", order->dir, strerror(errno));
         return EXIT_REFUSED;
     }
-    enum status status = certificate_make_ca(&ca, order->deployment, pki_validity(order, CA_DAYS));
 
-    if (status == OK) {
-        status = certificate_write(&ca, pki_path(certificate, order, "ca", ".crt"),
-                                   pki_path(key, order, "ca", ".key"));
-    }
-    certificate_free(&ca);
+    const enum status status = pki_make_ca(order);
+
     if (status != OK) {
         return pki_refuse(status, order->dir);
     }
@@ -236,41 +208,11 @@ static enum status take_lineage(const struct pki_order *order, struct identity *
                : E_USAGE;
 }
 
-/* The CA's own name is its certificate's subject, "O = deployment". */
-enum status pki_read_ca(const struct pki_order *order, struct certificate *ca, char *deployment)
-{
-    char certificate[PKI_PATH_MAX], key[PKI_PATH_MAX];
-
-    TRY(certificate_read(ca, pki_path(certificate, order, "ca", ".crt"),
-                         pki_path(key, order, "ca", ".key")));
-    return certificate_deployment(ca->x509, deployment);
-}
-
-static enum status issue(const struct pki_order *order, struct certificate_order *wanted,
-                         const char *ending)
-{
-    struct certificate ca = {0}, leaf = {0};
-    char certificate[PKI_PATH_MAX], key[PKI_PATH_MAX], name[NAME_BYTES_MAX];
-    enum status status = pki_read_ca(order, &ca, wanted->identity.deployment);
-
-    if (status == OK) {
-        status = certificate_issue(&leaf, &ca, wanted);
-    }
-    if (status == OK) {
-        snprintf(name, sizeof name, "%.64s%s", order->name, ending);
-        status = certificate_write(&leaf, pki_path(certificate, order, name, ".crt"),
-                                   pki_path(key, order, name, ".key"));
-    }
-    certificate_free(&ca);
-    certificate_free(&leaf);
-    return status;
-}
-
 static int pki_issue(const struct pki_order *order)
 {
     struct certificate_order wanted = {.identity = {.role = role_parse(order->role)},
                                        .name_count = order->host_count,
-                                       .validity = pki_validity(order, LEAF_DAYS)};
+                                       .validity = pki_validity(order, PKI_LEAF_DAYS)};
     char uri[IDENTITY_URI_MAX];
 
     if (order->name == NULL || order->region == NULL || wanted.identity.role == ROLE_NONE) {
@@ -295,7 +237,7 @@ static int pki_issue(const struct pki_order *order)
     if (status != OK) {
         return pki_refuse(status, order->lineage_of);
     }
-    status = issue(order, &wanted, "");
+    status = pki_make_leaf(order, &wanted, "");
     if (status != OK) {
         return pki_refuse(status, order->name);
     }
@@ -324,7 +266,7 @@ static enum status renew_crl_for(const struct pki_order *order, struct x509_st *
 
 static int pki_rotate(const struct pki_order *order)
 {
-    struct certificate_order wanted = {.validity = pki_validity(order, LEAF_DAYS),
+    struct certificate_order wanted = {.validity = pki_validity(order, PKI_LEAF_DAYS),
                                        .name_count = order->host_count};
     struct certificate old = {0};
     char path[PKI_PATH_MAX];
@@ -342,7 +284,7 @@ static int pki_rotate(const struct pki_order *order)
     if (status == OK) {
         status = certificate_identity(old.x509, &wanted.identity);
     }
-    status = status == OK ? issue(order, &wanted, ".new") : status;
+    status = status == OK ? pki_make_leaf(order, &wanted, ".new") : status;
     status = status == OK ? replace(order, ".key") : status;
     status = status == OK ? replace(order, ".crt") : status;
     if (status == OK) {

@@ -130,6 +130,14 @@ bool alias_is_valid(const char *text)
     return true;
 }
 
+bool region_is_valid(const char *text)
+{
+    const size_t size = strlen(text);
+
+    return size > 0 && size < REGION_TEXT_MAX
+           && strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789-") == size;
+}
+
 bool account_is_valid(const char *text)
 {
     for (unsigned i = 0; i < KMS_ACCOUNT_TEXT_MAX - 1; i++) {

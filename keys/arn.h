@@ -48,6 +48,9 @@ bool key_id_is_valid(const char *text);
 /* "alias/" and 1 to 250 of [A-Za-z0-9/_-]. */
 bool alias_is_valid(const char *text);
 
+/* 1 to REGION_TEXT_MAX - 1 of [a-z0-9-]. */
+bool region_is_valid(const char *text);
+
 /* Twelve digits. */
 bool account_is_valid(const char *text);
 

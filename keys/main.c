@@ -76,14 +76,6 @@ static const struct argp_option options_table[] = {
     {NULL, 0, NULL, 0, NULL, 0},
 };
 
-static bool region_is_valid(const char *text)
-{
-    const size_t size = strlen(text);
-
-    return size > 0 && size < REGION_TEXT_MAX
-           && strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789-") == size;
-}
-
 static bool is_upkeep(const struct keyd_options *options)
 {
     return options->verify_audit || options->backup != NULL || options->restore != NULL;
