@@ -25,6 +25,8 @@ static const struct verb verbs[] = {
     {"verify", verb_verify, "is a data folder whole, and which key opens it"},
     {"inspect", verb_inspect, "what a segment, keyring, descriptor or control file says"},
     {"pki", verb_pki, "a private CA and certificates for a deployment"},
+    {"up", verb_up, "start the key services of simulated regions on this machine"},
+    {"down", verb_down, "end what 'up' has started"},
     {"wan", verb_wan, "simulated links between regions: delay, bandwidth, cuts"},
     {"demo", verb_demo, "three regions on this machine, every promise shown"},
     {"failpoints", verb_failpoints, NULL}, /* for tests: not in the help */

@@ -13,6 +13,8 @@ int verb_verify(int argc, char **argv);
 int verb_inspect(int argc, char **argv);
 int verb_pki(int argc, char **argv);
 int verb_demo(int argc, char **argv);
+int verb_up(int argc, char **argv);
+int verb_down(int argc, char **argv);
 int verb_wan(int argc, char **argv);
 int verb_failpoints(int argc, char **argv);
 
