@@ -8,7 +8,7 @@
 
 #include "base/instant.h"
 
-enum { TRACE_LINE_MAX = 512 }; /* longer lines are cut: they are sentences, not data */
+enum { TRACE_LINE_MAX = 2048 }; /* longer lines are cut: they are sentences, not data */
 
 struct trace {
     void (*sink)(void *context, const char *line);

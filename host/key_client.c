@@ -279,7 +279,7 @@ static void deliver_bad(struct call *call, const struct http_answer *http)
         refuse(call, E_KEY_UNREACHABLE);
         return;
     }
-    snprintf(call->why, sizeof call->why, "%s: %.400s", error.type, error.message);
+    snprintf(call->why, sizeof call->why, "%s: %s", error.type, error.message);
     refuse(call,
            http->code >= 500 ? E_KEY_UNREACHABLE : key_client_status_of(error.type, error.message));
 }

@@ -60,8 +60,6 @@ const char *key_json_target(enum keys_op op)
         return "TrentService.Decrypt";
     case KEYS_WRAP:
         return "TrentService.Encrypt";
-    case KEYS_DESCRIBE:
-        return "TrentService.DescribeKey";
     case KEYS_OPS:
         break;
     }
@@ -107,11 +105,7 @@ char *key_json_request(const struct keys_request *request)
 
     CHECK(object != NULL);
     set_text(object, "KeyId", request->key);
-    if (request->op != KEYS_DESCRIBE) {
-        json_t *context = make_context(&request->context);
-
-        CHECK(json_object_set_new(object, "EncryptionContext", context) == 0);
-    }
+    CHECK(json_object_set_new(object, "EncryptionContext", make_context(&request->context)) == 0);
     switch (request->op) {
     case KEYS_GENERATE:
         set_text(object, "KeySpec", "AES_256");
@@ -121,8 +115,6 @@ char *key_json_request(const struct keys_request *request)
         break;
     case KEYS_WRAP:
         set_blob(object, "Plaintext", request->plain);
-        break;
-    case KEYS_DESCRIBE:
         break;
     case KEYS_OPS:
         UNREACHABLE();
@@ -160,10 +152,6 @@ static enum status get_blob(const json_t *object, const char *name, uint8_t *int
 static enum status decode_object(enum keys_op op, const json_t *object,
                                  struct key_json_answer *answer)
 {
-    if (op == KEYS_DESCRIBE) {
-        return get_text(json_object_get(object, "KeyMetadata"), "Arn", answer->arn,
-                        sizeof answer->arn);
-    }
     TRY(get_text(object, "KeyId", answer->arn, sizeof answer->arn));
     if (op != KEYS_UNWRAP) {
         TRY(get_blob(object, "CiphertextBlob", answer->blob, sizeof answer->blob,

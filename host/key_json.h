@@ -8,7 +8,7 @@
 #include "base/status.h"
 #include "node/keys.h"
 
-enum { KEY_ERROR_TEXT_MAX = 512 };
+enum { KEY_ERROR_TEXT_MAX = 1152 }; /* two whole ARNs, and why one may not use the other */
 
 struct key_json_answer {
     char arn[KEY_ARN_TEXT_MAX];

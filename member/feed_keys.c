@@ -10,6 +10,7 @@
  * with AWS's name for it; the replica decides whether to try again. */
 #include "member/feed_parts.h"
 #include "member/greeting.h"
+#include "member/key_fault.h"
 #include "member/tickets.h"
 #include "proto/message.h"
 
@@ -33,17 +34,22 @@ static bool is_of_own_cluster(const struct member *member, const struct feed *fe
            && (feed->cluster[0] == '\0' || strcmp(feed->cluster, member->keyring->cluster) == 0);
 }
 
+/* In our own region a cluster of its own is under our key, too (R13). */
+static const char *asked_key(const struct member *member, const struct feed *feed)
+{
+    return strcmp(feed->peer.region, member->settings.self.region) == 0 ? member->keyring->key_arn
+                                                                        : feed->key_arn;
+}
+
 static void ask_to_wrap(const struct member *member, struct feed *feed, const struct dek *dek,
                         struct effects *fx)
 {
-    const bool same_region = strcmp(feed->peer.region, member->settings.self.region) == 0;
     struct keys_request request = {.op = KEYS_WRAP,
                                    .plain = bytes_of(dek->secret.bytes, DEK_BYTES)};
     struct keys_context *context = &request.context;
 
     snprintf(request.region, sizeof request.region, "%s", feed->peer.region);
-    snprintf(request.key, sizeof request.key, "%s",
-             same_region ? member->keyring->key_arn : feed->key_arn);
+    snprintf(request.key, sizeof request.key, "%s", asked_key(member, feed));
     snprintf(context->cluster, sizeof context->cluster, "%s", feed->cluster);
     snprintf(context->region, sizeof context->region, "%s", feed->peer.region);
     context->lineage = member->descriptor.lineage;
@@ -73,19 +79,25 @@ static void refuse_key(struct member *member, struct feed *feed, const struct ev
                        struct effects *fx)
 {
     const char *why = answer->answer.why == NULL ? "" : answer->answer.why;
-    char advice[KEY_ADVICE_MAX];
+    char advice[KEY_ADVICE_MAX], text[KEY_FAULT_TEXT_MAX];
 
     if (key_trouble_is_own(answer->status)) {
         feed_refuse(member, feed, fx, answer->status,
-                    "KMSKeyNotAccessibleFault: %.32s cannot wrap the data key for %s: %.60s: it "
+                    "KMSKeyNotAccessibleFault: %s cannot wrap the data key for %s: %.480s: it "
                     "must %s",
                     member->settings.self.member, feed->peer.region, why,
                     key_trouble_advice(answer->status, feed->peer.region, advice));
         return;
     }
-    feed_refuse(member, feed, fx, answer->status,
-                "KMSKeyNotAccessibleFault: the KMS key [%.100s] of %s cannot be used: %s. %.80s",
-                feed->key_arn, feed->peer.region, status_text(answer->status), why);
+
+    const struct key_fault fault = {.why = answer->status,
+                                    .op = KEYS_WRAP,
+                                    .key = asked_key(member, feed),
+                                    .region = feed->peer.region,
+                                    .member = member->settings.self.member,
+                                    .said = why};
+
+    feed_refuse(member, feed, fx, answer->status, "%s.", key_fault_text(&fault, text));
 }
 
 void feeds_on_keys(struct member *member, const struct event *event, struct effects *fx)

@@ -37,7 +37,7 @@ void key_trouble_note(struct member *member, const char *region, enum status why
     }
     trouble->why = why;
     snprintf(trouble->region, sizeof trouble->region, "%s", region);
-    snprintf(trouble->text, sizeof trouble->text, "key service of %s (%s): %.160s%s%s", region,
+    snprintf(trouble->text, sizeof trouble->text, "key service of %s (%s): %.480s%s%s", region,
              status_name(why), said == NULL ? "" : said, key_trouble_is_own(why) ? ": " : "",
              key_trouble_is_own(why) ? key_trouble_advice(why, region, advice) : "");
     trace_event(&member->settings.trace, "key_service_trouble why=%s region=%s text=\"%s\"",

@@ -13,7 +13,7 @@
 
 struct member;
 
-enum { KEY_TROUBLE_TEXT_MAX = 400, KEY_ADVICE_MAX = 200 };
+enum { KEY_TROUBLE_TEXT_MAX = 800, KEY_ADVICE_MAX = 200 };
 
 struct key_trouble { /* the newest */
     enum status why; /* OK: none */

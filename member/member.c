@@ -15,7 +15,6 @@
 
 enum {
     WRITES_SPARE = 64, /* headers, small files and quarantine, besides one for each batch */
-    HALT_TEXT_MAX = 600,
 };
 
 /* A replica never gathers records: its tables for that are as small as they can be. */

@@ -62,7 +62,7 @@ void opening_reign(const struct member *member, segment_t *segment, struct diges
 void opening_refuse(struct member *member, struct effects *fx, enum status why, const char *format,
                     ...)
 {
-    char text[600];
+    char text[HALT_TEXT_MAX];
     va_list arguments;
 
     va_start(arguments, format);
@@ -121,7 +121,7 @@ static bool open_descriptor(struct member *member, struct bytes file, struct eff
     return true;
 }
 
-/* Which key an alias names can only its key service tell: unwrap.h asks. */
+/* Which key an alias names can only its key service tell: unwrap.h has it tried. */
 static bool names_by_alias(const struct member *member)
 {
     const char *named = member->settings.key;
@@ -262,7 +262,7 @@ static void begin_keys(struct member *member, struct instant now, struct effects
     if (member->descriptor.suite == SUITE_NONE) {
         deks_put_zero(&member->deks, &member->descriptor.lineage);
     }
-    member->unwrap.naming = names_by_alias(member);
+    member->unwrap.by_name = names_by_alias(member);
     unwrap_begin(member, now, instant_add(now, member->settings.keys_wait_max), fx);
 }
 
@@ -305,8 +305,8 @@ static void keys_pump(struct member *member, struct effects *fx)
     } else if (unwrap->state == UNWRAP_FAILED) {
         opening_refuse(
             member, fx, unwrap->why,
-            "The data key of this cluster cannot be opened (%s), %s. Nothing was changed; %s.",
-            status_name(unwrap->why), unwrap->text,
+            "%s. So the data key of this cluster cannot be opened (%s). Nothing was changed; %s.",
+            unwrap->text, status_name(unwrap->why),
             key_trouble_advice(unwrap->why, member->settings.self.region, advice));
     } else if (unwrap->state == UNWRAP_DONE) {
         unwrap_forget(member);

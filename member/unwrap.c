@@ -3,8 +3,9 @@
  *
  * How it goes wrong: nobody answers: ask again after a gap that doubles, until the limit
  * (E_KEY_UNREACHABLE); the key service says no: final, with its own sentence, since only a person
- * can change that; it returns another key than the envelope was made for (E_KEY_MISMATCH): final.
- */
+ * can change that; it returns another key than the envelope was made for (E_KEY_MISMATCH): final;
+ * the name that a person gives is another key's: the one on record is tried, so that this is told
+ * from an envelope that is harmed. */
 #include "member/unwrap.h"
 
 #include "base/check.h"
@@ -20,18 +21,13 @@ static const struct envelope *envelope_of(const struct member *member)
     return &member->keyring->envelopes[member->unwrap.envelope];
 }
 
-static void ask_name(struct member *member, struct effects *fx)
+/* What we ask by: for sentences too. */
+static const char *asked_key(const struct member *member)
 {
-    struct keys_request request = {.op = KEYS_DESCRIBE};
-
-    memcpy(request.region, member->settings.self.region, sizeof request.region);
-    memcpy(request.key, member->settings.key, sizeof request.key);
-    member->unwrap.state = UNWRAP_ASKED;
-    member->unwrap.attempt++;
-    effects_ask_keys(fx, ticket_of(TICKET_UNWRAP, member->unwrap.attempt), &request);
+    return member->unwrap.by_name ? member->settings.key : envelope_of(member)->key_arn;
 }
 
-static void ask_unwrap(struct member *member, struct effects *fx)
+static void ask(struct member *member, struct effects *fx)
 {
     const struct envelope *envelope = envelope_of(member);
     struct keys_request request = {.op = KEYS_UNWRAP,
@@ -39,19 +35,10 @@ static void ask_unwrap(struct member *member, struct effects *fx)
                                    .blob = envelope->blob};
 
     memcpy(request.region, member->settings.self.region, sizeof request.region);
-    memcpy(request.key, envelope->key_arn, sizeof request.key);
+    snprintf(request.key, sizeof request.key, "%s", asked_key(member));
     member->unwrap.state = UNWRAP_ASKED;
     member->unwrap.attempt++;
     effects_ask_keys(fx, ticket_of(TICKET_UNWRAP, member->unwrap.attempt), &request);
-}
-
-static void ask(struct member *member, struct effects *fx)
-{
-    if (member->unwrap.naming) {
-        ask_name(member, fx);
-    } else {
-        ask_unwrap(member, fx);
-    }
 }
 
 static void ask_for_next(struct member *member, struct effects *fx)
@@ -59,10 +46,6 @@ static void ask_for_next(struct member *member, struct effects *fx)
     struct unwrap *unwrap = &member->unwrap;
 
     unwrap->tries = 0;
-    if (unwrap->naming) {
-        ask(member, fx);
-        return;
-    }
     while (unwrap->envelope < member->keyring->count
            && deks_find(&member->deks, &envelope_of(member)->dek) != NULL) {
         unwrap->envelope++;
@@ -74,27 +57,33 @@ static void ask_for_next(struct member *member, struct effects *fx)
     ask(member, fx);
 }
 
-/* What we asked about: for sentences. */
-static const char *asked_key(const struct member *member)
-{
-    return member->unwrap.naming ? member->settings.key : envelope_of(member)->key_arn;
-}
-
-static void fail(struct member *member, enum status why, const char *text)
+static void fail(struct member *member, enum status why, const char *said)
 {
     struct unwrap *unwrap = &member->unwrap;
-    size_t size;
+    const struct key_fault fault = {.why = why,
+                                    .op = KEYS_UNWRAP,
+                                    .key = asked_key(member),
+                                    .region = member->settings.self.region,
+                                    .member = member->settings.self.member,
+                                    .said = said};
 
     unwrap->state = UNWRAP_FAILED;
     unwrap->why = why;
-    snprintf(unwrap->text, sizeof unwrap->text, "key %.120s in %s: %.220s", asked_key(member),
-             member->settings.self.region, text[0] != '\0' ? text : status_text(why));
-    size = strlen(unwrap->text);
-    if (unwrap->text[size - 1] == '.') { /* the service's own; it goes into a longer sentence */
-        unwrap->text[size - 1] = '\0';
-    }
+    (void)key_fault_text(&fault, unwrap->text);
     trace_event(&member->settings.trace, "unwrap_failed why=%s key=%s region=%s", status_name(why),
                 asked_key(member), member->settings.self.region);
+}
+
+/* The key on record has opened what the one that a person names did not. */
+static void refuse_name(struct member *member)
+{
+    const struct verdict verdict = rule_open_key(member->keyring->key_arn, member->settings.key);
+
+    CHECK(!verdict.allowed);
+    member->unwrap.state = UNWRAP_FAILED;
+    member->unwrap.why = E_RULE;
+    snprintf(member->unwrap.text, sizeof member->unwrap.text, "%s: %s (%s)", verdict.name,
+             verdict.text, verdict.rule);
 }
 
 void unwrap_begin(struct member *member, struct instant now, struct instant give_up,
@@ -105,6 +94,7 @@ void unwrap_begin(struct member *member, struct instant now, struct instant give
     CHECK(unwrap->state != UNWRAP_ASKED && unwrap->state != UNWRAP_WAITING);
     (void)now;
     unwrap->envelope = 0;
+    unwrap->is_misnamed = false;
     unwrap->give_up = give_up;
     ask_for_next(member, fx);
 }
@@ -126,20 +116,6 @@ static void wait_and_retry(struct member *member, const char *why, struct instan
                 asked_key(member), member->settings.self.region);
 }
 
-static void on_named(struct member *member, const char *arn, struct effects *fx)
-{
-    struct unwrap *unwrap = &member->unwrap;
-    const struct verdict verdict = rule_open_key(member->keyring->key_arn, arn);
-
-    if (!verdict.allowed) {
-        fail(member, E_RULE, "");
-        snprintf(unwrap->text, sizeof unwrap->text, "%s: %s", verdict.name, verdict.text);
-        return;
-    }
-    unwrap->naming = false;
-    ask_for_next(member, fx);
-}
-
 void unwrap_on_keys(struct member *member, const struct event *event, struct effects *fx)
 {
     const struct event_keys *keys = &event->keys;
@@ -153,14 +129,21 @@ void unwrap_on_keys(struct member *member, const struct event *event, struct eff
         wait_and_retry(member, keys->answer.why, event->now);
         return;
     }
+    if (keys->status == E_KEY_CIPHERTEXT && unwrap->by_name) {
+        unwrap->by_name = false;
+        unwrap->is_misnamed = true;
+        ask(member, fx);
+        return;
+    }
     if (keys->status != OK) {
         fail(member, keys->status, keys->answer.why);
         return;
     }
-    if (unwrap->naming) {
-        on_named(member, keys->answer.key_arn, fx);
+    if (unwrap->is_misnamed) {
+        refuse_name(member);
         return;
     }
+    unwrap->by_name = false;
     const enum status status = deks_put(&member->deks, envelope_of(member), keys->answer.plain);
 
     if (status != OK) {

@@ -1,17 +1,18 @@
 /* Have the key service of our own region open the envelopes of the keyring.
  *
- * Where `naming` is set, first of all ask it which key settings.key names (an alias can be told by
- * nobody else) and hold that against the cluster's own (R4).
+ * Where `by_name` is set, the first is to be opened by the key that settings.key names: which one
+ * an alias names can only the key service tell. If that is not the cluster's own, it is refused
+ * (R4). So a member needs kms:Decrypt on its key, and nothing else.
  *
  * One after the other: ASK_KEYS, check, into `deks`. A key service that does not answer is asked
  * again, with growing gaps, until `give_up`; a refusal is final, of the key as of the credentials,
- * and so is a region without a service. Used at start and when an upstream
- * hands over envelopes. */
+ * and so is a region without a service. Used at start and when an upstream hands over envelopes. */
 #ifndef SEALIFT_MEMBER_UNWRAP_H
 #define SEALIFT_MEMBER_UNWRAP_H
 
 #include "base/instant.h"
 #include "cluster/rules.h"
+#include "member/key_fault.h"
 #include "node/effects.h"
 
 struct member;
@@ -26,8 +27,9 @@ struct unwrap {
     struct instant retry_at; /* while WAITING */
     struct instant give_up;
     enum status why; /* FAILED */
-    bool naming; /* the next question is which key settings.key names */
-    char text[400]; /* FAILED: a sentence, with key and region */
+    bool by_name; /* the next question names the key as settings.key does */
+    bool is_misnamed; /* that key did not open it: does the one on record? */
+    char text[KEY_FAULT_TEXT_MAX]; /* FAILED: a sentence, with key and region */
 };
 
 /* Starts with the first envelope whose DEK is not held; DONE at once where there is none. */

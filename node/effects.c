@@ -114,12 +114,11 @@ void effects_save(struct effects *fx, uint64_t ticket, const struct save_row *ro
 
 void effects_halt(struct effects *fx, enum status why, const char *format, ...)
 {
-    enum { TEXT_MAX = 640 };
-    char *text = effects_scratch(fx, TEXT_MAX);
+    char *text = effects_scratch(fx, HALT_TEXT_MAX);
     va_list arguments;
 
     va_start(arguments, format);
-    vsnprintf(text, TEXT_MAX, format, arguments);
+    vsnprintf(text, HALT_TEXT_MAX, format, arguments);
     va_end(arguments);
     effects_next(fx, EFFECT_HALT)->halt = (struct effect_halt){why, text};
 }

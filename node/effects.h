@@ -13,6 +13,7 @@ enum {
     EFFECTS_RESERVE = 64, /* what pumps leave for those who cannot wait */
     EFFECTS_SCRATCH_BYTES = 512 * 1024, /* 64 KiB of GREET, a claim or two, heads of ~100 bytes */
     EFFECTS_SCRATCH_RESERVE = 192 * 1024,
+    HALT_TEXT_MAX = 1792, /* last words may name a key and a principal by their whole ARNs */
 };
 
 struct effects {

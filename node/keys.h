@@ -18,7 +18,6 @@ enum keys_op {
     KEYS_GENERATE, /* GenerateDataKey: a new DEK, in plain and wrapped */
     KEYS_UNWRAP, /* Decrypt: blob -> DEK */
     KEYS_WRAP, /* Encrypt: DEK -> blob, on the key service of `region` */
-    KEYS_DESCRIBE, /* DescribeKey: which key does this identifier name? Only key_arn is answered */
     KEYS_OPS
 };
 
@@ -33,7 +32,8 @@ struct keys_context {
 struct keys_request {
     enum keys_op op;
     char region[REGION_TEXT_MAX]; /* whose key service is asked */
-    char key[KEY_ARN_TEXT_MAX]; /* id, ARN, alias or alias ARN; KEYS_UNWRAP: the ARN on record */
+    char key
+        [KEY_ARN_TEXT_MAX]; /* id, ARN, alias or alias ARN; KEYS_UNWRAP: of the key that wrapped */
     struct keys_context context;
     struct bytes blob; /* KEYS_UNWRAP */
     struct bytes plain; /* KEYS_WRAP: the DEK; wiped from the world's copy after use */

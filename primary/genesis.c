@@ -7,6 +7,7 @@
 #include "primary/genesis.h"
 
 #include "base/check.h"
+#include "member/key_fault.h"
 #include "member/tickets.h"
 #include "primary/primary_state.h"
 
@@ -175,15 +176,19 @@ static void refuse(struct primary *primary, enum status status, const char *said
 {
     const struct member_settings *settings = &primary->settings.member;
     char advice[KEY_ADVICE_MAX] = "name a key of its region that this member may use";
+    char text[KEY_FAULT_TEXT_MAX];
+    const struct key_fault fault = {.why = status,
+                                    .op = KEYS_GENERATE,
+                                    .key = settings->key[0] != '\0' ? settings->key : default_key,
+                                    .region = settings->self.region,
+                                    .member = settings->self.member,
+                                    .said = said};
 
     if (key_trouble_is_own(status)) {
         key_trouble_advice(status, settings->self.region, advice);
     }
-    member_halt(&primary->member, fx, status,
-                "The key service of %s makes no data key under %.120s (%s): %.180s. No cluster was "
-                "made; %s.",
-                settings->self.region, settings->key[0] != '\0' ? settings->key : default_key,
-                status_name(status), said[0] != '\0' ? said : status_text(status), advice);
+    member_halt(&primary->member, fx, status, "%s (%s). No cluster was made; %s.",
+                key_fault_text(&fault, text), status_name(status), advice);
 }
 
 void genesis_on_keys(struct primary *primary, const struct event *event, struct effects *fx)

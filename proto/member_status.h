@@ -13,7 +13,7 @@ enum {
     STATE_TEXT_MAX = 64,
     STATUS_FEEDS_MAX = 64,
     STATUS_PINS_MAX = 64,
-    NOTICE_TEXT_MAX = 512,
+    NOTICE_TEXT_MAX = 1664, /* a BYE's text, and whose */
     STATUS_REPAIR_MAX = 512,
 };
 

@@ -22,7 +22,7 @@ enum {
     GREET_DESCRIPTOR_MAX = 16384, /* the largest descriptor (cluster/descriptor.h) */
     ENVELOPE_BLOB_MAX = 6144, /* KEY_BLOB_BYTES_MAX of node/keys.h, which proto does not see */
     SUITE_NUMBER_MAX = 1, /* the last of enum suite (seal/aead.h), likewise */
-    BYE_TEXT_MAX = 256,
+    BYE_TEXT_MAX = 1280, /* a sentence that names a key and a principal by their whole ARNs */
     GREET_LOSSES_MAX = 16, /* the newest declared losses; members that missed older ones re-seed */
     REPAIR_BYTES_MAX = 1 << 20, /* of batches in one answer, unless the first alone is larger */
 };

@@ -151,9 +151,9 @@ static void on_unwrap_failed(struct replica *replica, struct instant now, struct
     char text[sizeof member->unwrap.text], advice[KEY_ADVICE_MAX];
 
     snprintf(text, sizeof text, "%s", member->unwrap.text);
-    receiver_refuse(replica, now, fx, why, "KMSKeyNotAccessibleFault: %.200s", text);
+    receiver_refuse(replica, now, fx, why, "%s.", text);
     if (is_final) {
-        member_halt(member, fx, why, "KMSKeyNotAccessibleFault: %s. Nothing was kept; %s%s.", text,
+        member_halt(member, fx, why, "%s. Nothing was kept; %s%s.", text,
                     key_trouble_advice(why, member->settings.self.region, advice),
                     key_trouble_is_own(why) ? "" : ", or with another --kms-key-id");
     }

@@ -155,8 +155,6 @@ static enum status decide(struct sim *sim, struct sim_asked *asked, struct keys_
         TRY(unwrap_blob(keys, asked, key, plain));
         plain[DEK_BYTES / 2] ^= keys->wrong_until[region] > sim->now ? 1 : 0;
         return OK;
-    case KEYS_DESCRIBE:
-        return OK;
     case KEYS_OPS:
         break;
     }

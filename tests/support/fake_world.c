@@ -281,21 +281,19 @@ static enum status unwrap(const struct fake_answer *answer, uint8_t plain[DEK_BY
 
 static void tell_keys(struct fake_world *world, const struct fake_answer *answer)
 {
-    struct event event = {
-        .kind = EVENT_KEYS,
-        .keys = {.ticket = answer->ticket,
-                 .status = world->keys_status,
-                 .answer = {.why = world->keys_status == OK ? "" : "it says no"}}};
+    const char *no = world->keys_say != NULL ? world->keys_say : "it says no";
+    struct event event = {.kind = EVENT_KEYS,
+                          .keys = {.ticket = answer->ticket,
+                                   .status = world->keys_status,
+                                   .answer = {.why = world->keys_status == OK ? "" : no}}};
     uint8_t blob[256], plain[DEK_BYTES];
     size_t size = 0;
-    bool other = false;
 
     memcpy(plain, answer->plain, sizeof plain);
-    if (answer->request.op == KEYS_DESCRIBE) {
+    if (event.keys.status == OK && answer->request.op == KEYS_UNWRAP) {
         /* Any name is the one key's, but for one. */
-        other = strstr(answer->request.key, "other") != NULL;
-    } else if (event.keys.status == OK && answer->request.op == KEYS_UNWRAP) {
-        event.keys.status = unwrap(answer, plain);
+        event.keys.status =
+            strstr(answer->request.key, "other") != NULL ? E_KEY_CIPHERTEXT : unwrap(answer, plain);
     } else if (event.keys.status == OK) {
         if (answer->request.op == KEYS_GENERATE) {
             prng_fill(&world->dice, plain, sizeof plain);
@@ -303,7 +301,7 @@ static void tell_keys(struct fake_world *world, const struct fake_answer *answer
         size = wrap(answer, plain, blob);
     }
     snprintf(event.keys.answer.key_arn, sizeof event.keys.answer.key_arn,
-             "arn:aws:kms:%s:111122223333:key/%s", answer->request.region, other ? "1111" : "0000");
+             "arn:aws:kms:%s:111122223333:key/0000", answer->request.region);
     event.keys.answer.blob = bytes_of(blob, size);
     event.keys.answer.plain =
         answer->request.op == KEYS_WRAP ? bytes_none() : bytes_of(plain, sizeof plain);

@@ -90,6 +90,7 @@ struct fake_world {
 
     /* the key service of every region: "wraps" by XOR with a byte, and remembers the context */
     enum status keys_status;
+    const char *keys_say; /* where they refuse; NULL: "it says no" */
     unsigned keys_asked;
 
     /* the disk */
@@ -113,7 +114,7 @@ struct fake_world {
 
     bool halted;
     enum status halt_why;
-    char halt_text[512];
+    char halt_text[HALT_TEXT_MAX];
 
     uint64_t events; /* that the node has been given */
     uint64_t events_max; /* fake_run stops before more; UINT64_MAX by default */

@@ -2,6 +2,7 @@
 #include "base/check.h"
 #include "tests/unit/primary/scene.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static bool serves(const struct scene *scene)
@@ -45,6 +46,55 @@ TEST(a_key_service_that_says_no_is_quoted)
     EXPECT(scene.world.halted && scene.world.halt_why == E_KEY_DISABLED);
     EXPECT(strstr(scene.world.halt_text, "it says no") != NULL);
     EXPECT(strstr(scene.world.halt_text, "key/0000") != NULL);
+    scene_free(&scene);
+}
+
+TEST(a_denial_names_key_region_principal_and_action_with_a_cluster_and_without)
+{
+    static const char said[] =
+        "AccessDeniedException: User: arn:aws:iam::1:role/p is not authorized to perform: "
+        "kms:Decrypt on resource: arn:aws:kms:us-east-1:1:key/2 because no policy allows it";
+    static const char want[] =
+        "KMSKeyNotAccessibleFault: the KMS key [arn:aws:kms:us-east-1:1:key/2] in us-east-1 cannot "
+        "be used by arn:aws:iam::1:role/p for kms:Decrypt: AccessDeniedException because no policy "
+        "allows it";
+    struct scene scene;
+
+    scene_init(&scene);
+    scene.world.keys_say = said;
+    scene.world.keys_status = E_KEY_DENIED;
+    scene_start(&scene);
+    EXPECT(scene.world.halted && strncmp(scene.world.halt_text, want, strlen(want)) == 0);
+    EXPECT(strstr(scene.world.halt_text, "No cluster was made") != NULL);
+    scene_crash(&scene, false);
+    scene.world.keys_status = OK;
+    scene_start(&scene);
+    NEED(serves(&scene));
+    scene_crash(&scene, false);
+    scene.world.keys_status = E_KEY_DENIED;
+    scene_start(&scene);
+    EXPECT(scene.world.halted && strncmp(scene.world.halt_text, want, strlen(want)) == 0);
+    EXPECT(strstr(scene.world.halt_text, "Nothing was changed") != NULL);
+    scene_free(&scene);
+}
+
+TEST(a_key_that_is_named_by_an_alias_costs_no_question_but_the_envelopes_own)
+{
+    struct scene scene;
+
+    scene_init(&scene);
+    scene_start(&scene);
+    scene_crash(&scene, false);
+    snprintf(scene.settings.member.key, sizeof scene.settings.member.key, "alias/mine");
+    const unsigned before = scene.world.keys_asked;
+
+    scene_start(&scene);
+    EXPECT(serves(&scene) && scene.world.keys_asked == before + 1);
+    scene_crash(&scene, false);
+    scene.world.keys_status = E_KEY_CIPHERTEXT; /* the envelope is harmed: not the name's fault */
+    scene_start(&scene);
+    EXPECT(scene.world.halted && scene.world.halt_why == E_KEY_CIPHERTEXT);
+    EXPECT(scene.world.keys_asked == before + 3);
     scene_free(&scene);
 }
 
