@@ -69,6 +69,20 @@ bool election_is_enough(const struct election *election, struct level level)
     return silent < level.count;
 }
 
+bool election_knows_the_end(const struct election *election, struct level level)
+{
+    CHECK(!election->writer_answered);
+    if (level.kind != LEVEL_LOCAL) {
+        return election_is_enough(election, level);
+    }
+    for (uint32_t i = 0; i < election->record->member_count; i++) {
+        if (!election->answered[i]) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static void add_name(char *text, size_t room, const char *name)
 {
     const size_t used = strlen(text);
@@ -76,19 +90,30 @@ static void add_name(char *text, size_t room, const char *name)
     snprintf(text + used, room - used, "%s%s", used > 0 ? ", " : "", name);
 }
 
-void election_silent(const struct election *election, char *text, size_t room)
+static void add_silent(const struct election *election, char *text, size_t room)
 {
     const struct claim_record *record = election->record;
 
-    text[0] = '\0';
-    if (!election->writer_answered) {
-        add_name(text, room, record->writer);
-    }
     for (uint32_t i = 0; i < record->member_count; i++) {
         if (!election->answered[i]) {
             add_name(text, room, record->members[i].name);
         }
     }
+}
+
+void election_silent(const struct election *election, char *text, size_t room)
+{
+    text[0] = '\0';
+    if (!election->writer_answered) {
+        add_name(text, room, election->record->writer);
+    }
+    add_silent(election, text, room);
+}
+
+void election_silent_members(const struct election *election, char *text, size_t room)
+{
+    text[0] = '\0';
+    add_silent(election, text, room);
 }
 
 static void remove_member(struct claim_record *record, const char *name)

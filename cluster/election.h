@@ -40,8 +40,14 @@ bool election_count(struct election *election, const struct election_answer *ans
 /* Whether no committed record can be unknown to all who answered. */
 bool election_is_enough(const struct election *election, struct level level);
 
-/* Those who would be needed, as "a, b"; `text` has `room`. */
+/* The same for a writer that may have lost its own last batches, and asks its members for them: it
+ * counts for nothing itself. `local` promises nothing of the others, so each of them must answer:
+ * any may be the only one that still has what the writer lost. */
+bool election_knows_the_end(const struct election *election, struct level level);
+
+/* Those who would be needed, as "a, b"; `text` has `room`. The second leaves out the writer. */
 void election_silent(const struct election *election, char *text, size_t room);
+void election_silent_members(const struct election *election, char *text, size_t room);
 
 /* Whether the coordinator has forgotten something: a member has seen an epoch that nobody can have
  * shown it by this record. Somebody may lead whom the record does not know. */

@@ -90,6 +90,8 @@ struct feed {
     uint32_t blocked_bytes; /* what its next batch needs in flight, where that was too much */
     struct walk walk; /* where its next batch is on the disk */
     struct read_slot *read; /* the disk read that it waits for */
+    segment_t damaged; /* what it needs next was not readable here, */
+    struct instant rests_until; /* so it rests while that is repaired; 0: it does not */
     lsn_t announced_lsn;
     struct instant announce_at; /* INSTANT_NEVER: nothing to announce */
     bool must_announce; /* at once: who is the writer, and how far it is */

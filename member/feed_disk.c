@@ -2,7 +2,9 @@
  * next read asked for in the same step, so that the disk works while the link sends.
  *
  * How it goes wrong: the bytes are not what the index says, or the disk does not give them. Then
- * this feed ends (the replica may find another upstream), and everybody else goes on. */
+ * this feed rests while the segment is repaired: its replica may be the one that still has it. If
+ * that takes too long, the feed ends (the replica may find another upstream), and everybody else
+ * goes on. */
 #include "member/feed_parts.h"
 
 #include "base/check.h"
@@ -38,10 +40,27 @@ void feed_read_header(struct member *member, struct feed *feed, segment_t segmen
         walk_ask_header(&feed->walk, row, &member->reads, fx, asker_of(feed), read_limit(member));
 }
 
-static void refuse_damaged(struct member *member, struct feed *feed, const struct read_slot *slot,
-                           enum status why, struct effects *fx)
+bool feed_rests(const struct member *member, struct feed *feed, struct instant now,
+                struct effects *fx)
 {
-    (void)repair_want(member, slot->segment, why);
+    if (feed->rests_until.ns == 0 || instant_reached(feed->rests_until, now)
+        || !repair_is_wanted(&member->repair, feed->damaged)) {
+        return false;
+    }
+    effects_wake_at(fx, feed->rests_until);
+    return true;
+}
+
+static void on_damage(struct member *member, struct feed *feed, const struct read_slot *slot,
+                      enum status why, struct effects *fx)
+{
+    if (repair_want(member, slot->segment, why)
+        && (feed->rests_until.ns == 0 || feed->damaged != slot->segment)) {
+        feed->damaged = slot->segment;
+        feed->rests_until = instant_add(member->feeds.now, member->settings.silence_max);
+        walk_nowhere(&feed->walk);
+        return;
+    }
     feed_refuse(member, feed, fx, why, "Segment %llu at or after %llu cannot be read here: %s.",
                 (unsigned long long)slot->segment, (unsigned long long)slot->offset,
                 status_text(why));
@@ -101,7 +120,7 @@ void feeds_on_read(struct member *member, struct read_slot *slot, struct effects
     const enum status status = send_from_read(member, feed, slot, fx);
 
     if (status != OK) {
-        refuse_damaged(member, feed, slot, status, fx);
+        on_damage(member, feed, slot, status, fx);
     }
 }
 

@@ -63,6 +63,10 @@ void feed_announce_pump(struct member *member, struct feed *feed, struct instant
 
 /* feed_disk.c */
 void feed_read_pump(struct member *member, struct feed *feed, struct effects *fx);
+
+/* While a segment that it needs is being repaired, perhaps from what this very peer holds. */
+bool feed_rests(const struct member *member, struct feed *feed, struct instant now,
+                struct effects *fx);
 void feed_read_header(struct member *member, struct feed *feed, segment_t segment,
                       struct effects *fx);
 void feed_send_segment(struct member *member, struct feed *feed, segment_t segment,

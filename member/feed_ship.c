@@ -120,7 +120,8 @@ static bool send_next(struct member *member, struct feed *feed, struct effects *
 void feed_ship_pump(struct member *member, struct feed *feed, struct instant now,
                     struct effects *fx)
 {
-    while (feed->read == NULL && feed->sent < member->ship_limit) {
+    while (feed->read == NULL && feed->sent < member->ship_limit
+           && !feed_rests(member, feed, now, fx)) {
         if (!effects_have_room(fx)) {
             effects_wake_at(fx, now);
             break;

@@ -24,6 +24,7 @@
 #define SEALIFT_MEMBER_OPENING_H
 
 #include "member/reads.h"
+#include "node/claim.h"
 #include "node/effects.h"
 #include "wal/segment.h"
 #include "wal/writes.h"
@@ -50,6 +51,13 @@ void opening_drop(struct member *member); /* what libcrypto holds */
 void opening_begin(struct member *member, const struct store_inventory *inventory,
                    struct instant now, struct effects *fx);
 void opening_on_read(struct member *member, struct read_slot *slot, struct effects *fx);
+
+/* A writer whose newest segment had to be repaired waits for the coordinator's record: it says whom
+ * to ask for what may follow. It stays where it is until the start is over. NULL: an operator goes
+ * on without. */
+bool opening_wants_record(const struct member *member);
+void opening_take_record(struct member *member, const struct claim_record *record,
+                         struct effects *fx);
 
 /* While it waits for a repair: the mark and the epoch table were changed, since what is lacking
  * here may belong to a history that the upstream has cut. Once they are durable, all is judged

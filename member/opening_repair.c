@@ -70,6 +70,8 @@ void opening_repair(struct member *member, segment_t segment, batch_t through, e
         return;
     }
     forget_reads(member);
+    opening->lacked |= segment + 1 >= opening_segment(opening, opening->found);
+    opening->learning = opening->learnt = false;
     opening->state = OPENING_REPAIR;
     member->is_repairing = true;
     repair_order(member, &order);
@@ -77,7 +79,7 @@ void opening_repair(struct member *member, segment_t segment, batch_t through, e
 }
 
 /* As after the keys were opened. */
-static void look_anew(struct member *member)
+void opening_look_anew(struct member *member, struct effects *fx)
 {
     struct opening *opening = member->opening;
 
@@ -88,6 +90,7 @@ static void look_anew(struct member *member)
     opening->asked = opening->checked = 0;
     opening->judged = opening->has_checkpoint = false;
     opening->state = OPENING_HEADERS;
+    effects_wake_at(fx, opening->now);
 }
 
 void opening_judge_anew(struct member *member, struct effects *fx)
@@ -110,9 +113,12 @@ void opening_repair_pump(struct member *member, struct effects *fx)
             opening->anew = 0;
             opening->repaired = SEGMENT_NONE;
             repair_abandon_order(member);
-            look_anew(member);
-            effects_wake_at(fx, opening->now);
+            opening_look_anew(member, fx);
         }
+        return;
+    }
+    if (opening->learning) {
+        opening_learn_pump(member, fx);
         return;
     }
     if (!repair_is_done(member, &ended)) {
@@ -125,6 +131,5 @@ void opening_repair_pump(struct member *member, struct effects *fx)
         opening_repair(member, opening->repaired + 1, 0, E_MISSING, fx);
         return;
     }
-    look_anew(member);
-    effects_wake_at(fx, opening->now);
+    opening_look_anew(member, fx);
 }

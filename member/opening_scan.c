@@ -288,11 +288,16 @@ static void keep_place(struct member *member, const struct recover_verdict *verd
     }
 }
 
-static void go_on_from_newest(struct member *member, const struct recover_verdict *verdict)
+static void go_on_from_newest(struct member *member, const struct recover_verdict *verdict,
+                              struct effects *fx)
 {
     struct opening *opening = member->opening;
     const bool again = opening->judged;
 
+    if (opening_must_learn(member)) {
+        opening_learn_begin(member, fx);
+        return;
+    }
     keep_place(member, verdict);
     if (member->is_writer && !opening->has_checkpoint && !again) {
         const uint32_t from = segment_with_checkpoint(member);
@@ -335,7 +340,7 @@ static void judge_segment(struct member *member, struct effects *fx)
         break;
     case RECOVER_NEW_SEGMENT:
     case RECOVER_RESUME:
-        go_on_from_newest(member, &verdict);
+        go_on_from_newest(member, &verdict, fx);
         break;
     }
     segment_key_wipe(&member->opening->key);

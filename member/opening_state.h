@@ -48,6 +48,10 @@ struct opening {
 
     segment_t repaired; /* the last that was ordered to be repaired */
     uint32_t repairs; /* how often, one after the other */
+    bool lacked; /* the newest segment, or the one after it, was repaired in this start */
+    const struct claim_record *record; /* while it learns; NULL: not known yet */
+    struct level level; /* the record's */
+    bool learning, learnt; /* opening_learn.c */
     uint64_t anew; /* the control file under which all is judged anew; 0: nothing is */
 
     uint32_t found; /* segments that were there at the beginning */
@@ -71,6 +75,14 @@ __attribute__((format(printf, 4, 5))) void opening_refuse(struct member *member,
 void opening_repair(struct member *member, segment_t segment, batch_t through, enum status why,
                     struct effects *fx);
 void opening_repair_pump(struct member *member, struct effects *fx);
+
+/* The place that was found may not be the end: before it is mended, others say what follows. */
+bool opening_must_learn(const struct member *member);
+void opening_learn_begin(struct member *member, struct effects *fx);
+void opening_learn_pump(struct member *member, struct effects *fx);
+
+/* Headers and scan begin anew: a segment has changed. */
+void opening_look_anew(struct member *member, struct effects *fx);
 
 void opening_headers_pump(struct member *member, struct effects *fx);
 

@@ -28,9 +28,12 @@ static bool is_complete(const struct member *member)
     if (place->closed || place->batch >= end) {
         return true;
     }
+    const bool enough =
+        repair->order.members == NULL ? reaches_order(repair) : repair_heard_enough(repair);
+
     return end == BATCH_OPEN_END
            && (place->batch >= repair_epoch_end(member) || repair->ended
-               || (repair->bad_here && reaches_order(repair)));
+               || (repair->bad_here && enough));
 }
 
 /* OK: all of the window was good, or enough of it; else why its first useless byte is that. */
@@ -268,6 +271,9 @@ static void go_on(struct member *member, struct effects *fx)
                                              .epoch = repair->header.epoch},
                        fx);
         }
+    } else if (repair->step == REPAIR_HEADER && repair_heard_enough(repair)) {
+        repair->step = REPAIR_IDLE; /* there never was such a segment */
+        effects_wake_at(fx, repair->now);
     } else if (repair->bad_here) {
         repair_ask_peers(member, fx);
     } else if (!effects_have_room(fx)) {

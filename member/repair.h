@@ -23,12 +23,16 @@
  * behind the end of its epoch is not asked for. And no member gives anything whose table has the
  * segment's epoch beginning elsewhere.
  *
+ * An order may name the members whose acks count (opening_learn.c): then a place is the end only
+ * where enough of them, by the rule of elections, have said that they never had what is next.
+ *
  * Only who is linked is asked. Who cannot give since it is damaged at the same place begins to
  * repair itself, from its own upstream, and gives when it is asked again. A replica with several
  * upstreams that cannot start leaves one that does not give, for the next (repair_is_in_vain). */
 #ifndef SEALIFT_MEMBER_REPAIR_H
 #define SEALIFT_MEMBER_REPAIR_H
 
+#include "cluster/election.h"
 #include "member/reads.h"
 #include "member/walk.h"
 #include "proto/control.h"
@@ -65,6 +69,8 @@ struct repair_order {
     segment_t segment;
     batch_t through_batch; /* where its end is not known: it must reach this batch, */
     lsn_t through_lsn; /* and this LSN */
+    const struct claim_record *members; /* not NULL: it ends where enough of these have no more */
+    struct level level; /* "enough" at this level */
 };
 
 struct repair {
@@ -109,6 +115,7 @@ struct repair {
     uint32_t peer_count;
     struct repair_peer peers[REPAIR_PEERS_MAX];
     bool stuck; /* all of them, in vain: STATUS says so until somebody gives it */
+    struct election heard; /* of order.members, who has said that it never had what is next */
 
     uint64_t found, repaired, fetched_batches; /* since the process started */
 };
@@ -138,6 +145,9 @@ void repair_drop(struct member *member);
 /* Something was wrong in a segment. False where it is open, or not all durable yet, or too many are
  * known: nothing is done then. No harm where it is known already. */
 bool repair_want(struct member *member, segment_t segment, enum status why);
+
+/* It is known as damaged, and not repaired yet. */
+bool repair_is_wanted(const struct repair *repair, segment_t segment);
 
 /* From the opening: at once, and nothing else until it is done, or abandoned. */
 void repair_order(struct member *member, const struct repair_order *order);

@@ -30,7 +30,7 @@ void repair_drop(struct member *member)
     scan_drop(&member->repair.scan);
 }
 
-static bool is_queued(const struct repair *repair, segment_t segment)
+bool repair_is_wanted(const struct repair *repair, segment_t segment)
 {
     for (uint32_t i = 0; i < repair->queue_count; i++) {
         if (repair->queue[i] == segment) {
@@ -44,7 +44,7 @@ bool repair_want(struct member *member, segment_t segment, enum status why)
 {
     struct repair *repair = &member->repair;
 
-    if (is_queued(repair, segment)) {
+    if (repair_is_wanted(repair, segment)) {
         return true;
     }
     if (!member->ready || !wal_is_whole(&member->wal, segment)
@@ -124,6 +124,7 @@ void repair_end_order(struct member *member)
 {
     CHECK(member->repair.step == REPAIR_IDLE);
     member->repair.opening = false;
+    member->repair.order.members = NULL; /* they were borrowed for the start */
 }
 
 void repair_choose(struct member *member)

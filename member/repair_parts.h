@@ -33,6 +33,11 @@ NODISCARD enum status repair_take_batches(struct member *member, struct bytes se
 void repair_ask_peers(struct member *member, struct effects *fx);
 void repair_on_is(struct member *member, const struct event *event, const struct repair_is *is);
 void repair_forget_peers(struct repair *repair); /* the place has moved on */
+
+/* Nobody can have had what is next without being among those who said that they never had it. False
+ * where the order names no members. */
+bool repair_heard_enough(const struct repair *repair);
+
 void repair_note_peer(struct repair *repair, const char *name, enum status why);
 
 /* repair_desk.c */

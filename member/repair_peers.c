@@ -19,6 +19,24 @@ void repair_forget_peers(struct repair *repair)
     repair->round = repair->upstream_round = 0;
     repair->stuck = false;
     repair->retry_at = repair->now;
+    election_init(&repair->heard, repair->order.members);
+}
+
+bool repair_heard_enough(const struct repair *repair)
+{
+    return repair->order.members != NULL
+           && election_knows_the_end(&repair->heard, repair->order.level);
+}
+
+static void hear(struct member *member, link_t link)
+{
+    const struct feed *feed = feeds_find(&member->feeds, link);
+
+    if (member->repair.order.members != NULL && feed != NULL) {
+        (void)election_count(
+            &member->repair.heard,
+            &(struct election_answer){.member = feed->peer.member, .folder = feed->folder});
+    }
 }
 
 bool repair_is_in_vain(const struct repair *repair, uint64_t rounds)
@@ -206,6 +224,9 @@ void repair_on_is(struct member *member, const struct event *event, const struct
     }
     repair->now = event->now;
     repair->asked = 0;
+    if (is->answer == REPAIR_NEVER_HAD) {
+        hear(member, event->message.link);
+    }
     if (is->answer == REPAIR_HAVE) {
         status = take(member, event->message.message.tail);
     } else if (is->answer == REPAIR_NEVER_HAD && repair->has_header
@@ -271,7 +292,15 @@ static size_t text_of_range(const struct member *member, char *text, size_t room
     const batch_t end = repair_end(member);
     int size;
 
-    if (!repair->has_header) {
+    if (repair->order.members != NULL) {
+        char silent[REPAIR_TEXT_MAX / 2];
+
+        election_silent_members(&repair->heard, silent, sizeof silent);
+        size = snprintf(text, room,
+                        "the newest segment was damaged, so records after LSN %llu may be lacking: "
+                        "waits until %s can be asked (--adopt-folder goes on without them)",
+                        (unsigned long long)repair->scan.place.end_lsn, silent);
+    } else if (!repair->has_header) {
         size = snprintf(text, room, "segment %llu lacks its header", segment);
     } else if (end == BATCH_OPEN_END) {
         size = snprintf(text, room, "segment %llu lacks batch %llu (LSN %llu on)", segment, first,

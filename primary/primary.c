@@ -148,6 +148,7 @@ static void pump_start(struct primary *primary, struct instant now, struct effec
 
     if (primary->phase == PHASE_OPENING) {
         opening_pump(member, now, fx);
+        reign_pump_opening(primary, fx);
         after_opening(primary, fx);
     }
     if (primary->phase == PHASE_GENESIS) {

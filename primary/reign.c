@@ -210,6 +210,11 @@ static void on_look(struct primary *primary, struct effects *fx)
         on_lost(primary, REIGN_LOOK, fx);
         return;
     }
+    if (primary->phase == PHASE_OPENING) {
+        opening_take_record(member, primary->settings.adopt_folder ? NULL : &primary->reign.record,
+                            fx);
+        return;
+    }
 
     if (opening_state(member) != OPENING_EMPTY || primary->genesis.step == GENESIS_DONE) {
         primary_move(primary, PHASE_CLAIMING);
@@ -462,6 +467,16 @@ void reign_halt_fenced(struct primary *primary, struct effects *fx)
                 "--upstream; if none was, start this program again.",
                 (unsigned long long)primary->member.fenced_by,
                 (unsigned long long)primary->reign.epoch);
+}
+
+void reign_pump_opening(struct primary *primary, struct effects *fx)
+{
+    const struct reign *reign = &primary->reign;
+
+    if (opening_wants_record(&primary->member) && reign->asked == REIGN_NOTHING
+        && reign->again == REIGN_NOTHING) {
+        reign_look(primary, fx);
+    }
 }
 
 /* Whom nobody calls any more learns only here that somebody else was promoted. */

@@ -29,6 +29,10 @@ struct reign {
 
 void reign_look(struct primary *primary, struct effects *fx);
 
+/* A start that has repaired its newest segment needs the record before it is over
+ * (opening_wants_record): looks for it. */
+void reign_pump_opening(struct primary *primary, struct effects *fx);
+
 /* Compares the record with the folder, then claims; or HALTs with the reason. */
 void reign_claim(struct primary *primary, struct effects *fx);
 

@@ -1,5 +1,6 @@
 /* What befalls disks: they fail, fill up, slow down, are lost, or what is on them changes. */
 #include "cluster/control.h"
+#include "sim/atlas.h"
 #include "sim/chaos_parts.h"
 #include "sim/sim_space.h"
 
@@ -58,7 +59,7 @@ void chaos_lose_disk(struct world *world, struct sim_member *victim, enum sim_fa
 {
     if (victim->number == world->oracle->primary || victim == succession_writer(world)
         || sim_claim_is_asked_by(&world->sim->claim, victim->number)
-        || victim->store.file_count == 0) {
+        || victim->store.file_count == 0 || !atlas_allows_all(world->oracle, victim)) {
         return;
     }
     sim_count(world->sim, fault);

@@ -8,7 +8,7 @@ enum {
     REPLICAS = 2,
     ROUNDS = 6,
     FLIPS = 3, /* at most one of them strikes a control file or what is not covered */
-    SCRUBBED_S = 20, /* several times scrub_gap, and what a repair takes */
+    SCRUBBED_S = 40, /* several times scrub_gap, silence_max, and what a repair takes */
     HEALED_S = 60,
     LATE_APPENDS = 40,
 };
@@ -66,6 +66,13 @@ static void rest(struct world *world)
         sim_run_until(world->sim, world->sim->now + SPAN_MS(100).ns);
     }
     sim_run_until(world->sim, world->sim->now + SPAN_S(2).ns);
+}
+
+/* Harm then strikes what was said just before, and no mark covers yet. */
+static void work(struct world *world)
+{
+    world->workload.clients[0].appends_left += LATE_APPENDS;
+    sim_run_until(world->sim, world->sim->now + prng_below(&world->dice, SPAN_S(1).ns));
 }
 
 /* Whether what is damaged or missing lies before the newest segment. */
@@ -160,12 +167,24 @@ static void harm_with_one_behind(struct world *world)
     start(sim, victim);
 }
 
+/* An operator does; a write into a file that was gone may have failed. */
+static void look_at_disk(struct sim_member *victim)
+{
+    if (victim->number == 0) {
+        victim->settings.primary.member.accept_suspect = true;
+    }
+}
+
 static void run_round(struct world *world)
 {
     struct sim *sim = world->sim;
     struct sim_member *victim = &sim->members[prng_below(&world->dice, REPLICAS + 1)];
 
-    rest(world);
+    if (prng_chance(&world->dice, 1, 2)) {
+        rest(world);
+    } else {
+        work(world);
+    }
     if (victim->number == 0 && prng_chance(&world->dice, 1, 2)) {
         harm_with_one_behind(world);
     } else {
@@ -180,6 +199,7 @@ static void run_round(struct world *world)
         return;
     }
     sim_crash(sim, victim, SIM_KILL);
+    look_at_disk(victim);
     start(sim, victim);
     if (!heals(world, HEALED_S) && !sim->failed) {
         sim_fail(sim, 18, "%s is not whole again, %u s after it was started on what it lacked",

@@ -45,6 +45,13 @@ struct sim_op {
     uint32_t crc; /* of write.data when it was asked for */
 };
 
+/* Whether these bytes of a file may be harmed: sim/atlas.h decides. */
+struct sim_leave {
+    bool (*may_harm)(const void *context, unsigned member, const struct sim_file *file,
+                     uint64_t begin, uint64_t end);
+    const void *context;
+};
+
 struct sim_store {
     unsigned member;
     struct prng dice;
@@ -70,6 +77,7 @@ struct sim_store {
     bool misdirects; /* the next batch goes into another file */
     bool broken; /* has failed: everything fails until the restart */
     bool failed; /* has failed in this life: nothing is written any more but the last word */
+    struct sim_leave leave;
     unsigned damage; /* how often durable bytes were flipped, overwritten or lost */
     unsigned flips; /* how many of these were single bits that some mark covers */
     unsigned spoilt; /* how often something changed by itself, harmful or not */
@@ -112,10 +120,10 @@ struct sim_file *sim_store_file(const struct sim_store *store, segment_t segment
 uint64_t sim_store_asked_end(const struct sim_store *store, segment_t segment);
 
 /* Flips one bit of a committed byte at random, often in the last group that a mark covers; false
- * where there is none. */
+ * where there is none, or no leave. */
 bool sim_store_rot(struct sim_store *store);
 
-/* One segment file is gone; false where there is none. */
+/* One segment file is gone; false where there is none, or no leave. */
 bool sim_store_lose_file(struct sim_store *store);
 
 /* A bit flips in so many of the copies in the control file; false where there is no such file. */

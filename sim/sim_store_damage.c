@@ -67,6 +67,15 @@ static bool is_newest(const struct sim_store *store, const struct sim_file *file
     return true;
 }
 
+static bool may_harm(const struct sim_store *store, const struct sim_file *file, uint64_t begin,
+                     uint64_t end)
+{
+    const struct sim_leave *leave = &store->leave;
+
+    return leave->may_harm == NULL
+           || leave->may_harm(leave->context, store->member, file, begin, end);
+}
+
 bool sim_store_rot(struct sim_store *store)
 {
     if (store->file_count == 0) {
@@ -86,6 +95,9 @@ bool sim_store_rot(struct sim_store *store)
     const uint64_t at = prng_between(&store->dice, begin, end - 1);
     const uint8_t bit = (uint8_t)(1u << prng_below(&store->dice, 8));
 
+    if (!may_harm(store, file, at, at + 1)) {
+        return false;
+    }
     file->cache[at] ^= bit;
     file->disk[at] ^= bit;
     store->damage++;
@@ -107,7 +119,8 @@ bool sim_files_misdirect(struct sim_store *store, const struct store_write *writ
     struct sim_file *other = any_file(store);
 
     if (other == NULL || other->segment == write->segment
-        || write->offset + write->data.size > other->size) {
+        || write->offset + write->data.size > other->size
+        || !may_harm(store, other, write->offset, write->offset + write->data.size)) {
         return false;
     }
     memcpy(other->cache + write->offset, write->data.data, write->data.size);
@@ -125,7 +138,7 @@ bool sim_store_lose_file(struct sim_store *store)
     for (unsigned i = 0; i < store->file_count && at_the_end; i++) {
         file = is_newest(store, store->files[i]) ? store->files[i] : file;
     }
-    if (file == NULL || file->shown != SIM_IN_WAL) {
+    if (file == NULL || file->shown != SIM_IN_WAL || !may_harm(store, file, 0, file->size)) {
         return false;
     }
     file->shown = file->on_disk = SIM_NOWHERE;

@@ -3,6 +3,7 @@
  * that no injected fault explains is a failure at once. */
 #include "base/check.h"
 #include "sim/again.h"
+#include "sim/atlas.h"
 #include "sim/chaos.h"
 #include "sim/oracle_retention.h"
 #include "sim/sim_space.h"
@@ -284,6 +285,20 @@ static void set_limits(struct world *world, struct sim_member *member,
     member->store.spare_bytes = settings->segment_bytes;
 }
 
+static bool may_harm(const void *context, unsigned member, const struct sim_file *file,
+                     uint64_t begin, uint64_t end)
+{
+    const struct world *world = context;
+
+    return atlas_allows(world->oracle, &world->sim->members[member], file, begin, end);
+}
+
+static void admit(struct world *world, struct sim_member *member, bool votes)
+{
+    member->store.leave = (struct sim_leave){may_harm, world};
+    oracle_admit(world->oracle, member, votes);
+}
+
 struct sim_member *world_add_primary(struct world *world, unsigned region)
 {
     struct sim_member *member = sim_add_member(world->sim, "primary", region, ROLE_PRIMARY);
@@ -302,7 +317,7 @@ struct sim_member *world_add_primary(struct world *world, unsigned region)
         snprintf(settings->member.key, sizeof settings->member.key, "%s",
                  world->sim->keys.keys[region].arn);
     }
-    oracle_admit(world->oracle, member, false);
+    admit(world, member, false);
     return member;
 }
 
@@ -321,7 +336,7 @@ struct sim_member *world_add_replica(struct world *world, const char *name, unsi
     }
     snprintf(settings->upstreams[0], sizeof settings->upstreams[0], "%s", upstream->name);
     settings->upstream_count = 1;
-    oracle_admit(world->oracle, member, upstream->self.role == ROLE_PRIMARY);
+    admit(world, member, upstream->self.role == ROLE_PRIMARY);
     return member;
 }
 

@@ -118,6 +118,38 @@ TEST(enough_answers_are_those_that_no_commit_can_hide_from)
     }
 }
 
+/* A writer that asks what it may have lost: by the same rule at a level that involves others. */
+TEST(a_writer_that_may_have_lost_its_end_asks_as_many_as_a_candidate_and_all_at_local)
+{
+    const struct scene scene = scene_of(3, 0);
+    const struct level quorum = {LEVEL_QUORUM, 2}, local = {LEVEL_LOCAL, 0};
+
+    for (unsigned answering = 0; answering < 1u << scene.count; answering++) {
+        struct election election;
+
+        election_init(&election, &scene.record);
+        for (unsigned i = 0; i < scene.count; i++) {
+            election.answered[i] = (answering >> i & 1) != 0;
+        }
+        EXPECT(election_knows_the_end(&election, quorum) == is_enough(&scene, answering, quorum));
+        EXPECT(election_knows_the_end(&election, local) == (answering == 7));
+    }
+}
+
+TEST(those_who_are_silent_are_named_with_or_without_the_writer)
+{
+    const struct scene scene = scene_of(2, 0);
+    struct election election;
+    char text[64];
+
+    election_init(&election, &scene.record);
+    election_silent(&election, text, sizeof text);
+    EXPECT(strcmp(text, "w, r0, r1") == 0);
+    election.answered[0] = true;
+    election_silent_members(&election, text, sizeof text);
+    EXPECT(strcmp(text, "r1") == 0);
+}
+
 static struct identity identity_of(const struct scene *scene, unsigned number)
 {
     struct identity identity = {.role = ROLE_PRIMARY};
