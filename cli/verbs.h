@@ -11,6 +11,7 @@ int verb_status(int argc, char **argv);
 int verb_promote(int argc, char **argv);
 int verb_verify(int argc, char **argv);
 int verb_inspect(int argc, char **argv);
+int verb_keys(int argc, char **argv);
 int verb_pki(int argc, char **argv);
 int verb_demo(int argc, char **argv);
 int verb_up(int argc, char **argv);

@@ -1,0 +1,167 @@
+/* `sealift keys show`: which KMS key wraps which data key, where, since when.
+ *
+ *   sealift keys show DIR...                a data folder, which may be in use
+ *   sealift keys show HOST:PORT...          a running member
+ *
+ * Needs no key service and no KMS key: what it shows is written in the open. */
+#include "base/check.h"
+#include "cli/ask_status.h"
+#include "cli/copy.h"
+#include "cli/keys_form.h"
+#include "cli/verbs.h"
+#include "host/clock.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { OPTION_JSON = 0x200, COPIES_MAX = 64 };
+
+struct keys_order {
+    struct connect connect;
+    const char *action;
+    const char *copies[COPIES_MAX];
+    unsigned count;
+    bool json;
+};
+
+static const struct argp_option options[] = {
+    {"json", OPTION_JSON, 0, 0, "one object: {\"copies\": [...]}", 1}, {0}};
+
+static void add(struct keys_order *order, const char *argument, struct argp_state *state)
+{
+    if (order->action == NULL) {
+        order->action = argument;
+    } else if (order->count == COPIES_MAX) {
+        argp_error(state, "at most %d copies", COPIES_MAX);
+    } else {
+        order->copies[order->count++] = argument;
+    }
+}
+
+static error_t parse(int option, char *argument, struct argp_state *state)
+{
+    struct keys_order *order = state->input;
+
+    switch (option) {
+    case ARGP_KEY_INIT:
+        state->child_inputs[0] = &order->connect;
+        return 0;
+    case OPTION_JSON:
+        order->json = true;
+        return 0;
+    case ARGP_KEY_ARG:
+        add(order, argument, state);
+        return 0;
+    case ARGP_KEY_END:
+        if (order->action == NULL || strcmp(order->action, "show") != 0) {
+            argp_error(state, "say 'show'");
+        } else if (order->count == 0) {
+            argp_error(state, "of which data folder or member?");
+        }
+        return 0;
+    default: /* foreign: argp's keys */
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static void see_member(struct keys_seen *seen, const struct connect *connect)
+{
+    static struct status_answer answer;
+
+    memset(&answer, 0, sizeof answer);
+    snprintf(answer.address, sizeof answer.address, "%s", seen->copy);
+    status_ask(connect, &answer);
+    if (answer.answered) {
+        keys_of_member(seen, &answer.status);
+    } else {
+        snprintf(seen->why, sizeof seen->why, "%s", answer.why);
+    }
+}
+
+static const char *sentence(enum status status, bool is_open)
+{
+    if (status == E_MISSING) {
+        return is_open ? "it has no keyring: restore it from a copy of this folder"
+                       : "no data folder of a member, and no HOST:PORT of one";
+    }
+    return status_text(status);
+}
+
+static void see_folder(struct keys_seen *seen)
+{
+    struct folder folder;
+    enum status status = folder_open(&folder, seen->copy);
+    const bool is_open = status == OK;
+
+    if (is_open) {
+        status = keys_of_folder(seen, &folder.seen);
+    }
+    if (status != OK) {
+        snprintf(seen->why, sizeof seen->why, "%s (%s)", sentence(status, is_open),
+                 status_name(status));
+    }
+    folder_close(&folder);
+}
+
+static bool see_all(const struct keys_order *order, struct keys_seen *seen)
+{
+    bool all = true;
+
+    for (unsigned i = 0; i < order->count; i++) {
+        seen[i].copy = order->copies[i];
+        if (copy_is_address(seen[i].copy)) {
+            see_member(&seen[i], &order->connect);
+        } else {
+            see_folder(&seen[i]);
+        }
+        all &= seen[i].why[0] == '\0';
+    }
+    return all;
+}
+
+static void print_json(const struct keys_seen *seen, unsigned count, uint64_t now_ns)
+{
+    json_t *copies = json_array();
+
+    for (unsigned i = 0; i < count; i++) {
+        json_array_append_new(copies, keys_to_json(&seen[i], now_ns));
+    }
+    json_t *object = json_pack("{s:o}", "copies", copies);
+
+    json_dumpf(object, stdout, JSON_COMPACT);
+    putchar('\n');
+    json_decref(object);
+}
+
+int verb_keys(int argc, char **argv)
+{
+    static const struct argp_child children[] = {{&connect_argp, 0, "Members:", 10}, {0}};
+    static const struct argp argp = {
+        .options = options,
+        .parser = parse,
+        .args_doc = "show DIR|HOST:PORT...",
+        .doc = "Shows which KMS key wraps the data keys of a copy, in which region, which segments "
+               "are sealed under them, and since when they are in use.\vSINCE is by the clock of "
+               "whoever used the data key first; '>' before an AGE: it is older, for its first "
+               "segments have been let go. A running member tells its KMS key and its current "
+               "data key; its folder tells the rest. Whether a key opens its envelope now, "
+               "'sealift verify' says. The exit code is 0 when all copies could be read.",
+        .children = children};
+    struct keys_order order = {0};
+
+    argp_err_exit_status = EXIT_USAGE;
+    argp_parse(&argp, argc, argv, 0, NULL, &order);
+    connect_complete(&order.connect);
+    struct keys_seen *seen = calloc(order.count, sizeof *seen);
+
+    CHECK(seen != NULL);
+    const bool all = see_all(&order, seen);
+
+    if (order.json) {
+        print_json(seen, order.count, clock_wall_ns());
+    } else {
+        keys_print_table(stdout, seen, order.count, clock_wall_ns());
+    }
+    free(seen);
+    return all ? EXIT_DONE : EXIT_REFUSED;
+}
