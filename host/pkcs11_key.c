@@ -172,20 +172,24 @@ enum status pkcs11_unseal(struct pkcs11 *pkcs11, const struct pkcs11_seal *seal,
     unsigned long count;
 
     TRY(find_keys(pkcs11, keys, &count, why));
+    if (count == 0) {
+        return refuse_key(pkcs11, E_KEY_NOT_FOUND,
+                          "the key that this store was made with is missing; bring it back from "
+                          "the token's own backup",
+                          why);
+    }
+
+    ck_rv_t trouble = CKR_OK;
+
     for (unsigned long i = 0; i < count; i++) {
         const ck_rv_t result = try_key(pkcs11, keys[i], seal, secret);
 
         if (result == CKR_OK) {
             return OK;
         }
-        if (!means_another_key(result)) {
-            return pkcs11_failed(pkcs11, "opening by CKM_AES_GCM", result, why);
-        }
+        trouble = means_another_key(result) ? trouble : result;
     }
-    return count == 0
-               ? refuse_key(pkcs11, E_KEY_NOT_FOUND,
-                            "the key that this store was made with is missing; bring it back from "
-                            "the token's own backup",
-                            why)
+    return trouble != CKR_OK
+               ? pkcs11_failed(pkcs11, "opening by CKM_AES_GCM", trouble, why)
                : refuse_key(pkcs11, E_WRONG_KEY, "not the key that this store was made with", why);
 }

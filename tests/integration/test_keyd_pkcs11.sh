@@ -136,7 +136,7 @@ is_refused "a wrong PIN of an old store" E_KEY_CREDENTIALS --pkcs11-pin-file "$w
 is_refused "a token without the key" E_KEY_NOT_FOUND --pkcs11-token other
 is_refused "a key of another label" E_KEY_NOT_FOUND --pkcs11-key none --create
 is "no key is made for an old store" "$(keys_in_tokens)" 1
-openssl rand 32 >"$work/aes"
+openssl rand -hex 16 | tr -d '\n' >"$work/aes" # 32 bytes; the tool stops at a zero or a line's end
 softhsm2-util --import "$work/aes" --aes --token other --label keyd-root --id 01 --pin "$pin" \
     >/dev/null
 is_refused "another token's key of the same label" E_WRONG_KEY --pkcs11-token other

@@ -2,8 +2,9 @@
  *
  * FAKE_TOKEN holds the words that are true of it: twins (two tokens of one label), final-try,
  * locked, crash, hang (at the login), public, short (what keys are), own-iv, broken (fails to
- * decrypt), and key=LETTERS, its keys: one letter each, which is also what they seal with. Each
- * login adds a byte to the file FAKE_TOKEN_LOGINS. The PIN is 1234. Nothing is encrypted. */
+ * decrypt), and key=LETTERS, its keys: one letter each, which is also what they seal with; z is one
+ * that cannot. Each login adds a byte to the file FAKE_TOKEN_LOGINS. The PIN is 1234. Nothing is
+ * encrypted. */
 #include <fcntl.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -137,6 +138,9 @@ static ck_rv_t use_key(ck_session_handle_t session, struct ck_mechanism *how,
     struct ck_gcm_params *gcm = how->parameter;
 
     (void)session;
+    if (key == 'z') {
+        return CKR_KEY_SIZE_RANGE;
+    }
     if (how->mechanism != CKM_AES_GCM || gcm->iv_len != IV || gcm->tag_bits != 8 * TAG) {
         return CKR_MECHANISM_PARAM_INVALID;
     }

@@ -112,6 +112,10 @@ TEST(of_two_keys_with_one_label_a_new_store_takes_neither_and_an_old_one_its_own
     EXPECT_STATUS(create(), OK);
     setenv("FAKE_TOKEN", "key=ab", 1);
     EXPECT_STATUS(load(), OK);
+    setenv("FAKE_TOKEN", "key=zb", 1);
+    EXPECT_STATUS(load(), OK);
+    setenv("FAKE_TOKEN", "key=za", 1);
+    EXPECT_STATUS(load(), E_KEY_UNREACHABLE);
     folder_remove(folder);
 }
 
