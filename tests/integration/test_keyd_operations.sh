@@ -10,6 +10,10 @@ make_certificate
 start_keyd --create --account 111122223333
 use_credentials
 
+# An older command (Debian's 2.9) leaves out what it has not heard of.
+old=no
+aws kms rotate-key-on-demand help >/dev/null 2>&1 || old=yes
+
 key=$(kms create-key --tags TagKey=team,TagValue=storage --query KeyMetadata.KeyId)
 other=$(kms create-key --query KeyMetadata.KeyId)
 arn=arn:aws:kms:us-east-1:111122223333:key
@@ -63,15 +67,16 @@ refused "re-encrypt with another source key" IncorrectKeyException kms re-encryp
     --source-key-id "$other" --destination-key-id "$other"
 is "generate-data-key-without-plaintext gives a blob and no key" \
     "$(kms generate-data-key-without-plaintext --key-id "$key" --number-of-bytes 64 \
-        --query 'keys(@)' | tr '\t' '\n' | sort | xargs)" "CiphertextBlob KeyId KeyMaterialId"
+        --query 'keys(@)' | tr '\t' '\n' | grep -v KeyMaterialId | sort | xargs)" \
+    "CiphertextBlob KeyId"
 is "generate-random" "$(kms generate-random --number-of-bytes 1000 --query Plaintext | base64 -d |
     wc -c)" 1000
 
 # Rotation.
 kms enable-key-rotation --key-id "$key"
-is "a key rotates each year" "$(kms get-key-rotation-status --key-id "$key" \
-    --query '[KeyRotationEnabled,RotationPeriodInDays]')" "$(printf 'True\t365')"
-if aws kms rotate-key-on-demand help >/dev/null 2>&1; then
+is "a key rotates" "$(kms get-key-rotation-status --key-id "$key" --query KeyRotationEnabled)" True
+if [ "$old" = no ]; then
+    is "each year" "$(kms get-key-rotation-status --key-id "$key" --query RotationPeriodInDays)" 365
     kms rotate-key-on-demand --key-id "$key" >"$work/out"
     is "rotate-key-on-demand" "$(kms list-key-rotations --key-id "$key" \
         --query 'Rotations[].RotationType')" ON_DEMAND
