@@ -19,6 +19,7 @@ struct bench_options {
     const char *folder; /* where clusters are made and removed */
     bool client_tls; /* the client's link too; else a UNIX socket: a writer on the same machine */
     bool unencrypted; /* clusters not encrypted at rest */
+    unsigned clients; /* of the key service */
     const char *aes; /* what --aes the members and this process use: auto or openssl */
 };
 
@@ -31,5 +32,6 @@ bool bench_seal(const struct bench_options *options, struct report *report);
 bool bench_tls(const struct bench_options *options, struct report *report);
 bool bench_ship(const struct bench_options *options, struct report *report);
 bool bench_commit(const struct bench_options *options, struct report *report);
+bool bench_keys(const struct bench_options *options, struct report *report);
 
 #endif

@@ -1,6 +1,7 @@
 /* `sealift-bench`: parse, run what was asked, print the summary. */
 #include "base/check.h"
 #include "bench/bench.h"
+#include "bench/keys_client.h"
 #include "seal/aes_provider.h"
 
 #include <argp.h>
@@ -18,7 +19,8 @@ enum {
     OPTION_FOLDER,
     OPTION_CLEAR,
     OPTION_CLIENT_TLS,
-    OPTION_AES
+    OPTION_AES,
+    OPTION_CLIENTS
 };
 
 struct subcommand {
@@ -26,8 +28,11 @@ struct subcommand {
     bool (*run)(const struct bench_options *options, struct report *report);
 };
 
-static const struct subcommand subcommands[] = {
-    {"seal", bench_seal}, {"tls", bench_tls}, {"ship", bench_ship}, {"commit", bench_commit}};
+static const struct subcommand subcommands[] = {{"seal", bench_seal},
+                                                {"tls", bench_tls},
+                                                {"ship", bench_ship},
+                                                {"commit", bench_commit},
+                                                {"keys", bench_keys}};
 
 struct asked {
     struct bench_options options;
@@ -39,6 +44,7 @@ static const struct argp_option choices[] = {
     {"seconds", OPTION_SECONDS, "N", 0, "of each measurement (default 2)", 0},
     {"rounds", OPTION_ROUNDS, "N", 0, "medians of so many (default 3)", 0},
     {"record-bytes", OPTION_RECORD, "N", 0, "this size only", 0},
+    {"clients", OPTION_CLIENTS, "N", 0, "of keys: connections at once (default 64)", 0},
     {"json", OPTION_JSON, NULL, 0, "JSON lines; the last is the summary", 0},
     {"folder", OPTION_FOLDER, "DIR", 0, "where clusters live meanwhile (default: /var/tmp)", 0},
     {"client-tls", OPTION_CLIENT_TLS, NULL, 0,
@@ -74,6 +80,9 @@ static error_t parse(int option, char *argument, struct argp_state *state)
         return 0;
     case OPTION_RECORD:
         asked->options.record_bytes = (uint64_t)number(state, argument, 1, 8 << 20);
+        return 0;
+    case OPTION_CLIENTS:
+        asked->options.clients = (unsigned)number(state, argument, 1, KEYS_CLIENTS_MAX);
         return 0;
     case OPTION_JSON:
         asked->json = true;
@@ -139,16 +148,17 @@ int main(int argc, char **argv)
     static const struct argp argp = {
         choices,
         parse,
-        "[seal|tls|ship|commit|all]",
+        "[seal|tls|ship|commit|keys|all]",
         "Measures Sealift on this machine, each figure beside its reference of the same run.\n\n"
         "seal: sealing in memory. tls: one raw TLS 1.3 stream. ship: records until they are "
         "durable "
-        "on a replica. commit: time of one append at each level.",
+        "on a replica. commit: time of one append at each level. keys: uses of a "
+        "key on one processor.",
         NULL,
         NULL,
         NULL};
     struct asked asked = {
-        .options = {.seconds = 2, .rounds = 3, .folder = "/var/tmp", .aes = "auto"}};
+        .options = {.seconds = 2, .rounds = 3, .clients = 64, .folder = "/var/tmp", .aes = "auto"}};
     struct report report;
     bool complete = true;
 

@@ -5,6 +5,7 @@
 #include "bench/raw_tls.h"
 
 #include "base/check.h"
+#include "bench/stay.h"
 #include "client/session.h"
 #include "seal/aes_provider.h"
 #include "transport/certificates.h"
@@ -14,7 +15,6 @@
 #include <netinet/tcp.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,7 +28,7 @@ enum { CHUNK_BYTES = 256 << 10, GATHER_BYTES = 64 << 10, DAY_S = 86400 };
 
 struct ends {
     int sender, receiver;
-    cpu_set_t allowed; /* empty: not known */
+    cpu_set_t allowed;
 };
 
 static bool connect_ends(struct ends *ends)
@@ -49,21 +49,6 @@ static bool connect_ends(struct ends *ends)
     close(listener);
     setsockopt(ends->sender, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     return ends->receiver >= 0;
-}
-
-/* Of the processors that we had before anybody was told to stay. */
-static void stay_on(const cpu_set_t *allowed, unsigned which)
-{
-    cpu_set_t one;
-
-    CPU_ZERO(&one);
-    for (unsigned cpu = 0, seen = 0; CPU_COUNT(allowed) >= 2 && cpu < CPU_SETSIZE; cpu++) {
-        if (CPU_ISSET(cpu, allowed) && seen++ == which) {
-            CPU_SET(cpu, &one);
-            sched_setaffinity(0, sizeof one, &one);
-            return;
-        }
-    }
 }
 
 static SSL_CTX *make_context(void)
@@ -217,15 +202,12 @@ bool raw_tls_measure(struct raw_tls *raw, double seconds)
     SSL_CTX *context = make_context();
 
     *raw = (struct raw_tls){0};
-    CPU_ZERO(&ends.allowed);
-    (void)sched_getaffinity(0, sizeof ends.allowed, &ends.allowed);
+    stay_begin(&ends.allowed);
     stay_on(&ends.allowed, 0);
 
     const bool done = connect_ends(&ends) && run(context, &ends, seconds, raw);
 
-    if (CPU_COUNT(&ends.allowed) > 0) {
-        sched_setaffinity(0, sizeof ends.allowed, &ends.allowed);
-    }
+    stay_end(&ends.allowed);
     SSL_CTX_free(context);
     if (!done) {
         fprintf(stderr, "sealift-bench: the raw TLS stream broke\n");

@@ -99,14 +99,14 @@ static void usages(const struct cluster *cluster, struct usage usage[WHO_COUNT])
     usage[REPLICA] = usage_of(cluster->replica.child.pid);
 }
 
-static double share_of_others(double machine_s, const struct usage before[WHO_COUNT],
-                              const struct usage after[WHO_COUNT], double took)
+static double cpu_between(const struct usage before[WHO_COUNT], const struct usage after[WHO_COUNT])
 {
+    double cpu_s = 0;
+
     for (unsigned i = 0; i < WHO_COUNT; i++) {
-        machine_s -= after[i].cpu_s - before[i].cpu_s;
+        cpu_s += after[i].cpu_s - before[i].cpu_s;
     }
-    /* Both sides count in steps of 10 ms: a difference below zero is nothing. */
-    return machine_s <= 0 ? 0 : machine_s / took / (double)sysconf(_SC_NPROCESSORS_ONLN);
+    return cpu_s;
 }
 
 static bool measure_round(struct shipping *shipping, const struct bench_options *options,
@@ -136,7 +136,7 @@ static bool measure_round(struct shipping *shipping, const struct bench_options 
     shipped->raw_cpu_s_per_gb[round] = raw.sender_cpu_s_per_gb + raw.receiver_cpu_s_per_gb;
     shipped->ratio[round] = gb * 1e3 / took / raw.mb_per_s;
     shipped->others_cpu[round] =
-        share_of_others(usage_of_machine() - machine_s, before, after, took);
+        usage_of_others(usage_of_machine() - machine_s, cpu_between(before, after), took);
     shipped->records_per_s[round] = (double)shipping->acked / took;
     for (unsigned i = 0; i < WHO_COUNT; i++) {
         shipped->cpu_s_per_gb[i][round] = (after[i].cpu_s - before[i].cpu_s) / gb;

@@ -71,3 +71,11 @@ double usage_of_machine(void)
     }
     return (double)(user + nice + system + irq + softirq + steal) / (double)sysconf(_SC_CLK_TCK);
 }
+
+double usage_of_others(double machine_s, double ours_s, double took_s)
+{
+    /* Both sides count in steps of 10 ms: a difference below zero is nothing. */
+    return machine_s <= ours_s
+               ? 0
+               : (machine_s - ours_s) / took_s / (double)sysconf(_SC_NPROCESSORS_ONLN);
+}

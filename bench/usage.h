@@ -16,4 +16,8 @@ struct usage usage_of(pid_t pid);
  * took away. */
 double usage_of_machine(void);
 
+/* The part of all processors (0 to 1) that somebody else used: of what the machine spent in `took`
+ * seconds, `ours` was our own. */
+double usage_of_others(double machine_s, double ours_s, double took_s);
+
 #endif

@@ -57,6 +57,14 @@ for line in lines:
     assert 0 < line["p50_us"] <= line["p99_us"] <= line["p999_us"], line
     assert line["records_per_s"] > 0 and line["paced_per_s"] > 0, line'
 
+measure keys --seconds 0.3 --clients 5 && judge "keys: uses of a key of ours, and of the default key" '
+assert [(line["key"], line["clients"]) for line in lines] == [("customer", 5), ("alias/aws/rds", 5)]
+for line in lines:
+    assert line["call"] == "Decrypt" and line["calls"] >= 5, line
+    assert 0 < line["p50_ms"] <= line["p99_ms"] <= line["p999_ms"], line
+    assert line["calls_per_s"] > 0 and line["keyd_cpu_s_per_1000"] >= 0 and line["others_cpu"] >= 0, line'
+refused "no clients at all" "not from 1 to 256" "$bin/sealift-bench" keys --clients 0
+
 refused "no such subcommand" "no subcommand 'sail'" "$bin/sealift-bench" sail
 refused "a time that is none" "not from" "$bin/sealift-bench" tls --seconds soon
 refused "a folder that is not there" "No such file" "$bin/sealift-bench" ship --folder "$work/none"
