@@ -18,7 +18,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { GOODBYE_MS = 100 }; /* for the last answers to leave */
+enum {
+    GOODBYE_MS = 100, /* for the last answers to leave */
+    GATHER_MAX = 64, /* requests: what the node holds at once */
+};
 
 static void halt(struct keyd *keyd, enum status why, const char *text)
 {
@@ -295,16 +298,29 @@ static void start(struct keyd *keyd)
     catalog_rows_free(&rows);
 }
 
+/* What comes while we read belongs to the same commit: those who were answered last ask again just
+ * then. Without it they wait for the next, and commits are twice as many. */
+static int gather(struct keyd *keyd)
+{
+    const int flags = EVLOOP_ONCE | (keyd->inbox.count > 0 ? EVLOOP_NONBLOCK : 0);
+    int result = event_base_loop(keyd->base, flags);
+    unsigned before = 0;
+
+    while (result >= 0 && keyd->inbox.count > before && keyd->inbox.count < GATHER_MAX) {
+        before = keyd->inbox.count;
+        result = event_base_loop(keyd->base, EVLOOP_NONBLOCK);
+    }
+    return result;
+}
+
 int keyd_run(struct keyd *keyd)
 {
     const struct timeval goodbye = {0, GOODBYE_MS * 1000};
 
     start(keyd);
     while (!keyd->halted) {
-        const int flags = EVLOOP_ONCE | (keyd->inbox.count > 0 ? EVLOOP_NONBLOCK : 0);
-
         set_timer(keyd);
-        if (event_base_loop(keyd->base, flags) < 0) {
+        if (gather(keyd) < 0) {
             break;
         }
         keyd_deliver(keyd);

@@ -14,6 +14,7 @@
 #include "transport/allocate.h"
 
 #include <errno.h>
+#include <openssl/crypto.h>
 #include <stdio.h>
 #include <strings.h>
 #include <sys/socket.h>
@@ -27,6 +28,7 @@ enum {
     REPLY_SECONDS = 10,
     ENDING_SECONDS = 1,
     REPLY_HEADER_MAX = 8 * 1024,
+    REPLY_JOINED_MAX = 8 * 1024, /* a body of this size is one TLS record with its header */
 };
 
 static void timer_set(struct http_connection *connection, struct span span)
@@ -211,18 +213,26 @@ static size_t header_format(const struct http_connection *connection,
 
 void http_connection_reply(struct http_connection *connection, const struct http_reply *reply)
 {
-    char header[REPLY_HEADER_MAX];
-    const size_t size = header_format(connection, reply, header, sizeof header);
+    char text[REPLY_HEADER_MAX + REPLY_JOINED_MAX];
+    size_t size = header_format(connection, reply, text, REPLY_HEADER_MAX);
     const bool bodiless =
         connection->parser.part == HTTP_PART_DONE
         && strcmp((const char *)connection->in + connection->parser.method, "HEAD") == 0;
 
     connection->state = HTTP_REPLYING;
     connection->token = 0;
-    put(connection, bytes_of(header, size));
-    if (!bodiless) {
-        put(connection, reply->body);
+    const struct bytes body = bodiless ? bytes_none() : reply->body;
+    const bool joined = body.size > 0 && body.size <= REPLY_JOINED_MAX;
+
+    if (joined) {
+        memcpy(text + size, body.data, body.size);
+        size += body.size;
     }
+    put(connection, bytes_of(text, size));
+    if (!joined) {
+        put(connection, body);
+    }
+    OPENSSL_cleanse(text, size); /* a key may have been in it */
     timer_set(connection, SPAN_S(REPLY_SECONDS));
     event_active(&connection->later, EV_TIMEOUT, 0);
 }

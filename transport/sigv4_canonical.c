@@ -13,8 +13,10 @@
 #include "base/hex.h"
 
 #include <ctype.h>
+#include <openssl/core_names.h>
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
+#include <openssl/params.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <strings.h>
 
@@ -36,13 +38,36 @@ struct digest sigv4_sha256(struct bytes bytes)
     return digest;
 }
 
+/* To look an algorithm up takes longer than to use it on a line, and a signature has five. This
+ * holds no key: each use has a copy, which wipes its own. */
+static pthread_once_t hmac_once = PTHREAD_ONCE_INIT;
+static EVP_MAC_CTX *hmac_sha256;
+
+static void hmac_begin(void)
+{
+    static char name[] = "SHA256";
+    const OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, name, 0),
+                                 OSSL_PARAM_END};
+    EVP_MAC *hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
+
+    hmac_sha256 = EVP_MAC_CTX_new(hmac);
+    CHECK(hmac_sha256 != NULL && EVP_MAC_CTX_set_params(hmac_sha256, params) == 1);
+    EVP_MAC_free(hmac); /* the context holds it */
+}
+
 struct digest sigv4_hmac(struct bytes key, struct bytes text)
 {
     struct digest digest;
-    unsigned size = sizeof digest.bytes;
+    size_t size = 0;
 
-    CHECK(HMAC(EVP_sha256(), key.data, (int)key.size, text.data, text.size, digest.bytes, &size)
-          != NULL);
+    pthread_once(&hmac_once, hmac_begin);
+
+    EVP_MAC_CTX *context = EVP_MAC_CTX_dup(hmac_sha256);
+
+    CHECK(context != NULL && EVP_MAC_init(context, key.data, key.size, NULL) == 1);
+    CHECK(EVP_MAC_update(context, text.data, text.size) == 1);
+    CHECK(EVP_MAC_final(context, digest.bytes, &size, sizeof digest.bytes) == 1);
+    EVP_MAC_CTX_free(context);
     return digest;
 }
 
