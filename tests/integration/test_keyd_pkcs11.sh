@@ -195,5 +195,33 @@ stop
 start_keyd "${options[@]}"
 stop
 
+# The module's process, with a module that hangs at the login: locked like the service, and dead
+# with it, so that nobody is left who knows the PIN or holds the store's lock.
+fake=$(dirname "$bin")/lib/fake_token.so
+(umask 077 && echo 1234 >"$work/pin4")
+FAKE_TOKEN=hang FAKE_TOKEN_LOGINS=$work/logins "$bin/sealift-keyd" --data "$work/hung" --create \
+    --region us-east-1 --listen 127.0.0.1:0 --cert "$work/keyd.crt" --key "$work/keyd.key" \
+    --root-pkcs11 "$fake" --pkcs11-token fake --pkcs11-key root --pkcs11-pin-file "$work/pin4" \
+    >"$work/said" 2>&1 &
+pid=$!
+for _ in $(seq $((100 * slower))); do [ -s "$work/logins" ] && break; sleep 0.1; done
+child=$(pgrep -P "$pid")
+if [ "$(id -u)" = 0 ] && [[ "${SEALIFT_CFLAGS:-}" != *sanitize* ]]; then # which locks nothing
+    is "the module's memory is locked" \
+        "$(awk '/^VmLck/ { print ($2 > 0) }' "/proc/$child/status")" 1
+fi
+is "it leaves no core" "$(awk '/^Max core file size/ { print $5 }' "/proc/$child/limits")" 0
+kill -9 "$pid"
+wait "$pid" 2>/dev/null || true
+pid=
+lives() { grep -q '^State:[[:space:]]*[^ZX[:space:]]' "/proc/$1/status" 2>/dev/null; }
+for _ in $(seq $((50 * slower))); do lives "$child" || break; sleep 0.1; done
+if lives "$child"; then
+    kill -9 "$child"
+    bad "the module's process dies with the service"
+else
+    ok "the module's process dies with the service"
+fi
+
 [ "$fails" = 0 ] || { echo "$fails failed"; exit 1; }
 echo "all well"
