@@ -46,6 +46,25 @@ void json_arena_enter(struct json_arena *arena)
     in_use = arena;
 }
 
+struct json_arena *json_arena_switch(struct json_arena *arena)
+{
+    struct json_arena *before = in_use;
+
+    CHECK(before != NULL && arena != NULL);
+    in_use = arena;
+    return before;
+}
+
+void *json_arena_copy(struct bytes bytes)
+{
+    void *copy = json_take(bytes.size);
+
+    if (copy != NULL && bytes.size > 0) {
+        memcpy(copy, bytes.data, bytes.size);
+    }
+    return copy;
+}
+
 void json_arena_leave(struct json_arena *arena)
 {
     CHECK(in_use == arena);

@@ -9,6 +9,8 @@
 #ifndef SEALIFT_KEYS_JSON_ARENA_H
 #define SEALIFT_KEYS_JSON_ARENA_H
 
+#include "base/bytes.h"
+
 #include <stddef.h>
 #include <stdint.h>
 
@@ -26,5 +28,12 @@ void json_arena_install(size_t hash_seed);
 
 void json_arena_enter(struct json_arena *arena);
 void json_arena_leave(struct json_arena *arena);
+
+/* Between the two: from now on another one, whose values outlive the request. Returns the one that
+ * was in use, to switch back. */
+struct json_arena *json_arena_switch(struct json_arena *arena);
+
+/* A copy in the arena in use; NULL where it is used up. */
+void *json_arena_copy(struct bytes bytes);
 
 #endif

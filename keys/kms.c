@@ -43,6 +43,7 @@ struct kms {
     struct key_sealer sealer;
     struct key_table table;
     struct json_arena json;
+    struct policy_cache policies;
     struct pending *pending;
     struct ring ring;
     uint64_t unsaved; /* the oldest place whose SAVED has not come; before it, answers have left */
@@ -91,7 +92,7 @@ size_t kms_memory_bytes(const struct kms_settings *settings)
     return arena_need(sizeof(struct kms), 64) + key_table_memory_bytes(&table)
            + arena_need(settings->pending_max * slot, 128)
            + arena_need(settings->links_max * sizeof(link_t), 64) + arena_need(JSON_ARENA_BYTES, 64)
-           + arena_need(CHANGE_ROOM_BYTES, 64);
+           + arena_need(CHANGE_ROOM_BYTES, 64) + policy_cache_memory_bytes();
 }
 
 static void kms_step(struct node *node, const struct event *event, struct effects *fx);
@@ -109,6 +110,7 @@ struct node *kms_create(const struct kms_settings *settings, const struct secret
     key_table_init(&kms->table, &table, arena);
     kms->json = (struct json_arena){.base = arena_take(arena, JSON_ARENA_BYTES, 16),
                                     .size = JSON_ARENA_BYTES};
+    policy_cache_init(&kms->policies, arena);
     kms->ring = ring_of(settings->pending_max);
     kms->pending = ARENA_ARRAY(arena, struct pending, settings->pending_max);
     for (uint32_t i = 0; i < settings->pending_max; i++) {
@@ -321,6 +323,7 @@ static void kms_on_message(struct kms *kms, const struct event *event, struct ef
     struct kms_call call = {.settings = &kms->settings,
                             .table = &kms->table,
                             .sealer = &kms->sealer,
+                            .policies = &kms->policies,
                             .request = &request,
                             .wall_ns = event->wall_ns,
                             .change = &kms->change};
@@ -419,6 +422,7 @@ static void kms_on_timer(struct kms *kms, const struct event *event, struct effe
     struct kms_call call = {.settings = &kms->settings,
                             .table = &kms->table,
                             .sealer = &kms->sealer,
+                            .policies = &kms->policies,
                             .request = &request,
                             .wall_ns = believed_wall(kms, event),
                             .change = &kms->change};

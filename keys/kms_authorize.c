@@ -2,7 +2,7 @@
  *
  * A Deny ends it. What the policy is silent about, a grant may still allow. Most keys have the
  * policy that they were born with, which lets their own account do everything: that one is not
- * read each time. A stored policy that cannot be read allows nothing. */
+ * read at all. A stored policy that cannot be read allows nothing. */
 #include "base/base64.h"
 #include "base/reader.h"
 #include "base/writer.h"
@@ -24,7 +24,7 @@ static enum policy_answer ask_policy(const struct kms_call *call, const struct k
         text = policy_default(call->settings->region, key->account, true, born_with);
     }
 
-    const json_t *document = json_text_object(text);
+    const json_t *document = policy_cache_find(call->policies, text);
 
     return document == NULL ? POLICY_SILENT : policy_decide(document, question);
 }

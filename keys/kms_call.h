@@ -10,6 +10,7 @@
 #include "keys/kms.h"
 #include "keys/kms_change.h"
 #include "keys/kms_error.h"
+#include "keys/policy_cache.h"
 
 #include <jansson.h>
 
@@ -26,6 +27,7 @@ struct kms_call {
     const struct kms_settings *settings;
     const struct key_table *table;
     struct key_sealer *sealer;
+    struct policy_cache *policies;
     const struct kms_request *request;
     const struct kms_operation *operation; /* NULL: there is none of that name */
     uint64_t wall_ns;
