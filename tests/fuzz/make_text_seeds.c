@@ -129,6 +129,16 @@ static const struct {
          "access_key_id=AKIABOBBOBBOBBOBBOB\nsecret_access_key=bobsecretbobsecret\n"
          "account=000000000002\nprincipal=arn:aws:iam::000000000002:role/b")}},
     {"credentials", "refused", {TEXT("[a]\naccess_key_id = short\n[b\ncolor = red\n")}},
+    {"key_profile",
+     "all",
+     {TEXT(
+         "# comment\n[other]\nrole_arn = x\n\n[default] ; comment\r\naws_access_key_id = a # b\r\n"
+         "s3 =\n  max = 1\nAWS_SECRET_ACCESS_KEY=b;=/+\t; c\naws_session_token\t=\n[default]\n"
+         "aws_session_token = d")}},
+    {"key_profile",
+     "refused",
+     {TEXT(
+         "[default]\naws_access_key_id = a\naws_secret_access_key = b\nrole_arn = c\n[x] y\nz\n")}},
 };
 
 void make_text_seeds(void)
