@@ -69,11 +69,12 @@ static bool start_keyd(struct bench_keyd *bench)
 
     stay_on(&bench->allowed, 1);
 
-    const bool started = region_start(&bench->keyd, bench->programs, bench->folder, false);
-
+    if (!region_start(&bench->keyd, bench->programs, bench->folder, false)) {
+        return fail(region, strerror(errno));
+    }
     stay_on(&bench->allowed, 0);
     snprintf(credentials, sizeof credentials, "%s/credentials", bench->folder);
-    return started && local_wait_for_port(&bench->keyd.process, bench->keyd.port)
+    return local_wait_for_port(&bench->keyd.process, bench->keyd.port)
            && local_read_credentials(credentials, &bench->credentials);
 }
 

@@ -142,9 +142,13 @@ static bool start_keyd(struct demo_world *world, struct region_keyd *keyd)
 {
     const enum status status = region_certify(world->dir, keyd->region);
 
-    return (status == OK ? true : fail(keyd->region, status_text(status)))
-           && region_start(keyd, world->programs, world->dir, false)
-           && local_wait_for_port(&keyd->process, keyd->port);
+    if (status != OK) {
+        return fail(keyd->region, status_text(status));
+    }
+    if (!region_start(keyd, world->programs, world->dir, false)) {
+        return fail(keyd->region, strerror(errno));
+    }
+    return local_wait_for_port(&keyd->process, keyd->port);
 }
 
 /* ---- the ocean ---- */

@@ -1,4 +1,4 @@
-/* Three numbers from /proc, written and compared.
+/* Three numbers from /proc and one of the folder, written and compared.
  *
  * The process is opened before its start is read: if it were replaced in between, the start would
  * be another's, and that is a process that has ended. A zombie has ended, too: whoever should reap
@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { LINE_MAX_BYTES = 128, BOOT_TEXT_MAX = 37, STAT_BYTES_MAX = 1024, START_FIELD = 22 };
@@ -25,6 +26,7 @@ struct mark {
     int pid;
     unsigned long long start;
     char boot[BOOT_TEXT_MAX];
+    unsigned long long folder;
 };
 
 static enum status read_text(const char *path, char *text, size_t room)
@@ -66,25 +68,37 @@ static enum status read_start(const char *who, unsigned long long *start)
     return field != NULL && sscanf(field, "%llu", start) == 1 ? OK : E_MALFORMED;
 }
 
-enum status pid_file_write(const char *path)
+/* Opens the folder of a file, and says its inode. */
+static enum status open_folder(const char *path, int *fd, unsigned long long *inode)
 {
-    struct mark mark;
-    char line[LINE_MAX_BYTES], folder[PATH_MAX];
+    char folder[PATH_MAX];
+    struct stat about;
     const char *slash = strrchr(path, '/');
 
     CHECK(slash != NULL && slash - path < PATH_MAX);
     snprintf(folder, sizeof folder, "%.*s", (int)(slash - path), path);
-    TRY(read_start("self", &mark.start));
-    TRY(read_boot(mark.boot));
-    snprintf(line, sizeof line, "%d %llu %s\n", (int)getpid(), mark.start, mark.boot);
-
-    const int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-    if (fd < 0) {
+    *fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (*fd < 0) {
         return file_status_of_errno(errno);
     }
+    CHECK(fstat(*fd, &about) == 0);
+    *inode = about.st_ino;
+    return OK;
+}
 
-    const enum status status = file_replace(fd, slash + 1, bytes_text(line));
+enum status pid_file_write(const char *path)
+{
+    struct mark mark;
+    char line[LINE_MAX_BYTES];
+    int fd;
+
+    TRY(read_start("self", &mark.start));
+    TRY(read_boot(mark.boot));
+    TRY(open_folder(path, &fd, &mark.folder));
+    snprintf(line, sizeof line, "%d %llu %s %llu\n", (int)getpid(), mark.start, mark.boot,
+             mark.folder);
+
+    const enum status status = file_replace(fd, strrchr(path, '/') + 1, bytes_text(line));
     const int error = errno;
 
     close(fd);
@@ -98,14 +112,17 @@ static enum status read_mark(const char *path, struct mark *mark)
     int end = 0;
 
     TRY(read_text(path, line, sizeof line));
-    return sscanf(line, "%d %llu %36[0-9a-f-]%n", &mark->pid, &mark->start, mark->boot, &end) == 3
+    return sscanf(line, "%d %llu %36[0-9a-f-] %llu%n", &mark->pid, &mark->start, mark->boot,
+                  &mark->folder,
+                  &end) == 4
                    && strcmp(line + end, "\n") == 0 && mark->pid > 0
                ? OK
                : E_MALFORMED;
 }
 
 /* Of whoever has that number now. */
-static enum status is_it(const struct pid_found *found, const struct mark *mark, bool *same)
+static enum status is_it(const struct pid_found *found, const struct mark *mark,
+                         unsigned long long folder, bool *same)
 {
     char who[16], boot[BOOT_TEXT_MAX];
     unsigned long long start = 0;
@@ -120,7 +137,7 @@ static enum status is_it(const struct pid_found *found, const struct mark *mark,
     }
     TRY(status);
     TRY(read_boot(boot));
-    *same = start == mark->start && strcmp(boot, mark->boot) == 0;
+    *same = start == mark->start && strcmp(boot, mark->boot) == 0 && folder == mark->folder;
     return OK;
 }
 
@@ -128,17 +145,21 @@ enum status pid_file_look(const char *path, struct pid_found *found)
 {
     struct mark mark;
     enum status status = read_mark(path, &mark);
+    unsigned long long folder;
     bool same;
+    int fd;
 
     *found = (struct pid_found){.state = PID_NOBODY, .fd = -1};
     if (status != OK) {
         return status == E_MISSING ? OK : status;
     }
+    TRY(open_folder(path, &fd, &folder));
+    close(fd);
     *found = (struct pid_found){PID_ENDED, mark.pid, pidfd_open(mark.pid, 0)};
     if (found->fd < 0) {
         return errno == ESRCH ? OK : E_IO;
     }
-    status = is_it(found, &mark, &same);
+    status = is_it(found, &mark, folder, &same);
     if (status == OK && same) {
         found->state = PID_RUNS;
     } else {

@@ -1,9 +1,10 @@
 /* Is the process that an earlier command left running still there, and is it that one?
  *
- * A file of one line, PID START BOOT: a number alone may be a stranger's by now, but with the time
- * at which the process began (clock ticks since boot, proc(5)) and the boot's own id it is one
- * process's. What was found is held by a descriptor of that very process (pidfd_open(2)): no signal
- * reaches another. */
+ * A file of one line, PID START BOOT FOLDER: a number alone may be a stranger's by now, but with
+ * the time at which the process began (clock ticks since boot, proc(5)) and the boot's own id it is
+ * one process's. FOLDER is the inode of the folder that the file was written in: a copy of the
+ * folder has no process of its own. What was found is held by a descriptor of that very process
+ * (pidfd_open(2)): no signal reaches another. */
 #ifndef SEALIFT_CLI_PID_FILE_H
 #define SEALIFT_CLI_PID_FILE_H
 
@@ -14,7 +15,7 @@
 enum pid_state {
     PID_NOBODY, /* no file: none was started, or it was ended in good order */
     PID_RUNS,
-    PID_ENDED, /* by itself, by somebody else, or with the machine */
+    PID_ENDED, /* by itself, by somebody else, or with the machine; or it is another folder's */
 };
 
 struct pid_found {

@@ -29,7 +29,7 @@ const char *region_url(char *url, const struct region_keyd *keyd);
 /* A certificate for it by the CA in DIR/pki, unless there is one. */
 NODISCARD enum status region_certify(const char *dir, const char *region);
 
-/* With DIR as a whole path, certificate and port in place. False: no process. */
+/* With DIR as a whole path, certificate and port in place. False: no process, and errno. */
 bool region_start(struct region_keyd *keyd, const char *programs, const char *dir, bool outlives);
 
 /* Whether it answers a call, as a server that has a certificate of our CA; else `why` (of

@@ -127,7 +127,8 @@ stranger=$!
 echo "$stranger" >"$work/pid/stranger"
 start_of() { sed 's/.*) //' "/proc/$1/stat" | cut -d' ' -f20; }
 boot=$(cat /proc/sys/kernel/random/boot_id)
-for mark in "$(($(start_of $stranger) - 1)) $boot" "$(start_of $stranger) 00000000${boot:8}"; do
+folder=$(stat -c %i "$world/us-east-1")
+for mark in "$(($(start_of $stranger) - 1)) $boot $folder" "$(start_of $stranger) 00000000${boot:8} $folder"; do
     echo "$stranger $mark" >"$world/us-east-1/keyd.pid"
     expect_down "down where a stranger has the pid" "$world"
     is "he is not ended" "$(runs "$stranger" && echo runs; grep -c 'us-east-1: had ended' "$work/out")" "runs
@@ -138,6 +139,14 @@ refused "a pid file that says too little" "us-east-1/keyd.pid: the bytes do not 
 refused "and up" "us-east-1/keyd.pid: the bytes do not have the form" "$bin/sealift" up --dir "$world"
 is "he is still not ended" "$(runs "$stranger" && echo runs)" runs
 rm "$world/us-east-1/keyd.pid"
+
+# ---- a copy of the folder ----
+expect_up "up" "$world"
+cp -a "$world" "$work/copy"
+expect_down "down of a copy" "$work/copy"
+is "ends nobody" "$(runs "$(process "$world" us-east-1)" && runs "$(process "$world" eu-west-1)" && echo run)" run
+note "$world"
+expect_down "down of the original" "$world"
 
 # ---- ports ----
 port=$(port_of "$world" us-east-1)

@@ -37,6 +37,17 @@ static void write_line(const struct place *place, const char *line)
     fclose(file);
 }
 
+static bool is_ended(const struct place *place, const char *line)
+{
+    struct pid_found found;
+
+    write_line(place, line);
+    EXPECT_STATUS(pid_file_look(place->path, &found), OK);
+    EXPECT((found.state == PID_RUNS) == (found.fd >= 0));
+    pid_found_close(&found);
+    return found.state == PID_ENDED;
+}
+
 static pid_t start_sleeper(const struct place *place)
 {
     int ready[2];
@@ -88,7 +99,7 @@ TEST(another_start_or_another_boot_is_another_process)
     const struct place place = make_place();
     struct pid_found found;
     char line[128] = "", other[160];
-    unsigned long long start;
+    unsigned long long start, folder;
     char boot[37];
     int pid;
 
@@ -98,29 +109,42 @@ TEST(another_start_or_another_boot_is_another_process)
 
     NEED(file != NULL && fgets(line, sizeof line, file) != NULL);
     fclose(file);
-    NEED(sscanf(line, "%d %llu %36s", &pid, &start, boot) == 3 && pid == getpid());
+    NEED(sscanf(line, "%d %llu %36s %llu", &pid, &start, boot, &folder) == 4 && pid == getpid());
     write_line(&place, line);
     EXPECT_STATUS(pid_file_look(place.path, &found), OK);
     EXPECT(found.state == PID_RUNS);
     pid_found_close(&found);
 
-    snprintf(other, sizeof other, "%d %llu %s\n", pid, start + 1, boot);
-    write_line(&place, other);
-    EXPECT_STATUS(pid_file_look(place.path, &found), OK);
-    EXPECT(found.state == PID_ENDED && found.fd == -1);
-
+    snprintf(other, sizeof other, "%d %llu %s %llu\n", pid, start + 1, boot, folder);
+    EXPECT(is_ended(&place, other));
     boot[0] = boot[0] == '0' ? '1' : '0';
-    snprintf(other, sizeof other, "%d %llu %s\n", pid, start, boot);
-    write_line(&place, other);
-    EXPECT_STATUS(pid_file_look(place.path, &found), OK);
-    EXPECT(found.state == PID_ENDED && found.fd == -1);
+    snprintf(other, sizeof other, "%d %llu %s %llu\n", pid, start, boot, folder);
+    EXPECT(is_ended(&place, other));
+    remove_place(&place);
+}
+
+TEST(a_copy_of_the_folder_has_no_process)
+{
+    const struct place place = make_place(), copy = make_place();
+    char line[128] = "";
+
+    EXPECT_STATUS(pid_file_write(place.path), OK);
+
+    FILE *file = fopen(place.path, "r");
+
+    NEED(file != NULL && fgets(line, sizeof line, file) != NULL);
+    fclose(file);
+    EXPECT(is_ended(&copy, line));
+    EXPECT(!is_ended(&place, line));
+    remove_place(&copy);
     remove_place(&place);
 }
 
 TEST(no_file_is_nobody_and_what_has_no_form_is_not_guessed)
 {
-    static const char *const lines[] = {"",           "1\n",     "1 2\n",      "0 2 a-b\n",
-                                        "-1 2 a-b\n", "1 2 a-b", "1 2 a-b c\n"};
+    static const char *const lines[] = {"",          "1\n",         "1 2\n",
+                                        "1 2 a-b\n", "0 2 a-b 3\n", "-1 2 a-b 3\n",
+                                        "1 2 a-b 3", "1 2 a-b c\n", "1 2 a-b 3 4\n"};
     const struct place place = make_place();
     struct pid_found found;
 
