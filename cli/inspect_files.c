@@ -128,6 +128,7 @@ enum status inspect_control(json_t *object, struct bytes file)
     put_number(object, "durable_batch", control.durable.batch);
     put_number(object, "commit_lsn", control.commit_lsn);
     json_object_set_new(object, "suspect", json_boolean(control.suspect));
+    json_object_set_new(object, "may_lack", json_boolean(control.may_lack));
     put_number(object, "first_segment", control.first_segment);
     put_number(object, "before_epoch", control.before_epoch);
     json_t *pins = json_array();

@@ -2,7 +2,7 @@
  * little-endian, in the frame of stamp.h with magic "SEALCTRL", version 1, size 32768:
  *
  *   offset 16  generation:u64 lineage[16] folder[16] highest_epoch:u64
- *              durable_epoch:u64 durable_batch:u64 commit_lsn:u64 suspect:u32 (0 or 1)
+ *              durable_epoch:u64 durable_batch:u64 commit_lsn:u64 doubts:u32 (bits below)
  *          92  epoch_count:u32 (0 to 1024), then for each, ascending, 24 bytes:
  *              epoch:u64 start_batch:u64 start_lsn:u64
  *              then claim_asked:u64 loss_pending:u64 loss_count:u32 (0 to 16), and for
@@ -29,6 +29,8 @@ enum {
     CONTROL_LOSSES_BYTES = 20 + GREET_LOSSES_MAX * 24,
     CONTROL_PIN_BYTES = MEMBER_TEXT_MAX + 16,
     CONTROL_KEPT_BYTES = 20 + CONTROL_PINS_MAX * CONTROL_PIN_BYTES,
+    DOUBT_SUSPECT = 1,
+    DOUBT_MAY_LACK = 2,
 };
 _Static_assert(CONTROL_FIXED_BYTES + EPOCH_TABLE_MAX * CONTROL_EPOCH_BYTES + CONTROL_LOSSES_BYTES
                        + CONTROL_KEPT_BYTES + STAMP_TRAILER_BYTES
@@ -105,7 +107,8 @@ static void copy_encode(const struct control *control, struct writer *writer)
     writer_u64(writer, control->durable.epoch);
     writer_u64(writer, control->durable.batch);
     writer_u64(writer, control->commit_lsn);
-    writer_u32(writer, control->suspect ? 1 : 0);
+    writer_u32(writer,
+               (control->suspect ? DOUBT_SUSPECT : 0u) | (control->may_lack ? DOUBT_MAY_LACK : 0u));
     epochs_encode(&control->epochs, writer);
     losses_encode(control, writer);
     kept_encode(control, writer);
@@ -203,7 +206,7 @@ static enum status kept_decode(struct control *control, struct reader *body)
 static enum status copy_decode(struct control *control, struct bytes copy)
 {
     struct reader body;
-    uint32_t suspect;
+    uint32_t doubts;
 
     memset(control, 0, sizeof *control);
     TRY(stamp_check(copy, control_magic, CONTROL_VERSION, &body));
@@ -214,12 +217,16 @@ static enum status copy_decode(struct control *control, struct bytes copy)
     TRY(reader_u64(&body, &control->durable.epoch));
     TRY(reader_u64(&body, &control->durable.batch));
     TRY(reader_u64(&body, &control->commit_lsn));
-    TRY(reader_u32(&body, &suspect));
+    TRY(reader_u32(&body, &doubts));
     TRY(epochs_decode(&control->epochs, &body));
     TRY(losses_decode(control, &body));
     TRY(kept_decode(control, &body));
-    control->suspect = suspect == 1;
-    return suspect > 1 ? E_MALFORMED : reader_zeros(&body, body.left.size);
+    control->suspect = (doubts & DOUBT_SUSPECT) != 0;
+    control->may_lack = (doubts & DOUBT_MAY_LACK) != 0;
+    if (doubts > (DOUBT_SUSPECT | DOUBT_MAY_LACK)) {
+        return E_MALFORMED;
+    }
+    return reader_zeros(&body, body.left.size);
 }
 
 static struct bytes copy_at(struct bytes file, unsigned copy)

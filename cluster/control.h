@@ -27,11 +27,13 @@ struct control_pin {
 struct control {
     uint64_t generation; /* grows by one with each save */
     struct id lineage;
-    struct id folder; /* drawn when the data folder was made; the coordinator knows it */
+    struct id folder; /* drawn when the data folder was made (and when a replica had to repair
+                         its end: opening_repair.c); the coordinator knows it */
     epoch_t highest_epoch; /* seen; lower ones are refused */
     struct position durable; /* proved durable on this disk when this was saved */
     lsn_t commit_lsn; /* known committed when this was saved */
     bool suspect; /* the last stop was an I/O failure */
+    bool may_lack; /* a writer's: its newest segment was repaired, and nobody asked what followed */
     struct epoch_table epochs;
     epoch_t claim_asked; /* a claim was asked for, and it is not known what came of it; 0: none */
     lsn_t loss_pending; /* the next epoch that begins here declares a loss up to it; 0: none */

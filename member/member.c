@@ -355,6 +355,8 @@ void member_pump(struct member *member, struct instant now, struct effects *fx)
         scrub_pump(member, now, fx);
         repair_pump(member, now, fx);
         effects_wake_at(fx, feeds_deadline(member));
+    } else if (!member->is_repairing && repair_outstanding(member) > 0) {
+        repair_pump(member, now, fx);
     }
     effects_wake_at(fx, unwrap_deadline(member));
     if (opening_state(member) != opening || member->unwrap.state != unwrap) {

@@ -203,6 +203,7 @@ static bool open_control(struct member *member, struct bytes file, struct effect
         return false;
     }
     pins_restore(member);
+    member->opening->lacked = member->control.may_lack;
     trace_event(&member->settings.trace,
                 "control good=%u highest_epoch=%llu durable=%llu/%llu commit=%llu suspect=%d", good,
                 (unsigned long long)member->control.highest_epoch,

@@ -54,7 +54,7 @@ void opening_on_read(struct member *member, struct read_slot *slot, struct effec
 
 /* A writer whose newest segment had to be repaired waits for the coordinator's record: it says whom
  * to ask for what may follow. It stays where it is until the start is over. NULL: an operator goes
- * on without. */
+ * on with what those give who call within silence_max. */
 bool opening_wants_record(const struct member *member);
 void opening_take_record(struct member *member, const struct claim_record *record,
                          struct effects *fx);

@@ -6,9 +6,9 @@
  * everything else, and then they are asked again.
  *
  * How it goes wrong: too few of them answer. The writer then waits and says for whom, as a
- * candidate would; whoever starts it with --adopt-folder goes on without. The record is of somebody
- * else's reign, or there is none: nothing is learned, and the claim judges that
- * (primary/reign.c). */
+ * candidate would; whoever starts it with --adopt-folder goes on with what those have who call
+ * within silence_max. The record is of somebody else's reign, or there is none: nothing is learned,
+ * and the claim judges that (primary/reign.c); control.may_lack stays. */
 #include "base/check.h"
 #include "member/opening_state.h"
 
@@ -19,18 +19,23 @@ bool opening_must_learn(const struct member *member)
 
 bool opening_wants_record(const struct member *member)
 {
-    return member->opening->learning && member->opening->record == NULL;
+    return member->opening->learning && !member->opening->has_record;
 }
 
 /* Onward from what is known of that segment; it may be the one after the newest. */
 static void order(struct member *member, segment_t segment, struct effects *fx)
 {
     struct opening *opening = member->opening;
+    const struct instant until = opening->record != NULL
+                                     ? INSTANT_NEVER
+                                     : instant_add(opening->now, member->settings.silence_max);
 
     opening->repaired = segment;
     repair_order(member, &(struct repair_order){.segment = segment,
+                                                .onward = true,
                                                 .members = opening->record,
-                                                .level = opening->level});
+                                                .level = opening->level,
+                                                .until = until});
     effects_wake_at(fx, opening->now);
 }
 
@@ -38,10 +43,11 @@ void opening_learn_begin(struct member *member, struct effects *fx)
 {
     struct opening *opening = member->opening;
 
-    CHECK(member->is_repairing && opening->count > 0);
-    opening->learning = true;
+    CHECK(opening->count > 0);
+    member->is_repairing = true; /* or an earlier start was */
+    opening->learning = opening->ordered = true;
     opening->state = OPENING_REPAIR;
-    if (opening->record != NULL) {
+    if (opening->has_record) {
         order(member, opening_segment(opening, opening->count - 1), fx);
     }
 }
@@ -55,7 +61,7 @@ static void end_learning(struct member *member, struct effects *fx)
 
 static bool is_ours(const struct member *member, const struct claim_record *record)
 {
-    return record != NULL && record->version > 0
+    return record->version > 0
            && id_equal(&record->lineage, &member->descriptor.lineage)
            && id_equal(&record->folder, &member->control.folder);
 }
@@ -66,10 +72,12 @@ void opening_take_record(struct member *member, const struct claim_record *recor
     struct opening *opening = member->opening;
 
     CHECK(opening_wants_record(member));
-    if (!is_ours(member, record) || level_parse(&opening->level, record->level) != OK) {
+    if (record != NULL
+        && (!is_ours(member, record) || level_parse(&opening->level, record->level) != OK)) {
         end_learning(member, fx);
         return;
     }
+    opening->has_record = true;
     opening->record = record;
     order(member, opening_segment(opening, opening->count - 1), fx);
 }
@@ -80,7 +88,7 @@ void opening_learn_pump(struct member *member, struct effects *fx)
     const segment_t after = opening_segment(opening, opening->count);
     bool ended;
 
-    if (opening->record == NULL || !repair_is_done(member, &ended)) {
+    if (!opening->has_record || !repair_is_done(member, &ended)) {
         return;
     }
     const bool has_more = member->repair.fetched > 0;
@@ -94,6 +102,7 @@ void opening_learn_pump(struct member *member, struct effects *fx)
     } else if (opening->repaired < after) {
         order(member, after, fx);
     } else {
+        member->control.may_lack = false; /* durable with the claim that follows */
         end_learning(member, fx);
     }
 }

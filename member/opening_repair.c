@@ -3,6 +3,11 @@
  * Where the segment turns out to be whole and to end before what was durable, the rest is in the
  * one after it, which then is the one that is missing.
  *
+ * What is repaired at the end of the WAL reaches as far as a mark of this member, and it may have
+ * acknowledged more. So that no crash makes that forgotten, it is noted before the repair: a writer
+ * will ask what followed (opening_learn.c); a replica takes another folder id, and counts as one
+ * that has lost what it had, until it holds all that is committed (primary/voters.c).
+ *
  * How it goes wrong: the disk is under suspicion: a writer refuses (opening.h). Nobody has it: the
  * member stays in this state and says so (repair_text). The
  * same segment is found wanting again and again, although what was fetched fitted: then the disk
@@ -47,6 +52,22 @@ static void forget_reads(struct member *member)
     segment_key_wipe(&opening->key);
 }
 
+static void note_doubt(struct member *member, struct effects *fx)
+{
+    struct opening *opening = member->opening;
+
+    if (!opening->lacked) {
+        opening->lacked = opening->fresh = true;
+        if (member->is_writer) {
+            member->control.may_lack = true;
+        } else {
+            entropy_fill(&member->settings.entropy, member->control.folder.bytes,
+                         sizeof member->control.folder.bytes);
+        }
+        saves_control(member, fx);
+    }
+}
+
 void opening_repair(struct member *member, segment_t segment, batch_t through, enum status why,
                     struct effects *fx)
 {
@@ -70,11 +91,14 @@ void opening_repair(struct member *member, segment_t segment, batch_t through, e
         return;
     }
     forget_reads(member);
-    opening->lacked |= segment + 1 >= opening_segment(opening, opening->found);
+    if (segment + 1 >= opening_segment(opening, opening->found)) {
+        note_doubt(member, fx);
+    }
     opening->learning = opening->learnt = false;
     opening->state = OPENING_REPAIR;
     member->is_repairing = true;
-    repair_order(member, &order);
+    opening->order = order;
+    opening->ordered = false;
     effects_wake_at(fx, opening->now);
 }
 
@@ -98,7 +122,7 @@ void opening_judge_anew(struct member *member, struct effects *fx)
     CHECK(opening_state(member) == OPENING_REPAIR);
     saves_control(member, fx);
     member->opening->anew = member->saves.control.wanted;
-    if (!member->repair.writing) {
+    if (member->opening->ordered && !member->repair.writing) {
         repair_abandon_order(member);
     }
 }
@@ -112,8 +136,17 @@ void opening_repair_pump(struct member *member, struct effects *fx)
         if (opening->anew <= member->saves.control.durable && !member->repair.writing) {
             opening->anew = 0;
             opening->repaired = SEGMENT_NONE;
-            repair_abandon_order(member);
+            if (opening->ordered) {
+                repair_abandon_order(member);
+            }
             opening_look_anew(member, fx);
+        }
+        return;
+    }
+    if (!opening->ordered) {
+        if (saves_are_durable(&member->saves)) {
+            opening->ordered = true;
+            repair_order(member, &opening->order);
         }
         return;
     }
@@ -124,6 +157,11 @@ void opening_repair_pump(struct member *member, struct effects *fx)
     if (!repair_is_done(member, &ended)) {
         return;
     }
+    if (opening->fresh && member->repair.fetched == 0) { /* the disk has given it after all */
+        opening->lacked = member->control.may_lack = false;
+        saves_control(member, fx);
+    }
+    opening->fresh = false;
     if (opening->repaired == opening_segment(opening, opening->found)) {
         opening->found++;
     }

@@ -29,7 +29,7 @@ static bool is_complete(const struct member *member)
         return true;
     }
     const bool enough =
-        repair->order.members == NULL ? reaches_order(repair) : repair_heard_enough(repair);
+        repair->order.onward ? repair_heard_enough(repair) : reaches_order(repair);
 
     return end == BATCH_OPEN_END
            && (place->batch >= repair_epoch_end(member) || repair->ended
@@ -297,7 +297,7 @@ void repair_pump(struct member *member, struct instant now, struct effects *fx)
             || index_find(&member->wal.index, repair->order.segment) == NULL)) {
         repair_put_down(member);
     }
-    if (repair->step == REPAIR_IDLE && member->ready) {
+    if (repair->step == REPAIR_IDLE && repair_may_serve(member)) {
         repair_choose(member);
     }
     if (repair->step == REPAIR_IDLE || repair->read != NULL) {

@@ -69,8 +69,10 @@ struct repair_order {
     segment_t segment;
     batch_t through_batch; /* where its end is not known: it must reach this batch, */
     lsn_t through_lsn; /* and this LSN */
-    const struct claim_record *members; /* not NULL: it ends where enough of these have no more */
-    struct level level; /* "enough" at this level */
+    bool onward; /* its end is not known: it is where enough of `members` have no more, */
+    const struct claim_record *members; /* NULL: nobody has to be asked */
+    struct level level; /* by the rule of elections at this level, */
+    struct instant until; /* or whoever called until then */
 };
 
 struct repair {
@@ -128,6 +130,7 @@ struct repair_desk {
     struct repair_ask ask;
     struct index_row row; /* of ask.segment, once its header was read */
     bool has_row;
+    bool seeks; /* it is damaged here as well, before what is wanted: from block to block */
     struct walk walk;
     struct read_slot *read;
     uint64_t read_size;

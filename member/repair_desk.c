@@ -3,6 +3,10 @@
  * has), then its batches are walked to the first that is wanted, and as many as fit in one answer
  * leave as they lie on the disk. The next question usually goes on where that one ended.
  *
+ * Where the segment is damaged here as well, before what is wanted, that is looked for from block
+ * to block: its number, its checksum and the tag before it leave no doubt. Else members whose
+ * copies of one segment are damaged at different places could wait for each other for ever.
+ *
  * How it goes wrong: the segment is not of the asker's epoch, begins elsewhere, or its batch before
  * the wanted one is another: never had. The disk does not give it, or what it gives does not parse:
  * not readable; and, if it is a closed segment, repaired here as well. */
@@ -157,6 +161,7 @@ static bool take_header(struct member *member, struct repair_desk *desk, struct 
                                    .epoch = header.epoch};
     memcpy(desk->row.crc_seed, header.commitment.bytes, sizeof desk->row.crc_seed);
     desk->has_row = true;
+    desk->seeks = false;
     walk_know(&desk->walk, header.segment, SEGMENT_HEADER_BYTES, header.first_batch);
     return true;
 }
@@ -171,6 +176,22 @@ static bool tag_fits(const struct repair_ask *ask, const struct batch_header *he
 static batch_t limit_of(const struct member *member)
 {
     return member->ready ? member->wal.durable : BATCH_OPEN_END - 1;
+}
+
+/* True where there is more of the read to look at. */
+static bool seek_on(struct repair_desk *desk, const struct read_slot *slot)
+{
+    static const struct tag unknown;
+    const struct repair_ask *ask = &desk->ask;
+
+    if ((!desk->seeks && desk->walk.batch >= ask->first_batch)
+        || tag_equal(&ask->tag_before, &unknown)
+        || desk->walk.offset + BATCH_BLOCK_BYTES > slot->offset + slot->bytes.size) {
+        return false;
+    }
+    desk->seeks = true;
+    walk_know(&desk->walk, ask->segment, desk->walk.offset + BATCH_BLOCK_BYTES, ask->first_batch);
+    return true;
 }
 
 /* From the read: steps over what comes before, then counts how many bytes of whole batches are
@@ -189,6 +210,10 @@ static void look_for_batches(struct member *member, struct repair_desk *desk,
         const struct walk before = desk->walk;
 
         what = walk_next(&desk->walk, &index, slot, &found);
+        if (what == WALK_BAD && wanted.size == 0 && seek_on(desk, slot)) {
+            desk->walk.limit = before.limit;
+            continue;
+        }
         if (what != WALK_BATCH) {
             break;
         }

@@ -40,6 +40,12 @@ bool repair_is_wanted(const struct repair *repair, segment_t segment)
     return false;
 }
 
+/* A replica may have to mend what it will cut, before it is ready. */
+bool repair_may_serve(const struct member *member)
+{
+    return member->ready || opening_state(member) == OPENING_DONE;
+}
+
 bool repair_want(struct member *member, segment_t segment, enum status why)
 {
     struct repair *repair = &member->repair;
@@ -47,7 +53,7 @@ bool repair_want(struct member *member, segment_t segment, enum status why)
     if (repair_is_wanted(repair, segment)) {
         return true;
     }
-    if (!member->ready || !wal_is_whole(&member->wal, segment)
+    if (!repair_may_serve(member) || !wal_is_whole(&member->wal, segment)
         || repair->queue_count == REPAIR_QUEUE_MAX) {
         return false;
     }
@@ -124,7 +130,7 @@ void repair_end_order(struct member *member)
 {
     CHECK(member->repair.step == REPAIR_IDLE);
     member->repair.opening = false;
-    member->repair.order.members = NULL; /* they were borrowed for the start */
+    member->repair.order = (struct repair_order){0}; /* its members were borrowed for the start */
 }
 
 void repair_choose(struct member *member)

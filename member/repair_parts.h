@@ -5,6 +5,7 @@
 #include "member/member.h"
 
 /* repair_orders.c */
+bool repair_may_serve(const struct member *member); /* its folder is open */
 void repair_begin_again(
     struct member *member); /* with the order in hand, from its next header on */
 void repair_put_down(struct member *member);
@@ -35,7 +36,7 @@ void repair_on_is(struct member *member, const struct event *event, const struct
 void repair_forget_peers(struct repair *repair); /* the place has moved on */
 
 /* Nobody can have had what is next without being among those who said that they never had it. False
- * where the order names no members. */
+ * where the order does not go onward. */
 bool repair_heard_enough(const struct repair *repair);
 
 void repair_note_peer(struct repair *repair, const char *name, enum status why);

@@ -24,8 +24,12 @@ void repair_forget_peers(struct repair *repair)
 
 bool repair_heard_enough(const struct repair *repair)
 {
-    return repair->order.members != NULL
-           && election_knows_the_end(&repair->heard, repair->order.level);
+    const struct repair_order *order = &repair->order;
+
+    return order->onward
+           && ((repair->asked == 0 && instant_reached(order->until, repair->now))
+               || (order->members != NULL
+                   && election_knows_the_end(&repair->heard, order->level)));
 }
 
 static void hear(struct member *member, link_t link)
@@ -292,7 +296,7 @@ static size_t text_of_range(const struct member *member, char *text, size_t room
     const batch_t end = repair_end(member);
     int size;
 
-    if (repair->order.members != NULL) {
+    if (repair->order.onward && repair->order.members != NULL) {
         char silent[REPAIR_TEXT_MAX / 2];
 
         election_silent_members(&repair->heard, silent, sizeof silent);

@@ -93,6 +93,14 @@ static bool may_write(struct primary *primary, struct effects *fx)
     const struct claim_record *record = &primary->reign.record;
     struct member *member = &primary->member;
 
+    if (member->control.may_lack && record->version == 0) {
+        member_halt(member, fx, E_COORDINATOR,
+                    "The newest segment of this folder was repaired up to LSN %llu, and the "
+                    "coordinator has no record that tells who may hold more. Promote the replica "
+                    "that is furthest, or go on without what may be lacking with --adopt-folder.",
+                    (unsigned long long)member->wal.durable_lsn);
+        return false;
+    }
     if (record->version == 0 && member->control.highest_epoch > 0
         && !primary->settings.level_given) {
         member_halt(member, fx, E_COORDINATOR,
@@ -435,12 +443,17 @@ void reign_begin(struct primary *primary, struct effects *fx)
 
 /* A replica that has seen a higher epoch takes nothing from us any more. If the coordinator
  * agrees, we are superseded; if it forgot, the next start must claim above that: so it is
- * remembered first. */
+ * remembered first. While this start waits for a repair, whoever was shown that epoch gives nothing
+ * before it is remembered here: then the greetings agree, and the claim goes above it. */
 static void check_fenced(struct primary *primary, struct instant now, struct effects *fx)
 {
     struct member *member = &primary->member;
     struct reign *reign = &primary->reign;
 
+    if (member->is_repairing && member->control.highest_epoch < member->fenced_by) {
+        member->control.highest_epoch = member->fenced_by;
+        saves_control(member, fx);
+    }
     if (reign->epoch == 0 || member->fenced_by <= reign->epoch
         || primary->phase == PHASE_HANDOVER) {
         return;

@@ -36,7 +36,7 @@ static const unsigned allowed_moves[RECEIVER_STATES] = {
     [RECEIVER_STORING] = MOVE_TO(PROVING) | MOVE_TO(CUTTING) | MOVE_TO(REPAIRING) | MOVE_TO(IDLE),
     [RECEIVER_PROVING] = MOVE_TO(CUTTING) | MOVE_TO(REPAIRING) | MOVE_TO(IDLE),
     [RECEIVER_REPAIRING] = MOVE_TO(IDLE),
-    [RECEIVER_CUTTING] = MOVE_TO(STREAMING) | MOVE_TO(IDLE),
+    [RECEIVER_CUTTING] = MOVE_TO(STREAMING) | MOVE_TO(REPAIRING) | MOVE_TO(IDLE),
     [RECEIVER_STREAMING] = MOVE_TO(IDLE),
 };
 
@@ -442,7 +442,8 @@ void receiver_pump(struct replica *replica, struct instant now, struct effects *
         effects_hang_up(fx, receiver->link, E_SILENT);
         leave(replica, now);
     }
-    if (receiver->state == RECEIVER_REPAIRING && !replica->member.is_repairing) {
+    if (receiver->state == RECEIVER_REPAIRING && !replica->member.is_repairing
+        && !repair_is_wanted(&replica->member.repair, receiver->mends)) {
         receiver_refuse(replica, now, fx, E_CLOSED, "%s is whole again, and greets anew.",
                         replica->member.settings.self.member);
         receiver->dial_at = now;

@@ -62,6 +62,7 @@ struct cut {
 
 struct receiver {
     enum receiver_state state;
+    segment_t mends; /* while REPAIRING after the opening: the segment that a cut could not read */
     link_t link; /* 0: none */
     struct identity peer;
     uint8_t exporter[32];

@@ -109,7 +109,7 @@ static void follow_unread(struct replica *replica, struct effects *fx)
                                   epoch_table_clamp(&control->epochs, control->durable)};
     const struct divergence_verdict verdict = epoch_table_compare(theirs, &control->epochs, mark);
 
-    if (mark.batch == 0 || verdict.kind != DIVERGENCE_CUT || verdict.keep.batch == 0) {
+    if (mark.batch == 0 || verdict.kind != DIVERGENCE_CUT) {
         return;
     }
     const struct epoch_entry *next = parting(theirs, verdict.keep.batch);
@@ -151,6 +151,7 @@ void receiver_compare(struct replica *replica, struct instant now, struct effect
     }
     if (member->is_repairing) { /* what is here can be compared when it is whole */
         follow_unread(replica, fx);
+        receiver->mends = SEGMENT_NONE;
         receiver_move(receiver, RECEIVER_REPAIRING, now);
         receiver_may_repair(replica);
         return;
@@ -295,6 +296,21 @@ static enum status take_read(struct member *member, struct cut *cut, const struc
     return what == WALK_BAD ? E_DAMAGED : OK;
 }
 
+/* What stays is common to both: the upstream gives it, and then they greet again. */
+static void on_damage(struct replica *replica, enum status why, struct effects *fx)
+{
+    struct receiver *receiver = &replica->receiver;
+
+    if (!repair_want(&replica->member, receiver->cut.segment, why)) {
+        halt_damaged(replica, why, fx);
+        return;
+    }
+    receiver->cut.phase = CUT_NONE;
+    receiver->mends = receiver->cut.segment;
+    receiver_move(receiver, RECEIVER_REPAIRING, receiver->heard_at);
+    receiver_may_repair(replica);
+}
+
 void receiver_cut_on_read(struct replica *replica, struct read_slot *slot, struct effects *fx)
 {
     struct cut *cut = &replica->receiver.cut;
@@ -306,7 +322,7 @@ void receiver_cut_on_read(struct replica *replica, struct read_slot *slot, struc
     const enum status status = take_read(&replica->member, cut, slot);
 
     if (status != OK) {
-        halt_damaged(replica, status, fx);
+        on_damage(replica, status, fx);
     }
 }
 

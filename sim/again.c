@@ -14,7 +14,7 @@ enum {
     FOLLOWS_BYTES = 48,
     FOLLOWS_LAST = 32, /* behind the chain: the last batch and LSN */
     STEPS_MAX = 60, /* an opening and a claim take about that many */
-    LONGEST_S = 12,
+    LONGEST_S = 25, /* a writer that may lack its end waits for silence_max, twice */
 };
 
 struct outcome {

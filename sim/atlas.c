@@ -2,8 +2,16 @@
  * own. */
 #include "sim/atlas.h"
 
+/* A twin will be stopped, and what it holds does not count. */
 static bool belongs(const struct oracle *oracle, unsigned number)
 {
+    const struct sim_member *members = oracle->sim->members;
+
+    for (unsigned i = 0; i < number; i++) {
+        if (strcmp(members[i].self.member, members[number].self.member) == 0) {
+            return false;
+        }
+    }
     return ((oracle->members & ~oracle->left) >> number & 1) != 0;
 }
 

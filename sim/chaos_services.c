@@ -58,6 +58,9 @@ void chaos_restore_coordinator(struct world *world, struct sim_member *victim, e
     struct sim_claim *claim = &world->sim->claim;
 
     (void)victim;
+    if (world->sim->members[world->oracle->primary].store.damage > 0) {
+        return; /* see may_harm in world.c */
+    }
     sim_count(world->sim, fault);
     if (prng_chance(&world->dice, 1, 2)) {
         claim->record = claim->backup;

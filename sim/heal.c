@@ -3,6 +3,7 @@
 #include "sim/heal.h"
 
 #include "base/check.h"
+#include "cluster/control.h"
 
 enum {
     REPLICAS = 2,
@@ -31,13 +32,36 @@ static struct world *build(uint64_t seed)
     return world;
 }
 
+/* Whether the coordinator knows it by its present folder id: who had to repair its end counts as
+ * one that has lost what it had, until it holds everything again. */
+static bool is_known(const struct world *world, const struct sim_member *member)
+{
+    const struct claim_record *record = &world->sim->claim.record;
+    const struct sim_small *small = &member->store.smalls[STORE_CONTROL];
+    static struct control control;
+
+    if ((world->oracle->voters >> member->number & 1) == 0) {
+        return true;
+    }
+    if (control_decode(&control, bytes_of(small->cache, small->cache_size), NULL) != OK) {
+        return false;
+    }
+    for (uint32_t i = 0; i < record->member_count; i++) {
+        if (strcmp(record->members[i].name, member->self.member) == 0) {
+            return id_equal(&record->members[i].folder, &control.folder);
+        }
+    }
+    return false;
+}
+
 static bool are_the_same(const struct world *world)
 {
     const struct sim_member *members = world->sim->members;
 
     for (unsigned i = 0; i <= REPLICAS; i++) {
         if (members[i].state != SIM_UP || oracle_read_disk(world->oracle, &members[i]).broken
-            || !oracle_same_wal(world->oracle, &members[0], &members[i])) {
+            || !oracle_same_wal(world->oracle, &members[0], &members[i])
+            || !is_known(world, &members[i])) {
             return false;
         }
     }

@@ -74,9 +74,12 @@ static void on_start(void *context, struct sim_member *member)
     oracle->refusals_demanded += oracle->must_refuse[member->number];
 }
 
+/* What befell its disk cannot be told, or not be mended by anybody but a person. */
 static bool is_excused(const struct sim_member *member)
 {
-    return member->store.damage > 0 || member->store.io_failures > 0;
+    const struct sim_store *store = &member->store;
+
+    return store->unseen > 0 || store->no_control;
 }
 
 static bool has_begun_epoch(const struct oracle *oracle, const struct sim_member *member)
@@ -105,6 +108,7 @@ static void on_halt(struct oracle *oracle, const struct sim_member *member, enum
     const bool by_disk = why == E_IO || why == E_DISK_FULL;
 
     if (why == OK && has_begun_epoch(oracle, member) && !is_excused(member)
+        && member->store.damage == 0
         && oracle_read_disk(oracle, member).reached.batch != oracle->line_end) {
         sim_fail(oracle->sim, 12, "%s stops in order, and batch %llu is not on its disk",
                  member->name, (unsigned long long)oracle->line_end);
@@ -362,10 +366,10 @@ const char *oracle_unsettled(struct oracle *oracle)
 }
 
 /* That the primary's disk holds all that it ever sealed, is demanded of a world that settles
- * (oracle_unsettled). One that need not, since some disk was harmed, may end at any moment: then a
- * primary may be away since a crash took what nobody was promised, and no start has ended that part
- * of the line yet. What is committed it must hold even so. */
-void oracle_check_end(struct oracle *oracle)
+ * (oracle_unsettled). One that need not may end at any moment: then a primary may be away since a
+ * crash took what nobody was promised, and no start has ended that part of the line yet, or what
+ * was harmed on its disk is not repaired yet. Else it must hold what is committed even so. */
+void oracle_check_end(struct oracle *oracle, bool settled)
 {
     struct sim *sim = oracle->sim;
     const struct sim_member *primary = &sim->members[oracle->primary];
@@ -389,7 +393,8 @@ void oracle_check_end(struct oracle *oracle)
     }
     const struct oracle_batch *last = oracle_of_lsn(oracle, oracle->committed);
 
-    if (!is_excused(primary) && last != NULL && reached < last->batch) {
+    if (!is_excused(primary) && (settled || primary->store.damage == 0) && last != NULL
+        && reached < last->batch) {
         sim_fail(sim, 1, "the primary's disk ends at batch %llu; batch %llu is committed",
                  (unsigned long long)reached, (unsigned long long)last->batch);
     }

@@ -102,7 +102,7 @@ size_t oracle_content(const struct oracle *oracle, uint64_t producer, uint64_t s
 /* At the end, with all faults gone: NULL where everything is as promised, or what is still missing.
  */
 const char *oracle_unsettled(struct oracle *oracle);
-void oracle_check_end(struct oracle *oracle);
+void oracle_check_end(struct oracle *oracle, bool settled);
 
 /* ---- oracle_wal.c ---- */
 void oracle_on_write(struct oracle *oracle, struct sim_member *member,

@@ -44,11 +44,10 @@ const struct sim_file *oracle_file_on_disk(const struct sim_member *member, segm
 }
 
 static struct oracle_disk walk(const struct oracle *oracle, const struct sim_member *member,
-                               uint32_t mark)
+                               segment_t first, uint32_t mark)
 {
-    struct oracle_disk found = {0};
+    struct oracle_disk found = {.first = first};
 
-    found.first = oracle_first_segment(oracle, member);
     for (segment_t number = found.first;; number++) {
         const struct sim_file *file = oracle_file_on_disk(member, number);
         const struct oracle_segment *segment =
@@ -76,7 +75,7 @@ static struct oracle_disk walk(const struct oracle *oracle, const struct sim_mem
 
 struct oracle_disk oracle_read_disk(const struct oracle *oracle, const struct sim_member *member)
 {
-    return walk(oracle, member, 0);
+    return walk(oracle, member, oracle_first_segment(oracle, member), 0);
 }
 
 /* A damaged disk holds what it holds, one by one: the prefix ends at the damage, the rest does
@@ -99,7 +98,9 @@ void oracle_note_disk(struct oracle *oracle, const struct sim_member *member)
     if (member->store.damage > 0) {
         note_each(oracle, member);
     }
-    oracle->durable[member->number] = walk(oracle, member, 1u << member->number).reached.batch;
+    oracle->durable[member->number] =
+        walk(oracle, member, oracle_first_segment(oracle, member), 1u << member->number)
+            .reached.batch;
 }
 
 bool oracle_lacks(const struct oracle *oracle, const struct sim_member *member, batch_t batch)
@@ -122,17 +123,19 @@ static bool same_segment(const struct oracle *oracle, const struct sim_file *a,
            && memcmp(a->disk, b->disk, bytes) == 0;
 }
 
+/* From where both have it: what one has let go, nobody may be left to repair it from. */
 bool oracle_same_wal(const struct oracle *oracle, const struct sim_member *a,
                      const struct sim_member *b)
 {
-    const struct oracle_disk of_a = oracle_read_disk(oracle, a);
-    const struct oracle_disk of_b = oracle_read_disk(oracle, b);
+    const segment_t first_a = oracle_first_segment(oracle, a);
+    const segment_t first_b = oracle_first_segment(oracle, b);
+    const segment_t first = first_a > first_b ? first_a : first_b;
+    const struct oracle_disk of_a = walk(oracle, a, first, 0);
+    const struct oracle_disk of_b = walk(oracle, b, first, 0);
 
     if (of_a.reached.batch != of_b.reached.batch || of_a.segments != of_b.segments) {
         return false;
     }
-    const segment_t first = of_a.first > of_b.first ? of_a.first : of_b.first;
-
     for (segment_t number = first; number < of_a.segments; number++) {
         const struct sim_file *next = oracle_file_on_disk(a, number + 1);
         const struct oracle_segment *after =

@@ -48,11 +48,13 @@ static bool holds_record_of(const struct oracle *oracle, const struct oracle_bat
     return false;
 }
 
-/* Whether a client was told that something in it is durable. From then on it is promised no more:
- * only a writer whose own disk was damaged gets that far, and it promised nothing against that. */
+/* Whether a client was told that something in it is durable. From then on it is promised no more.
+ * What was told below the cluster's level was promised by the writer's disk alone: it may be gone
+ * where another member writes, or where that disk was harmed. */
 static bool break_promises(struct oracle *oracle, const struct oracle_batch *batch)
 {
-    const bool promoted = oracle_was_promoted(oracle);
+    const bool alone =
+        !oracle_was_promoted(oracle) && oracle->sim->members[oracle->primary].store.damage == 0;
     const bool given_up = oracle->accepts_losses && batch->first_lsn >= oracle->given_up_first
                           && batch->end_lsn <= oracle->given_up_last;
     bool promised = batch->record_count > 0 && batch->first_lsn <= oracle->committed;
@@ -68,7 +70,7 @@ static bool break_promises(struct oracle *oracle, const struct oracle_batch *bat
 
         if (append->told && holds_record_of(oracle, batch, append)) {
             append->told = append->settled = false;
-            promised |= !promoted || oracle_protects(append->level, oracle->level);
+            promised |= alone || oracle_protects(append->level, oracle->level);
         }
     }
     return promised && !given_up;
@@ -77,9 +79,7 @@ static bool break_promises(struct oracle *oracle, const struct oracle_batch *bat
 /* A new epoch begins at `start`: what was there before is cut off. */
 static void cut_line(struct oracle *oracle, batch_t start)
 {
-    const struct sim_store *store = &oracle->sim->members[oracle->primary].store;
-    /* one flipped bit under a mark is always found; more may hide each other */
-    const bool damaged = store->damage > 1 || store->damage > store->flips;
+    const bool damaged = oracle->sim->members[oracle->primary].store.unseen > 0;
 
     for (batch_t batch = start; batch <= oracle->line_end; batch++) {
         struct oracle_batch *dead = &oracle->batches[oracle->line[batch] - 1];

@@ -140,7 +140,7 @@ void oracle_check_mark(struct oracle *oracle, const struct sim_member *member,
                  (unsigned long long)control.durable.batch,
                  (unsigned long long)oracle->durable[member->number]);
     }
-    if (oracle->sim->members[oracle->primary].store.damage == 0) { /* or it was, and was lost */
+    if (oracle->sim->members[oracle->primary].store.unseen == 0) { /* or it was, and was lost */
         oracle_check_committed(oracle, member, control.commit_lsn, "control file");
     }
 }

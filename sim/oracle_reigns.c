@@ -88,7 +88,7 @@ static uint32_t rotten(const struct oracle *oracle)
     for (unsigned i = 0; i < oracle->sim->member_count; i++) {
         const struct sim_store *store = &oracle->sim->members[i].store;
 
-        mask |= store->damage + store->losses > 0 ? (uint32_t)1 << i : 0;
+        mask |= store->unseen + store->losses > 0 ? (uint32_t)1 << i : 0;
     }
     return mask;
 }

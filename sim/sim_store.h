@@ -80,6 +80,8 @@ struct sim_store {
     struct sim_leave leave;
     unsigned damage; /* how often durable bytes were flipped, overwritten or lost */
     unsigned flips; /* how many of these were single bits that some mark covers */
+    unsigned unseen; /* of these, batches that went elsewhere: their own place says nothing of it */
+    bool no_control; /* one of these took every copy in the control file */
     unsigned spoilt; /* how often something changed by itself, harmful or not */
     unsigned read_failures;
     unsigned losses; /* how often all of it was lost */

@@ -126,7 +126,18 @@ bool sim_files_misdirect(struct sim_store *store, const struct store_write *writ
     memcpy(other->cache + write->offset, write->data.data, write->data.size);
     memcpy(other->disk + write->offset, write->data.data, write->data.size);
     store->damage++;
+    store->unseen++;
     return true;
+}
+
+/* The control file's mark reaches into it: that it is gone can be told. */
+static bool is_missed(const struct sim_store *store, const struct sim_file *file)
+{
+    enum { BLOCK = 4096 };
+
+    return !is_newest(store, file)
+           || (file->written > BLOCK
+               && marked_batch(store, file) >= number_at(file->disk + BLOCK + 8, 8));
 }
 
 bool sim_store_lose_file(struct sim_store *store)
@@ -138,7 +149,8 @@ bool sim_store_lose_file(struct sim_store *store)
     for (unsigned i = 0; i < store->file_count && at_the_end; i++) {
         file = is_newest(store, store->files[i]) ? store->files[i] : file;
     }
-    if (file == NULL || file->shown != SIM_IN_WAL || !may_harm(store, file, 0, file->size)) {
+    if (file == NULL || file->shown != SIM_IN_WAL || !is_missed(store, file)
+        || !may_harm(store, file, 0, file->size)) {
         return false;
     }
     file->shown = file->on_disk = SIM_NOWHERE;
@@ -163,6 +175,7 @@ bool sim_store_spoil_control(struct sim_store *store, unsigned copies)
         control->cache[at] ^= bit;
         control->disk[at] ^= bit;
     }
+    store->no_control |= copies >= CONTROL_COPIES;
     store->damage += copies >= CONTROL_COPIES;
     store->spoilt++;
     return true;
@@ -182,7 +195,8 @@ void sim_store_lose_all(struct sim_store *store)
         store->smalls[i] = (struct sim_small){0};
     }
     store->file_count = 0;
-    store->damage = store->flips = store->io_failures = 0; /* it is another disk */
+    store->damage = store->flips = store->unseen = store->io_failures = 0; /* it is another disk */
+    store->no_control = false;
     store->losses++;
 }
 

@@ -394,7 +394,7 @@ void succession_on_start(struct world *world, struct sim_member *member)
         member->settings.primary.adopt_folder = true;
         member->settings.primary.level = world->oracle->level;
         member->settings.primary.level_given = world->sim->claim.record.version == 0;
-    } else if (member->halted_why != E_WENT_BACK) {
+    } else if (member->halted_why != E_WENT_BACK && !world->adopts) {
         member->settings.primary.adopt_folder = false;
     }
 }

@@ -237,6 +237,20 @@ static void add_clients(struct world *world, const struct shape *shape)
     world->workload.trespasses = prng_chance(dice, 1, 4);
 }
 
+/* What the atlas lets happen is mended, and so need not be rare. Of its own dice. */
+static void draw_damage(struct world *world)
+{
+    static const enum sim_fault mended[] = {FAULT_ROT, FAULT_MISDIRECTED, FAULT_LOST_FILE};
+    struct prng dice;
+
+    prng_seed(&dice, world->sim->seed ^ 0xa71a5);
+    for (unsigned i = 0; i < COUNT_OF(mended); i++) {
+        if (prng_chance(&dice, 1, 4)) {
+            world->rates[mended[i]] = (unsigned)prng_between(&dice, 1, 10);
+        }
+    }
+}
+
 /* Most classes are absent from any one seed; what cripples a disk for good is rare and alone. */
 static void draw_rates(struct world *world)
 {
@@ -258,6 +272,7 @@ static void draw_rates(struct world *world)
     if (prng_chance(dice, 1, 4)) {
         world->rates[crippling[prng_below(dice, COUNT_OF(crippling))]] = 5;
     }
+    draw_damage(world);
     world->fault_gap_ns = prng_chance(dice, 1, 10) ? 0 : SPAN_MS(50).ns << prng_below(dice, 6);
     world->sim->net.jitter_ns = prng_chance(dice, 1, 2) ? 0 : SPAN_MS(20).ns;
     world->sim->net.bytes_per_s = 60000u << prng_below(dice, 12);

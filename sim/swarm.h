@@ -23,6 +23,7 @@ struct world {
     uint64_t restart_ns;
     unsigned recrash[SIM_MEMBERS_MAX]; /* how many of the next recoveries are struck, too */
     unsigned twin; /* has another member's certificate, until the calm; 0: nobody */
+    bool adopts; /* the operator goes on without what a writer waits for */
     bool promotes; /* any member may become the primary */
     struct operator operator;
     struct restoration restoration; /* of the coordinator's record, there */

@@ -93,7 +93,7 @@ static void slow_down(struct world *world, struct sim_member *member)
 void world_on_trace(struct world *world, struct sim_member *member, const char *line)
 {
     if (strcmp(line, "phase serving") == 0) {
-        member->settings.primary.adopt_folder = false;
+        member->settings.primary.adopt_folder = world->adopts = false;
         chaos_on_serving(world, member);
     }
     if (strncmp(line, "epoch=", 6) == 0) {
@@ -193,7 +193,7 @@ static bool is_justified(const struct world *world, const struct sim_member *mem
         return (world->oracle->told_lost >> member->number & 1) != 0;
     }
     if (member->halted_why == E_CUT_COMMITTED) { /* it is right: the writer's damaged disk is not */
-        return hurt || world->sim->members[world->oracle->primary].store.damage > 0;
+        return hurt || world->sim->members[world->oracle->primary].store.unseen > 0;
     }
     switch (status_blame(member->halted_why)) {
     case BLAME_KEYS:
@@ -220,9 +220,14 @@ static void on_halted(struct sim *sim, struct sim_member *member)
         world->names_level_once = false; /* whoever reads that sentence does what it says */
         member->settings.primary.level_given = true;
     }
+    if (member->halted_why == E_SUSPECT) { /* he has looked at the disk */
+        member->settings.primary.member.accept_suspect = true;
+    }
     /* An operator looks for the newest writer, and takes its word against the coordinator's. */
     member->settings.primary.adopt_folder =
-        member->halted_why == E_WENT_BACK && member->number == world->oracle->primary;
+        (member->halted_why == E_WENT_BACK && member->number == world->oracle->primary)
+        || (member->halted_why == E_COORDINATOR
+            && strstr(member->halted_text, "--adopt-folder") != NULL);
     if ((world->oracle->members >> member->number & 1) != 0 && member->starts < STARTS_MAX) {
         world_start_later(world, member);
     }
@@ -290,6 +295,11 @@ static bool may_harm(const void *context, unsigned member, const struct sim_file
 {
     const struct world *world = context;
 
+    /* A writer that has lost its end learns it from the members that the coordinator knows. Where
+     * both are lost a person decides, and that is no promise to test. */
+    if (member == world->oracle->primary && world->sim->faults[FAULT_CLAIM_LOSS] > 0) {
+        return false;
+    }
     return atlas_allows(world->oracle, &world->sim->members[member], file, begin, end);
 }
 
@@ -384,7 +394,7 @@ static bool is_crippled(const struct world *world)
     for (unsigned i = 0; i < world->sim->member_count; i++) {
         const struct sim_member *member = &world->sim->members[i];
 
-        if (member->store.damage + member->store.io_failures > 0
+        if (member->store.unseen > 0 || member->store.no_control
             || ((world->oracle->members >> i & 1) != 0 && oracle_is_lost(world->oracle, member))) {
             return true;
         }
@@ -399,21 +409,68 @@ static const char *unsettled(struct world *world)
     return missing != NULL ? missing : oracle_unsettled(world->oracle); /* who reads disks */
 }
 
+/* A writer that may lack its end may wait for a member that has lost its disk, or its own end, and
+ * will never answer. An operator knows, and says so: what others have is enough (sim/atlas.h). */
+static bool waits_for_nobody(const struct world *world, const struct sim_member *member)
+{
+    static struct member_status status;
+
+    if (member->number != world->oracle->primary || member->kind != &sim_primary) {
+        return false;
+    }
+    primary_status(member->node, (struct instant){world->sim->now}, &status);
+    return strstr(status.repair, "--adopt-folder") != NULL;
+}
+
+static void restart(struct world *world, struct sim_member *member)
+{
+    sim_crash(world->sim, member, SIM_KILL);
+    world_start_later(world, member);
+}
+
+/* What is damaged in the newest segment is found by the next start. */
+static void restart_harmed(struct world *world)
+{
+    for (unsigned i = 0; i < world->sim->member_count; i++) {
+        struct sim_member *member = &world->sim->members[i];
+
+        if (member->store.damage > 0 && member->state == SIM_UP) {
+            restart(world, member);
+        }
+    }
+}
+
+static void adopt_where_it_waits(struct world *world)
+{
+    struct sim_member *writer = &world->sim->members[world->oracle->primary];
+
+    if (writer->state == SIM_UP && waits_for_nobody(world, writer)) {
+        writer->settings.primary.adopt_folder = world->adopts = true;
+        restart(world, writer);
+    }
+}
+
 void world_settle(struct world *world, uint64_t bound_ns)
 {
     struct sim *sim = world->sim;
     const uint64_t end = sim->now + (is_crippled(world) ? CRIPPLED_S * SPAN_S(1).ns : bound_ns);
+    uint64_t look_at = sim->now + bound_ns / 3;
     const char *missing = "the time has not begun";
+    unsigned looks = 0;
 
     while (!sim->failed && missing != NULL && sim->now < end) {
         sim_run_until(sim, sim->now + SPAN_MS(400).ns);
         missing = unsettled(world);
+        if (missing != NULL && sim->now >= look_at) {
+            looks++ == 0 ? restart_harmed(world) : adopt_where_it_waits(world);
+            look_at += bound_ns / 6;
+        }
     }
     if (missing != NULL && !is_crippled(world)) {
         sim_fail(sim, 18, "not settled %llu s after the last fault: %s",
                  (unsigned long long)(bound_ns / 1000000000u), missing);
     }
     if (!sim->failed) {
-        oracle_check_end(world->oracle);
+        oracle_check_end(world->oracle, missing == NULL);
     }
 }

@@ -232,7 +232,7 @@ static const struct bad bads[] = {
     {"control-cut-in-the-first-copy", resize, C, {CONTROL_COPY_BYTES - 1}, ANY(E_CHECKSUM), 0},
     {"control-cut-behind-the-first-copy", resize, C, {CONTROL_COPY_BYTES}, ANY(OK), 0},
     {"control-longer", resize, C, {CONTROL_BYTES + 5}, ANY(OK), 0},
-    {"control-suspect-unknown", set_control, C, {88, 2}, ANY(E_CHECKSUM), 0},
+    {"control-doubt-unknown", set_control, C, {88, 4}, ANY(E_CHECKSUM), 0},
     {"control-epochs-too-many", set_control, C, {93, 5}, ANY(E_CHECKSUM), 0},
     {"control-epoch-none", set_control, C, {96, 0}, ANY(E_CHECKSUM), 0},
     {"control-epoch-twice", set_control, C, {120, 1}, ANY(E_CHECKSUM), 0},

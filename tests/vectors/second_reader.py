@@ -152,7 +152,7 @@ class ControlCopy:                                                      # 4.3
         demand(len(data) == 32768)
         (self.generation, self.lineage, self.durable_epoch, self.durable_batch, suspect, count
          ) = struct.unpack("<Q16s24xQQ8xII", frame.raw(80))
-        demand(suspect <= 1)
+        demand(suspect <= 3)
         demand(count <= 1024, "E_TOO_LARGE")
         rows = list(struct.iter_unpack("<3Q", frame.raw(24 * count)))
         for (epoch, batch, lsn), after in zip([(0, 1, 0)] + rows, rows):

@@ -279,7 +279,7 @@ static struct bytes control_example(uint64_t generation, uint32_t epochs)
     control.highest_epoch = epochs;
     control.durable = (struct position){epochs, 77};
     control.commit_lsn = 66;
-    control.suspect = true;
+    control.suspect = control.may_lack = true;
     control.loss_pending = 9;
     control.claim_asked = 8;
     for (uint32_t i = 1; i <= 2 + GREET_LOSSES_MAX && i <= epochs; i++) {
@@ -302,7 +302,7 @@ TEST(a_control_file_comes_back_with_a_full_epoch_table)
     EXPECT_STATUS(control_decode(&control_again, file, &good), OK);
     EXPECT(good == CONTROL_COPIES);
     EXPECT(control_again.generation == 3 && control_again.commit_lsn == 66);
-    EXPECT(control_again.suspect && control_again.durable.batch == 77);
+    EXPECT(control_again.suspect && control_again.may_lack && control_again.durable.batch == 77);
     EXPECT(control_again.loss_pending == 9 && control_again.claim_asked == 8
            && control_again.loss_count == GREET_LOSSES_MAX);
     EXPECT(control_again.losses[0].epoch == 3); /* the oldest two made room */

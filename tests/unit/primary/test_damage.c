@@ -1,5 +1,6 @@
 /* What a primary makes of a disk that is not as it left it. */
 #include "base/check.h"
+#include "cluster/control.h"
 #include "tests/unit/primary/scene.h"
 
 #include <stdlib.h>
@@ -198,5 +199,89 @@ TEST(a_folder_of_many_segments_opens_with_one_read_each)
     scene_start(&scene);
     EXPECT(!scene.world.halted);
     EXPECT(scene.world.events < 3 * newest(&scene));
+    scene_free(&scene);
+}
+
+static struct control control_of(const struct scene *scene)
+{
+    const struct fake_file *file = &scene->world.files[STORE_CONTROL];
+    struct control control;
+
+    CHECK(control_decode(&control, bytes_of(file->data, file->size), NULL) == OK);
+    return control;
+}
+
+/* A folder whose newest segment was repaired by a start that went no further. */
+static void doubt(struct scene *scene)
+{
+    struct control control = control_of(scene);
+
+    control.may_lack = true;
+    control.generation++;
+    (void)control_encode(&control, scene->world.files[STORE_CONTROL].data);
+}
+
+static void record_member(struct scene *scene, const char *name)
+{
+    struct claim_record *record = &scene->world.record;
+    struct claim_member *member = &record->members[record->member_count++];
+
+    snprintf(member->name, sizeof member->name, "%s", name);
+    snprintf(member->region, sizeof member->region, "eu-west-1");
+    snprintf(record->level, sizeof record->level, "quorum:1");
+}
+
+TEST(a_writer_that_may_lack_its_end_waits_for_those_who_may_hold_it)
+{
+    struct scene scene;
+
+    write_some(&scene);
+    const epoch_t before = scene.world.record.epoch;
+
+    doubt(&scene);
+    record_member(&scene, "eu-1");
+    for (unsigned i = 0; i < 2; i++) { /* no restart makes that forgotten */
+        scene_start(&scene);
+        EXPECT(scene_lacks(&scene, "waits until eu-1 can be asked"));
+        EXPECT(scene.world.record.epoch == before);
+        scene_crash(&scene, false);
+    }
+    scene.settings.adopt_folder = true;
+    scene_start(&scene);
+    for (unsigned i = 0; i < 4; i++) { /* whoever calls meanwhile is asked */
+        fake_advance(&scene.world, scene.settings.member.silence_max);
+        fake_run(&scene.world);
+    }
+    EXPECT(!scene.world.halted);
+    EXPECT(scene.world.record.epoch == before + 1 && !control_of(&scene).may_lack);
+    scene_free(&scene);
+}
+
+TEST(a_writer_that_may_lack_its_end_and_has_no_members_goes_on)
+{
+    struct scene scene;
+
+    write_some(&scene);
+    const epoch_t before = scene.world.record.epoch;
+
+    doubt(&scene);
+    scene_start(&scene);
+    EXPECT(!scene.world.halted);
+    EXPECT(scene.world.record.epoch == before + 1 && !control_of(&scene).may_lack);
+    EXPECT(scene_status(&scene).durable_lsn == 14);
+    scene_free(&scene);
+}
+
+TEST(a_writer_that_may_lack_its_end_does_not_go_on_without_a_record)
+{
+    struct scene scene;
+
+    write_some(&scene);
+    doubt(&scene);
+    memset(&scene.world.record, 0, sizeof scene.world.record);
+    scene.settings.level_given = true;
+    scene_start(&scene);
+    EXPECT(scene.world.halted && scene.world.halt_why == E_COORDINATOR);
+    EXPECT(control_of(&scene).may_lack);
     scene_free(&scene);
 }
