@@ -99,7 +99,7 @@ static bool make_ca(const struct up *up)
 
     const enum status status = pki_make_ca(&order);
 
-    return status == OK ? true : up_fail(path, status_text(status));
+    return status == OK ? true : up_fail_certificate(path, status);
 }
 
 /* ---- all of them ---- */

@@ -30,6 +30,9 @@ struct up {
 /* From here on SIGINT, SIGTERM and SIGHUP are failures of whoever waits. */
 void up_hold_signals(void);
 
+/* What a certificate could not be made for, and what to do; false. */
+bool up_fail_certificate(const char *what, enum status status);
+
 /* One more service. False: said why. */
 bool up_bring_up(struct up *up, struct up_region *region);
 

@@ -84,6 +84,14 @@ static bool check_running(struct up *up, struct up_service *service)
     return up_fail(service->keyd.region, advice);
 }
 
+bool up_fail_certificate(const char *what, enum status status)
+{
+    return up_fail(what, status == E_EXISTS
+                             ? "its key is in the folder, its certificate is not: an "
+                               "earlier start was cut off; remove the .key file"
+                             : status_text(status));
+}
+
 /* The port that it had, where nobody has taken it. */
 static bool choose_port(struct up *up, struct up_service *service, struct up_region *region)
 {
@@ -106,7 +114,7 @@ static bool start_service(struct up *up, struct up_service *service, struct up_r
     const enum status status = region_certify(up->folder.dir, region->name);
 
     if (status != OK) {
-        return up_fail(region->name, status_text(status));
+        return up_fail_certificate(region->name, status);
     }
     if (!region_start(&service->keyd, up->programs, up->folder.dir, true)) {
         return up_fail(region->name, strerror(errno));

@@ -188,6 +188,11 @@ is "what was asked for is printed" "$(set_of AWS_DEFAULT_REGION)" ap-southeast-2
 expect_down "down ends all three" "$world"
 is "three" "$(grep -c ': ended' "$work/out")" 3
 
+mv "$world/pki/kms-ap-southeast-2.crt" "$work/certificate"
+refused "a key without its certificate" "ap-southeast-2: its key is in the folder, its certificate is not" \
+    "$bin/sealift" up --dir "$world" --regions ap-southeast-2
+mv "$work/certificate" "$world/pki/kms-ap-southeast-2.crt"
+
 # A key service that never answers, and a signal meanwhile.
 mkdir "$work/programs"
 cp "$bin/sealift" "$work/programs/"
