@@ -93,6 +93,7 @@ static void check_root(const struct root_options *root, const struct argp_state 
         || (token->pin_file != NULL) != has_module) {
         argp_error(state, "--root-pkcs11, --pkcs11-token, --pkcs11-key and --pkcs11-pin-file: all "
                           "of them or none");
+        return; /* argp need not exit here, and what follows reads all of them */
     }
     if (has_module && (token->place.token[0] == '\0' || token->place.key[0] == '\0')) {
         argp_error(state, "--pkcs11-token and --pkcs11-key: a label is not empty");

@@ -4,11 +4,16 @@
  *     make_vectors bad DIR     one folder a bad one: the files that differ, and `case`:
  *                              "FOLDER STATUS-WITH-KEYS STATUS-WITHOUT", then lost files, each a
  *                              line of its own
+ *
+ * What an earlier build wrote there goes first: a folder that is made no longer, or under another
+ * name, would be judged as if it were. Only folders that look like ours are removed.
  */
 #include "base/hex.h"
+#include "cli/local.h"
 #include "tests/vectors/bad.h"
 
 #include <errno.h>
+#include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -24,6 +29,25 @@ static void make_folder(const char *path)
     if (mkdir(path, 0755) != 0 && errno != EEXIST) {
         fail(path);
     }
+}
+
+/* Removes each folder of `root` that has such a file. */
+static void remove_folders(const char *root, const char *with)
+{
+    char pattern[512];
+    glob_t found;
+
+    if (snprintf(pattern, sizeof pattern, "%s/*/%s", root, with) >= (int)sizeof pattern) {
+        errno = ENAMETOOLONG;
+        fail(root);
+    }
+    if (glob(pattern, GLOB_NOSORT, NULL, &found) == 0) {
+        for (size_t i = 0; i < found.gl_pathc; i++) {
+            *strrchr(found.gl_pathv[i], '/') = '\0';
+            local_remove_folder(found.gl_pathv[i]);
+        }
+    }
+    globfree(&found);
 }
 
 static void write_file(const char *folder, const char *name, struct good_bytes bytes)
@@ -119,6 +143,7 @@ int main(int argc, char **argv)
     }
     good_make(&good);
     make_folder(argv[2]);
+    remove_folders(argv[2], strcmp(argv[1], "good") == 0 ? "records.txt" : "case");
     if (strcmp(argv[1], "good") == 0) {
         write_folder(argv[2], &good.encrypted);
         write_folder(argv[2], &good.plain);
