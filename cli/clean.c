@@ -2,7 +2,7 @@
  * operator's, and could carry a terminal's escape sequences or break a JSON text. */
 #include "cli/clean.h"
 
-static void clean(char *text)
+void clean_text(char *text)
 {
     for (; *text != '\0'; text++) {
         if (*text < ' ' || *text > '~') {
@@ -13,11 +13,11 @@ static void clean(char *text)
 
 void clean_keyring(struct keyring *keyring)
 {
-    clean(keyring->cluster);
-    clean(keyring->region);
-    clean(keyring->key_arn);
+    clean_text(keyring->cluster);
+    clean_text(keyring->region);
+    clean_text(keyring->key_arn);
     for (uint32_t i = 0; i < keyring->count; i++) {
-        clean(keyring->envelopes[i].region);
-        clean(keyring->envelopes[i].key_arn);
+        clean_text(keyring->envelopes[i].region);
+        clean_text(keyring->envelopes[i].key_arn);
     }
 }

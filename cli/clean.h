@@ -7,4 +7,7 @@
 /* The names in it, which may be any bytes: all others become '?'. For showing, not for keeping. */
 void clean_keyring(struct keyring *keyring);
 
+/* The same with any text. */
+void clean_text(char *text);
+
 #endif

@@ -75,6 +75,7 @@ enum status folder_keys_ask(struct folder_keys *keys, const struct folder_keys_o
     struct key_client_settings settings = {.base = asking.base,
                                            .ca = order->ca,
                                            .service_count = order->service_count,
+                                           .keep = order->keep,
                                            .on_answer = on_answer,
                                            .context = &asking};
 

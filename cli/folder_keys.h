@@ -10,6 +10,7 @@ struct folder_keys_order {
     struct key_service services[KEY_SERVICES_MAX];
     unsigned service_count;
     const char *ca;
+    struct key_credentials *keep; /* NULL, or where they wait for who asks next */
 };
 
 struct folder_keys {

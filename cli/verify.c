@@ -4,117 +4,20 @@
  *   sealift verify DIR --key-service eu-west-1=https://HOST:PORT --key-service-ca ca.crt
  *   sealift verify HOST:PORT                a running member verifies its own copy and tells
  *   sealift verify HOST:PORT --against HOST:PORT|DIR
+ *   sealift verify --keys DIR --other-key ARN... --out FILE
+ *   sealift verify --proof FILE --ca ca.crt
  *
  * Exit 1 names the first damage: its status, the segment and the offset. Two copies of one WAL
  * agree where the valid bytes that both have are the same; one may be behind the other. */
 #include "base/check.h"
 #include "cli/clean.h"
 #include "cli/verbs.h"
-#include "cli/verify_form.h"
+#include "cli/verify_keys.h"
 #include "host/lockdown.h"
 
-#include <argp.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-enum {
-    OPTION_NO_KEY = 0x200,
-    OPTION_JSON,
-    OPTION_SERVICE,
-    OPTION_CA,
-    OPTION_AGAINST,
-    OPTION_RATE,
-    OPTION_REPLICA,
-};
-
-struct verify_order {
-    const char *path, *against;
-    struct connect connect;
-    struct folder_keys_order keys;
-    uint64_t rate;
-    bool no_key, json, replica;
-};
-
-static const struct argp_option options[] = {
-    {"no-key", OPTION_NO_KEY, 0, 0, "checksums, chain and places only: no seal is opened", 1},
-    {"key-service", OPTION_SERVICE, "REGION=URL", 0, "the folder's region's key service", 1},
-    {"key-service-ca", OPTION_CA, "FILE", 0, "CA of the key service (default: the system's)", 1},
-    {"against", OPTION_AGAINST, "COPY", 0, "compare with this folder or running member", 2},
-    {"rate", OPTION_RATE, "MB", 0, "a member may read so many MB a second for this", 2},
-    {"replica", OPTION_REPLICA, 0, 0,
-     "DIR is a replica's: what its batches say had been durable was so on another disk", 2},
-    {"json", OPTION_JSON, 0, 0, "one object", 3},
-    {0}};
-
-static void add_service(struct verify_order *order, char *argument, struct argp_state *state)
-{
-    char *url = strchr(argument, '=');
-
-    if (url == NULL || order->keys.service_count == KEY_SERVICES_MAX) {
-        argp_error(state, "--key-service %s: must be REGION=https://HOST:PORT", argument);
-        return;
-    }
-    *url++ = '\0';
-    order->keys.services[order->keys.service_count++] =
-        (struct key_service){.region = argument, .url = url};
-}
-
-static void set_rate(struct verify_order *order, const char *argument, struct argp_state *state)
-{
-    char *end;
-    const unsigned long mb = strtoul(argument, &end, 10);
-
-    if (*argument < '0' || *argument > '9' || *end != '\0' || mb == 0 || mb > 1000000) {
-        argp_error(state, "--rate %s: give a number of MB a second, 1 or more", argument);
-    }
-    order->rate = (uint64_t)mb * 1000000;
-}
-
-static error_t parse(int option, char *argument, struct argp_state *state)
-{
-    struct verify_order *order = state->input;
-
-    switch (option) {
-    case ARGP_KEY_INIT:
-        state->child_inputs[0] = &order->connect;
-        return 0;
-    case OPTION_RATE:
-        set_rate(order, argument, state);
-        return 0;
-    case OPTION_NO_KEY:
-        order->no_key = true;
-        return 0;
-    case OPTION_REPLICA:
-        order->replica = true;
-        return 0;
-    case OPTION_JSON:
-        order->json = true;
-        return 0;
-    case OPTION_SERVICE:
-        add_service(order, argument, state);
-        return 0;
-    case OPTION_CA:
-        order->keys.ca = argument;
-        return 0;
-    case OPTION_AGAINST:
-        order->against = argument;
-        return 0;
-    case ARGP_KEY_ARG:
-        if (order->path != NULL) {
-            argp_error(state, "one copy at a time");
-        }
-        order->path = argument;
-        return 0;
-    case ARGP_KEY_END:
-        if (order->path == NULL) {
-            argp_error(state, "which data folder or member?");
-        }
-        return 0;
-    default: /* foreign: argp's keys */
-        return ARGP_ERR_UNKNOWN;
-    }
-}
 
 static int refuse(const char *path, enum status status, const char *why)
 {
@@ -228,6 +131,36 @@ static int compare(const struct verify_order *order, struct verify_report *repor
     return code;
 }
 
+/* The signer is looked at first: verifying may take hours. */
+static int prove(const struct verify_order *order, struct verify_report *report,
+                 struct folder_keys *keys)
+{
+    struct key_proof_signer signer;
+    int code = unwrap(order, report, keys);
+
+    if (code != EXIT_DONE) {
+        return code;
+    }
+    if (!report->keys_opened) {
+        refuse(order->path, E_USAGE,
+               report->copy->is_member
+                   ? "--keys needs the member's data folder, which may be in use"
+                   : "it is not encrypted, or has no keyring: no key opens it");
+        return EXIT_USAGE;
+    }
+    code = verify_keys_begin(&signer, order, report->keyring);
+    if (code == EXIT_DONE) {
+        code = judge(report->copy, keys);
+    }
+    if (code == EXIT_DONE) {
+        code = report->copy->audit->damage.why == OK
+                   ? verify_keys_prove(&signer, order, report, keys)
+                   : EXIT_REFUSED;
+    }
+    key_proof_signer_free(&signer);
+    return code;
+}
+
 static int verify(const struct verify_order *order, struct verify_report *report,
                   struct folder_keys *keys)
 {
@@ -251,35 +184,24 @@ static int verify(const struct verify_order *order, struct verify_report *report
 
 int verb_verify(int argc, char **argv)
 {
-    static const struct argp_child children[] = {{&connect_argp, 0, "Members:", 10}, {0}};
-    static const struct argp argp = {
-        .options = options,
-        .parser = parse,
-        .args_doc = "DIR|HOST:PORT",
-        .doc = "Verifies one copy of a WAL: every header, checksum, chain, and with its region's "
-               "key every seal.\vA data folder is read here, and may be in use; credentials of "
-               "its key service are taken from AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and "
-               "AWS_SESSION_TOKEN, or from the profile AWS_PROFILE of the shared credentials "
-               "file. A running member reads its own copy, past the page cache and "
-               "with the keys it holds, and goes on serving: only digests cross the link. Putting "
-               "back an older copy of all files of a folder cannot be seen in it: compare it with "
-               "another member's (--against).",
-        .children = children};
     static struct keyring keyring;
     static struct folder_keys keys;
+    static struct key_credentials credentials; /* a proof asks a second time */
     static struct copy copy;
-    struct verify_order order = {0};
+    struct verify_order order = {.keys.keep = &credentials};
     struct verify_report report = {.copy = &copy, .keyring = &keyring};
 
-    argp_err_exit_status = EXIT_USAGE;
-    argp_parse(&argp, argc, argv, 0, NULL, &order);
-    connect_complete(&order.connect);
+    verify_order_parse(&order, argc, argv);
+    if (order.proof != NULL) {
+        return verify_proof(&order);
+    }
     int code = open_copy(&copy, &order, order.path, order.no_key);
 
     copy.of_replica = order.replica;
     if (code == EXIT_DONE) {
-        code = verify(&order, &report, &keys);
+        code = (order.prove ? prove : verify)(&order, &report, &keys);
     }
+    secret_wipe_memory(&credentials, sizeof credentials);
     folder_keys_wipe(&keys);
     copy_drop(&copy);
     return code;

@@ -41,6 +41,7 @@ struct call {
     struct call *next;
     uint64_t ticket;
     enum keys_op op;
+    bool is_plain; /* of key_client_call: whoever asked reads the answer himself */
     struct endpoint *endpoint; /* NULL: there is none */
     enum status status; /* of a refusal of our own */
     struct event *refusal; /* where there was nobody to ask: answered from the loop as well */
@@ -246,11 +247,22 @@ static void deliver(struct call *call, enum status status, const struct keys_ans
     drop_call(call);
 }
 
+static void deliver_reply(struct call *call, const struct http_answer *reply)
+{
+    call->client->settings.on_reply(call->client->settings.context, call->ticket, reply);
+    drop_call(call);
+}
+
 static void refuse(struct call *call, enum status status)
 {
     const struct keys_answer answer = {.why = call->why};
+    const struct http_answer reply = {.status = status, .why = call->why, .request_id = ""};
 
-    deliver(call, status, &answer);
+    if (call->is_plain) {
+        deliver_reply(call, &reply);
+    } else {
+        deliver(call, status, &answer);
+    }
 }
 
 static void deliver_good(struct call *call, struct bytes body)
@@ -288,7 +300,9 @@ static void on_http(void *context, const struct http_answer *http)
 {
     struct call *call = context;
 
-    if (http->status != OK) {
+    if (call->is_plain) {
+        deliver_reply(call, http);
+    } else if (http->status != OK) {
         snprintf(call->why, sizeof call->why, "%s", http->why);
         refuse(call, E_KEY_UNREACHABLE);
     } else if (http->code == 200) {
@@ -326,7 +340,7 @@ static struct endpoint *find_endpoint(struct key_client *client, const char *reg
     return NULL;
 }
 
-static void send_signed(struct call *call, struct bytes body)
+static void send_signed(struct call *call, const struct key_call *order)
 {
     struct key_client *client = call->client;
     const struct endpoint *endpoint = call->endpoint;
@@ -334,7 +348,7 @@ static void send_signed(struct call *call, struct bytes body)
     struct http_header headers[CALL_HEADERS_MAX] = {
         {"Host", endpoint->host},
         {"Content-Type", "application/x-amz-json-1.1"},
-        {"X-Amz-Target", key_json_target(call->op)},
+        {"X-Amz-Target", order->target},
     };
     unsigned count = 3;
 
@@ -342,11 +356,11 @@ static void send_signed(struct call *call, struct bytes body)
         headers[count++] = (struct http_header){"X-Amz-Security-Token", own->session_token};
     }
 
-    const struct http_request request = {"POST", "/", headers, count, body};
+    const struct http_request request = {"POST", "/", headers, count, order->body};
     const struct sigv4_credentials credentials = {own->access_key, own->secret_key,
                                                   own->session_token[0] != '\0' ? own->session_token
                                                                                 : NULL};
-    const struct sigv4_scope scope = {endpoint->region, "kms"};
+    const struct sigv4_scope scope = {endpoint->region, order->service};
     struct sigv4_signature signature;
 
     if (sigv4_sign(&request, &credentials, &scope, clock_wall_ns() / 1000000000u, &signature)
@@ -363,14 +377,14 @@ static void send_signed(struct call *call, struct bytes body)
                                    .url = endpoint->url,
                                    .headers = headers,
                                    .header_count = count,
-                                   .body = body,
+                                   .body = order->body,
                                    .on_answer = on_http,
                                    .context = call};
 
     (void)http_client_send(client->http, &http);
 }
 
-void key_client_ask(struct key_client *client, uint64_t ticket, const struct keys_request *request)
+static struct call *begin_call(struct key_client *client, uint64_t ticket, const char *region)
 {
     struct call *call = calloc(1, sizeof *call);
 
@@ -378,20 +392,44 @@ void key_client_ask(struct key_client *client, uint64_t ticket, const struct key
     *call = (struct call){.client = client,
                           .next = client->calls,
                           .ticket = ticket,
-                          .op = request->op,
-                          .endpoint = find_endpoint(client, request->region)};
+                          .endpoint = find_endpoint(client, region)};
     client->calls = call;
+    return call;
+}
+
+/* To the region's endpoint, where there is one. */
+static void send_call(struct call *call, const struct key_call *order)
+{
     if (call->endpoint == NULL) {
         snprintf(call->why, sizeof call->why, "no --key-service is given for region %s",
-                 request->region);
+                 order->region);
         refuse_later(call, E_KEY_NO_SERVICE);
         return;
     }
+    send_signed(call, order);
+}
 
+void key_client_ask(struct key_client *client, uint64_t ticket, const struct keys_request *request)
+{
+    struct call *call = begin_call(client, ticket, request->region);
     char *body = key_json_request(request);
+    const struct key_call order = {.region = request->region,
+                                   .service = "kms",
+                                   .target = key_json_target(request->op),
+                                   .body = bytes_text(body)};
 
-    send_signed(call, bytes_text(body));
+    call->op = request->op;
+    send_call(call, &order);
     key_json_free(body);
+}
+
+void key_client_call(struct key_client *client, uint64_t ticket, const struct key_call *order)
+{
+    struct call *call = begin_call(client, ticket, order->region);
+
+    CHECK(client->settings.on_reply != NULL);
+    call->is_plain = true;
+    send_call(call, order);
 }
 
 unsigned key_client_states(const struct key_client *client,

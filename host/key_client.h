@@ -16,6 +16,7 @@
 #include "base/trace.h"
 #include "host/key_profile.h"
 #include "node/keys.h"
+#include "transport/http_client.h"
 
 enum {
     KEY_SERVICES_MAX = 32, /* one a region; AWS has some 36 */
@@ -44,6 +45,9 @@ struct key_client_settings {
     /* Once a call, from the loop; never from inside key_client_ask. */
     void (*on_answer)(void *context, uint64_t ticket, enum status status,
                       const struct keys_answer *answer);
+    /* The same for key_client_call; NULL where that is not used. E_KEY_NO_SERVICE and
+     * E_KEY_CREDENTIALS as above; else what http_client.h has, and any HTTP code is an answer. */
+    void (*on_reply)(void *context, uint64_t ticket, const struct http_answer *reply);
     void *context;
 };
 
@@ -58,6 +62,16 @@ void key_client_close(struct key_client *client);
 
 /* Copies the request. */
 void key_client_ask(struct key_client *client, uint64_t ticket, const struct keys_request *request);
+
+/* Any other operation of an AWS service at a region's endpoint, signed with the same credentials.
+ * Copies the call. */
+struct key_call {
+    const char *region;
+    const char *service; /* that is signed for: "kms", "cloudtrail" */
+    const char *target; /* X-Amz-Target */
+    struct bytes body;
+};
+void key_client_call(struct key_client *client, uint64_t ticket, const struct key_call *order);
 
 /* What the last call to a service came to; OK before the first. For metrics. */
 struct key_service_state {

@@ -32,6 +32,7 @@ struct call {
     size_t answer_size;
     enum status refused; /* not OK: it never started, or was cut off */
     char why[CURL_ERROR_SIZE];
+    char request_id[HTTP_REQUEST_ID_MAX];
     void (*on_answer)(void *context, const struct http_answer *answer);
     void *context;
 };
@@ -88,16 +89,31 @@ static void call_free(struct call *call)
     free(call);
 }
 
+/* Letters, digits and hyphens: it goes into texts for people. */
+static void note_request_id(struct call *call)
+{
+    static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-";
+    struct curl_header *header;
+
+    if (curl_easy_header(call->easy, "x-amzn-RequestId", 0, CURLH_HEADER, -1, &header) == CURLHE_OK
+        && strlen(header->value) < sizeof call->request_id
+        && strspn(header->value, allowed) == strlen(header->value)) {
+        snprintf(call->request_id, sizeof call->request_id, "%s", header->value);
+    }
+}
+
 /* The call is gone before its owner hears, so that the owner may free the client. */
 static void call_finish(struct call *call, CURLcode result)
 {
     struct http_answer answer = {.status = call->refused,
                                  .body = bytes_of(call->answer, call->answer_size),
-                                 .why = call->why};
+                                 .why = call->why,
+                                 .request_id = call->request_id};
     long code = 0;
 
     if (call->easy != NULL) {
         curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &code);
+        note_request_id(call);
     }
     if (answer.status == OK && result != CURLE_OK) {
         answer.status = E_KEY_UNREACHABLE;

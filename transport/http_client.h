@@ -14,7 +14,10 @@
 struct event_base;
 struct http_client;
 
-enum { HTTP_CALLS_MAX = 256 }; /* at once; beyond, the call fails with E_FULL */
+enum {
+    HTTP_CALLS_MAX = 256, /* at once; beyond, the call fails with E_FULL */
+    HTTP_REQUEST_ID_MAX = 64,
+};
 
 struct http_client_settings {
     struct event_base *base;
@@ -29,6 +32,7 @@ struct http_answer {
     unsigned code; /* HTTP status, where OK */
     struct bytes body; /* at most HTTP_BODY_BYTES_MAX */
     const char *why; /* "" or what libcurl said */
+    const char *request_id; /* x-amzn-RequestId; "" where it has none, or one of another form */
 };
 
 struct http_call {
