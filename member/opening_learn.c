@@ -61,8 +61,7 @@ static void end_learning(struct member *member, struct effects *fx)
 
 static bool is_ours(const struct member *member, const struct claim_record *record)
 {
-    return record->version > 0
-           && id_equal(&record->lineage, &member->descriptor.lineage)
+    return record->version > 0 && id_equal(&record->lineage, &member->descriptor.lineage)
            && id_equal(&record->folder, &member->control.folder);
 }
 

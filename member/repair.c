@@ -28,8 +28,7 @@ static bool is_complete(const struct member *member)
     if (place->closed || place->batch >= end) {
         return true;
     }
-    const bool enough =
-        repair->order.onward ? repair_heard_enough(repair) : reaches_order(repair);
+    const bool enough = repair->order.onward ? repair_heard_enough(repair) : reaches_order(repair);
 
     return end == BATCH_OPEN_END
            && (place->batch >= repair_epoch_end(member) || repair->ended
@@ -163,6 +162,8 @@ static void end_repair(struct member *member)
                 (unsigned long long)repair->order.segment, (unsigned long long)repair->fetched,
                 (unsigned long long)repair->scan.place.offset);
     repair->repaired++;
+    repair->in_vain = 0;
+    repair->vain[0] = '\0';
     scan_forget(&repair->scan);
     repair->step = REPAIR_IDLE;
     repair_forget_peers(repair);
@@ -283,6 +284,17 @@ static void go_on(struct member *member, struct effects *fx)
     }
 }
 
+static void choose_in_time(struct member *member, struct effects *fx)
+{
+    struct repair *repair = &member->repair;
+
+    if (instant_reached(repair->rests_until, repair->now)) {
+        repair_choose(member);
+    } else if (repair->queue_count > 0) {
+        effects_wake_at(fx, repair->rests_until);
+    }
+}
+
 void repair_pump(struct member *member, struct instant now, struct effects *fx)
 {
     struct repair *repair = &member->repair;
@@ -298,7 +310,7 @@ void repair_pump(struct member *member, struct instant now, struct effects *fx)
         repair_put_down(member);
     }
     if (repair->step == REPAIR_IDLE && repair_may_serve(member)) {
-        repair_choose(member);
+        choose_in_time(member, fx);
     }
     if (repair->step == REPAIR_IDLE || repair->read != NULL) {
         return;

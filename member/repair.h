@@ -8,10 +8,10 @@
  * (STORE_REPAIR_DONE), so the number of good copies of any batch never falls (invariant 19).
  *
  * While serving only closed segments are repaired: the digester, the scrub, feeds, readings and
- * verifications say which (repair_want). At a start the opening says what recovery lacks, and waits
- * (opening.h). Where nobody gives a batch it stays so, asks again and again (its own disk too, if
- * that failed to read), and STATUS says what is missing and who was asked: nothing is ever given up
- * here.
+ * verifications say which (repair_want); one that nobody gives makes way for the next. At a start
+ * the opening says what recovery lacks, and waits (opening.h). Where nobody gives a batch it stays
+ * so, asks again and again (its own disk too, if that failed to read), and STATUS says what is
+ * missing and who was asked: nothing is ever given up here.
  *
  * Why nothing of another history is ever written. A header is the one that was here (its row in the
  * index), or the one that the next header is chained to; only where neither is known, at a start, a
@@ -117,6 +117,9 @@ struct repair {
     uint32_t peer_count;
     struct repair_peer peers[REPAIR_PEERS_MAX];
     bool stuck; /* all of them, in vain: STATUS says so until somebody gives it */
+    uint32_t in_vain; /* of the queue, how many went to its end like that, one after the other */
+    struct instant rests_until; /* once that were all of them */
+    char vain[REPAIR_TEXT_MAX]; /* what was said of the last of them */
     struct election heard; /* of order.members, who has said that it never had what is next */
 
     uint64_t found, repaired, fetched_batches; /* since the process started */

@@ -70,6 +70,20 @@ void repair_unqueue_first(struct repair *repair)
     memmove(repair->queue, repair->queue + 1, repair->queue_count * sizeof repair->queue[0]);
 }
 
+void repair_to_the_end(struct member *member)
+{
+    struct repair *repair = &member->repair;
+    const segment_t first = repair->queue[0];
+
+    repair_text(member, repair->vain, sizeof repair->vain);
+    repair_unqueue_first(repair);
+    repair->queue[repair->queue_count++] = first;
+    repair->in_vain++;
+    repair->rests_until =
+        repair->in_vain % repair->queue_count == 0 ? repair->retry_at : repair->now;
+    repair_put_down(member);
+}
+
 void repair_begin_again(struct member *member)
 {
     struct repair *repair = &member->repair;

@@ -10,6 +10,7 @@ void repair_begin_again(
     struct member *member); /* with the order in hand, from its next header on */
 void repair_put_down(struct member *member);
 void repair_unqueue_first(struct repair *repair);
+void repair_to_the_end(struct member *member); /* nobody gives it now: the next one's turn */
 
 /* The next of those that were found damaged; what a cut or retention took away needs no repair. */
 void repair_choose(struct member *member);

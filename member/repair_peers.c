@@ -28,8 +28,7 @@ bool repair_heard_enough(const struct repair *repair)
 
     return order->onward
            && ((repair->asked == 0 && instant_reached(order->until, repair->now))
-               || (order->members != NULL
-                   && election_knows_the_end(&repair->heard, order->level)));
+               || (order->members != NULL && election_knows_the_end(&repair->heard, order->level)));
 }
 
 static void hear(struct member *member, link_t link)
@@ -155,11 +154,18 @@ static void end_round(struct member *member, struct effects *fx)
 
         repair->stuck = true;
         repair_text(member, text, sizeof text);
-        trace_event(&member->settings.trace, "ALARM repair_stuck text=\"%s\"", text);
+        if (repair->in_vain < repair->queue_count || repair->opening) { /* else it was said */
+            trace_event(&member->settings.trace, "ALARM repair_stuck text=\"%s\"", text);
+        }
     }
     repair->round++;
     repair->retry_at =
         instant_add(repair->now, (struct span){member->settings.retry_gap.ns << RETRY_DOUBLINGS});
+    if (!repair->opening && repair->queue_count > 1) {
+        repair_to_the_end(member);
+        effects_wake_at(fx, repair->rests_until);
+        return;
+    }
     if (repair->unread && !repair->distrusts) {
         repair->bad_here = false;
         effects_wake_at(fx, repair->now);
@@ -322,7 +328,7 @@ void repair_text(const struct member *member, char *text, size_t room)
     const struct repair *repair = &member->repair;
     size_t used;
 
-    text[0] = '\0';
+    snprintf(text, room, "%s", repair->queue_count > 0 ? repair->vain : "");
     if (repair->step == REPAIR_IDLE || !repair->stuck) {
         return;
     }
