@@ -52,6 +52,10 @@ void opening_begin(struct member *member, const struct store_inventory *inventor
                    struct instant now, struct effects *fx);
 void opening_on_read(struct member *member, struct read_slot *slot, struct effects *fx);
 
+/* Whether a segment that was repaired at a start may take its place. Where that is the end of the
+ * WAL, it may be short of what was acknowledged, and this must be durable first. */
+bool opening_may_replace(struct member *member, segment_t segment, struct effects *fx);
+
 /* A writer whose newest segment had to be repaired waits for the coordinator's record: it says whom
  * to ask for what may follow. It stays where it is until the start is over. NULL: an operator goes
  * on with what those give who call within silence_max. */

@@ -45,7 +45,7 @@ void opening_learn_begin(struct member *member, struct effects *fx)
 
     CHECK(opening->count > 0);
     member->is_repairing = true; /* or an earlier start was */
-    opening->learning = opening->ordered = true;
+    opening->learning = true;
     opening->state = OPENING_REPAIR;
     if (opening->has_record) {
         order(member, opening_segment(opening, opening->count - 1), fx);

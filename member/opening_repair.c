@@ -4,9 +4,10 @@
  * one after it, which then is the one that is missing.
  *
  * What is repaired at the end of the WAL reaches as far as a mark of this member, and it may have
- * acknowledged more. So that no crash makes that forgotten, it is noted before the repair: a writer
- * will ask what followed (opening_learn.c); a replica takes another folder id, and counts as one
- * that has lost what it had, until it holds all that is committed (primary/voters.c).
+ * acknowledged more. So that no crash makes that forgotten, it is noted before the new file takes
+ * its place: a writer will ask what followed (opening_learn.c); a replica takes another folder id,
+ * and counts as one that has lost what it had, until it holds all that is committed
+ * (primary/voters.c).
  *
  * How it goes wrong: the disk is under suspicion: a writer refuses (opening.h). Nobody has it: the
  * member stays in this state and says so (repair_text). The
@@ -52,12 +53,12 @@ static void forget_reads(struct member *member)
     segment_key_wipe(&opening->key);
 }
 
-static void note_doubt(struct member *member, struct effects *fx)
+bool opening_may_replace(struct member *member, segment_t segment, struct effects *fx)
 {
     struct opening *opening = member->opening;
 
-    if (!opening->lacked) {
-        opening->lacked = opening->fresh = true;
+    if (segment + 1 >= opening_segment(opening, opening->found) && !opening->lacked) {
+        opening->lacked = true;
         if (member->is_writer) {
             member->control.may_lack = true;
         } else {
@@ -66,6 +67,7 @@ static void note_doubt(struct member *member, struct effects *fx)
         }
         saves_control(member, fx);
     }
+    return saves_are_durable(&member->saves);
 }
 
 void opening_repair(struct member *member, segment_t segment, batch_t through, enum status why,
@@ -91,14 +93,10 @@ void opening_repair(struct member *member, segment_t segment, batch_t through, e
         return;
     }
     forget_reads(member);
-    if (segment + 1 >= opening_segment(opening, opening->found)) {
-        note_doubt(member, fx);
-    }
     opening->learning = opening->learnt = false;
     opening->state = OPENING_REPAIR;
     member->is_repairing = true;
-    opening->order = order;
-    opening->ordered = false;
+    repair_order(member, &order);
     effects_wake_at(fx, opening->now);
 }
 
@@ -122,7 +120,7 @@ void opening_judge_anew(struct member *member, struct effects *fx)
     CHECK(opening_state(member) == OPENING_REPAIR);
     saves_control(member, fx);
     member->opening->anew = member->saves.control.wanted;
-    if (member->opening->ordered && !member->repair.writing) {
+    if (!member->repair.writing) {
         repair_abandon_order(member);
     }
 }
@@ -136,17 +134,8 @@ void opening_repair_pump(struct member *member, struct effects *fx)
         if (opening->anew <= member->saves.control.durable && !member->repair.writing) {
             opening->anew = 0;
             opening->repaired = SEGMENT_NONE;
-            if (opening->ordered) {
-                repair_abandon_order(member);
-            }
+            repair_abandon_order(member);
             opening_look_anew(member, fx);
-        }
-        return;
-    }
-    if (!opening->ordered) {
-        if (saves_are_durable(&member->saves)) {
-            opening->ordered = true;
-            repair_order(member, &opening->order);
         }
         return;
     }
@@ -157,11 +146,6 @@ void opening_repair_pump(struct member *member, struct effects *fx)
     if (!repair_is_done(member, &ended)) {
         return;
     }
-    if (opening->fresh && member->repair.fetched == 0) { /* the disk has given it after all */
-        opening->lacked = member->control.may_lack = false;
-        saves_control(member, fx);
-    }
-    opening->fresh = false;
     if (opening->repaired == opening_segment(opening, opening->found)) {
         opening->found++;
     }

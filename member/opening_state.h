@@ -49,9 +49,6 @@ struct opening {
     segment_t repaired; /* the last that was ordered to be repaired */
     uint32_t repairs; /* how often, one after the other */
     bool lacked; /* the newest segment, or the one after it, was repaired: its end is in doubt */
-    bool fresh; /* that doubt is of the repair under way: there may prove to be no reason for it */
-    struct repair_order order;
-    bool ordered; /* the repair has its order; before it has, that doubt must be durable */
     bool has_record; /* while it learns: `record` is known, or will not be */
     const struct claim_record *record; /* NULL: an operator goes on without */
     struct level level; /* the record's */

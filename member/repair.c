@@ -265,7 +265,8 @@ static void go_on(struct member *member, struct effects *fx)
         finish(member);
         effects_wake_at(fx, repair->now);
     } else if (repair->step == REPAIR_DONE) {
-        if (!repair->paused) {
+        if (!repair->paused
+            && (!repair->opening || opening_may_replace(member, repair->order.segment, fx))) {
             write_what(member, WRITE_REPAIR_DONE,
                        &(struct store_write){.op = STORE_REPAIR_DONE,
                                              .segment = repair->order.segment,

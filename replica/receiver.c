@@ -418,6 +418,15 @@ static void note_reign(struct replica *replica)
     }
 }
 
+/* A repair at the start has changed the folder id: acks under the other one must not count. */
+static bool has_another_name(const struct replica *replica)
+{
+    const struct receiver *receiver = &replica->receiver;
+
+    return receiver->joined && receiver->link != 0 && receiver->state != RECEIVER_DIALING
+           && !id_equal(&receiver->greeted_as, &replica->member.control.folder);
+}
+
 void receiver_pump(struct replica *replica, struct instant now, struct effects *fx)
 {
     struct receiver *receiver = &replica->receiver;
@@ -430,6 +439,11 @@ void receiver_pump(struct replica *replica, struct instant now, struct effects *
     } else if (is_astray(replica, now)) {
         receiver->seeks++;
         receiver_refuse(replica, now, fx, E_FOLLOWER, "%s.", status_text(E_FOLLOWER));
+    } else if (has_another_name(replica)) {
+        receiver_refuse(replica, now, fx, E_CLOSED, "%s had to be repaired, and greets anew.",
+                        replica->member.settings.self.member);
+        receiver->dial_at = now;
+        receiver->tries = 0;
     } else if (is_no_help(replica)) {
         receiver_refuse(replica, now, fx, E_CLOSED,
                         "%s lacks what %s does not give: it asks others.",

@@ -62,6 +62,7 @@ struct cut {
 
 struct receiver {
     enum receiver_state state;
+    struct id greeted_as; /* the folder id that the upstream of this link knows */
     segment_t mends; /* while REPAIRING after the opening: the segment that a cut could not read */
     link_t link; /* 0: none */
     struct identity peer;

@@ -70,6 +70,7 @@ void receiver_send_greet(struct replica *replica, struct effects *fx)
     if (!receiver->joined) {
         fill_for_joining(replica, greet);
     }
+    receiver->greeted_as = greet->folder;
     const size_t size = greet_bytes(greet);
 
     CHECK(size <= GREET_BYTES_MAX);
