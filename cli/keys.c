@@ -1,13 +1,16 @@
-/* `sealift keys show`: which KMS key wraps which data key, where, since when.
+/* `sealift keys`: which KMS key wraps which data key, where, since when; and others from now on.
  *
  *   sealift keys show DIR...                a data folder, which may be in use
  *   sealift keys show HOST:PORT...          a running member
+ *   sealift keys rotate-dek HOST:PORT       the primary goes on under a new data key
+ *   sealift keys rewrap HOST:PORT           a member's envelopes are wrapped anew
  *
- * Needs no key service and no KMS key: what it shows is written in the open. */
+ * Showing needs no key service and no KMS key: what it shows is written in the open. */
 #include "base/check.h"
 #include "cli/ask_status.h"
 #include "cli/copy.h"
 #include "cli/keys_form.h"
+#include "cli/keys_order.h"
 #include "cli/verbs.h"
 #include "host/clock.h"
 
@@ -38,6 +41,22 @@ static void add(struct keys_order *order, const char *argument, struct argp_stat
     }
 }
 
+static bool is_order(const struct keys_order *order)
+{
+    return strcmp(order->action, "rotate-dek") == 0 || strcmp(order->action, "rewrap") == 0;
+}
+
+static void check(const struct keys_order *order, struct argp_state *state)
+{
+    if (order->action == NULL || (strcmp(order->action, "show") != 0 && !is_order(order))) {
+        argp_error(state, "say 'show', 'rotate-dek' or 'rewrap'");
+    } else if (is_order(order) && order->count != 1) {
+        argp_error(state, "%s: give the ADDRESS of one member", order->action);
+    } else if (order->count == 0) {
+        argp_error(state, "of which data folder or member?");
+    }
+}
+
 static error_t parse(int option, char *argument, struct argp_state *state)
 {
     struct keys_order *order = state->input;
@@ -53,11 +72,7 @@ static error_t parse(int option, char *argument, struct argp_state *state)
         add(order, argument, state);
         return 0;
     case ARGP_KEY_END:
-        if (order->action == NULL || strcmp(order->action, "show") != 0) {
-            argp_error(state, "say 'show'");
-        } else if (order->count == 0) {
-            argp_error(state, "of which data folder or member?");
-        }
+        check(order, state);
         return 0;
     default: /* foreign: argp's keys */
         return ARGP_ERR_UNKNOWN;
@@ -139,18 +154,28 @@ int verb_keys(int argc, char **argv)
     static const struct argp argp = {
         .options = options,
         .parser = parse,
-        .args_doc = "show DIR|HOST:PORT...",
-        .doc = "Shows which KMS key wraps the data keys of a copy, in which region, which segments "
+        .args_doc = "show DIR|HOST:PORT...\nrotate-dek ADDRESS\nrewrap ADDRESS",
+        .doc = "'show' tells which KMS key wraps the data keys of a copy, in which region, which "
+               "segments "
                "are sealed under them, and since when they are in use.\vSINCE is by the clock of "
                "whoever used the data key first; '>' before an AGE: it is older, for its first "
                "segments have been let go. A running member tells its KMS key and its current "
                "data key; its folder tells the rest. Whether a key opens its envelope now, "
-               "'sealift verify' says. The exit code is 0 when all copies could be read.",
+               "'sealift verify' says. 'rotate-dek' has the primary go on under a new data key; "
+               "'rewrap' "
+               "has a member wrap its envelopes anew, under the newest version of its KMS key. "
+               "Both need a certificate of role operator, or the member's UNIX socket. The exit "
+               "code is 0 when all copies could be read, or the order was carried out.",
         .children = children};
     struct keys_order order = {0};
 
     argp_err_exit_status = EXIT_USAGE;
     argp_parse(&argp, argc, argv, 0, NULL, &order);
+    if (is_order(&order)) {
+        return keys_order_run(strcmp(order.action, "rewrap") == 0 ? KEYS_ORDER_REWRAP
+                                                                  : KEYS_ORDER_ROTATE,
+                              &order.connect, order.copies[0], order.json);
+    }
     connect_complete(&order.connect);
     struct keys_seen *seen = calloc(order.count, sizeof *seen);
 

@@ -60,6 +60,8 @@ const char *key_json_target(enum keys_op op)
         return "TrentService.Decrypt";
     case KEYS_WRAP:
         return "TrentService.Encrypt";
+    case KEYS_REWRAP:
+        return "TrentService.ReEncrypt";
     case KEYS_OPS:
         break;
     }
@@ -99,18 +101,37 @@ static json_t *make_context(const struct keys_context *context)
     return object;
 }
 
+static void set_context(json_t *object, const char *name, const struct keys_context *context)
+{
+    CHECK(json_object_set_new(object, name, make_context(context)) == 0);
+}
+
+/* From and to the same key, in the same context: only the version of the key may change. */
+static void set_both_ends(json_t *object, const struct keys_request *request)
+{
+    set_text(object, "SourceKeyId", request->key);
+    set_text(object, "DestinationKeyId", request->key);
+    set_context(object, "SourceEncryptionContext", &request->context);
+    set_context(object, "DestinationEncryptionContext", &request->context);
+}
+
 char *key_json_request(const struct keys_request *request)
 {
     json_t *object = json_object();
 
     CHECK(object != NULL);
-    set_text(object, "KeyId", request->key);
-    CHECK(json_object_set_new(object, "EncryptionContext", make_context(&request->context)) == 0);
+    if (request->op == KEYS_REWRAP) {
+        set_both_ends(object, request);
+    } else {
+        set_text(object, "KeyId", request->key);
+        set_context(object, "EncryptionContext", &request->context);
+    }
     switch (request->op) {
     case KEYS_GENERATE:
         set_text(object, "KeySpec", "AES_256");
         break;
     case KEYS_UNWRAP:
+    case KEYS_REWRAP:
         set_blob(object, "CiphertextBlob", request->blob);
         break;
     case KEYS_WRAP:
@@ -157,7 +178,7 @@ static enum status decode_object(enum keys_op op, const json_t *object,
         TRY(get_blob(object, "CiphertextBlob", answer->blob, sizeof answer->blob,
                      &answer->blob_size));
     }
-    if (op != KEYS_WRAP) {
+    if (op != KEYS_WRAP && op != KEYS_REWRAP) {
         TRY(get_blob(object, "Plaintext", answer->plain, sizeof answer->plain,
                      &answer->plain_size));
         return answer->plain_size == DEK_BYTES ? OK : E_MALFORMED;

@@ -1,4 +1,4 @@
-/* The bodies of GenerateDataKey, Decrypt and Encrypt: AWS KMS API reference, JSON 1.1.
+/* The bodies of GenerateDataKey, Decrypt, Encrypt and ReEncrypt: AWS KMS API reference, JSON 1.1.
  *
  * jansson keeps its values in ordinary memory; key_json_init gives it an allocator that wipes what
  * it frees, since some of it is a data key. */

@@ -41,6 +41,8 @@ enum option_key {
     KEY_PIN_AGE,
     KEY_SCRUB_RATE,
     KEY_SCRUB_GAP,
+    KEY_DEK_MAX_AGE,
+    KEY_DEK_MAX_BYTES,
 };
 
 const struct argp_option options_table[] = {
@@ -83,6 +85,11 @@ const struct argp_option options_table[] = {
     {"scrub-rate", KEY_SCRUB_RATE, "SIZE", 0,
      "Closed segments are read again, so many bytes a second (4M); 0: they are not", 0},
     {"scrub-gap", KEY_SCRUB_GAP, "SPAN", 0, "From the end of one pass to the next (1h)", 0},
+    {"dek-max-age", KEY_DEK_MAX_AGE, "SPAN", 0,
+     "A primary takes another data key when the present one is so old (default: never by itself)",
+     0},
+    {"dek-max-bytes", KEY_DEK_MAX_BYTES, "SIZE", 0,
+     "Or when so much was sealed under it (default: never by itself)", 0},
     {"accept-suspect", KEY_ACCEPT_SUSPECT, NULL, 0,
      "The disk failed, was looked at, and may be relied upon again", 0},
     {"aes", KEY_AES, "WHICH", 0,
@@ -241,6 +248,22 @@ static error_t parse_scrub(struct options *options, int key, char *text,
     }
 }
 
+/* When a primary takes another data key by itself. */
+static error_t parse_rotation(struct options *options, int key, char *text,
+                              const struct argp_state *state)
+{
+    switch (key) {
+    case KEY_DEK_MAX_AGE:
+        options->dek_max_age = parse_span(text, "dek-max-age", state);
+        return 0;
+    case KEY_DEK_MAX_BYTES:
+        options->dek_max_bytes = parse_size(text, "dek-max-bytes", state);
+        return 0;
+    default: /* number: keys of argp */
+        return parse_scrub(options, key, text, state);
+    }
+}
+
 /* What is deleted, and what is kept for whom. */
 static error_t parse_retention(struct options *options, int key, char *text,
                                const struct argp_state *state)
@@ -259,7 +282,7 @@ static error_t parse_retention(struct options *options, int key, char *text,
         options->pin_age = parse_span(text, "pin-age", state);
         return 0;
     default: /* number: keys of argp */
-        return parse_scrub(options, key, text, state);
+        return parse_rotation(options, key, text, state);
     }
 }
 
@@ -384,6 +407,8 @@ void options_apply(const struct options *options, struct member_settings *settin
     }
     settings->retain_bytes = options->retain_bytes; /* 0: nothing is deleted by it, as by default */
     settings->retain_age = options->retain_age;
+    settings->dek_max_age = options->dek_max_age; /* 0: by command only, as by default */
+    settings->dek_max_bytes = options->dek_max_bytes;
     if (options->pin_bytes != 0) {
         settings->pin_bytes = options->pin_bytes;
     }

@@ -32,6 +32,8 @@ struct options {
     struct span retain_age, pin_age; /* likewise */
     uint64_t scrub_rate; /* likewise */
     struct span scrub_gap; /* likewise */
+    uint64_t dek_max_bytes; /* likewise */
+    struct span dek_max_age; /* likewise */
     bool no_scrub;
     bool accept_suspect;
     enum aes_choice aes;

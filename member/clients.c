@@ -189,8 +189,12 @@ void clients_on_message(struct member *member, struct client *client, const stru
         reader_on_consumed(member, client, event, fx);
     } else if (message->type == MESSAGE_VERIFY && client->welcomed) {
         verifier_on_verify(member, client, event, fx);
+    } else if (message->type == MESSAGE_REWRAP && client->welcomed) {
+        rewrap_begin(member, client, fx);
     } else {
-        const bool may_ask_elsewhere = message->type == MESSAGE_APPEND && client->welcomed;
+        const bool is_for_writer =
+            message->type == MESSAGE_APPEND || message->type == MESSAGE_ROTATE;
+        const bool may_ask_elsewhere = is_for_writer && client->welcomed;
 
         turn_away(member, client->link, may_ask_elsewhere ? E_NOT_WRITER : E_PROTOCOL, fx);
         client_end(member, client);

@@ -261,7 +261,8 @@ void feeds_on_message(struct member *member, struct feed *feed, const struct eve
         on_bye(member, feed, message->head, fx);
     } else if (message->type == MESSAGE_GREET && feed->state == FEED_GREETING) {
         feed_on_greet(member, feed, event, fx);
-    } else if (message->type == MESSAGE_KEYS_STORED && feed->state == FEED_KEYS) {
+    } else if (message->type == MESSAGE_KEYS_STORED
+               && (feed->state == FEED_KEYS || feed->state == FEED_STREAMING)) {
         feed_on_keys_stored(member, feed, event, fx);
     } else if (message->type == MESSAGE_PROOF && feed->state == FEED_PROVING) {
         feed_on_proof(member, feed, event, fx);
@@ -337,6 +338,7 @@ static void feed_pump(struct member *member, struct feed *feed, struct instant n
     } else if (feed->state == FEED_FENCING) {
         feed_fence_pump(member, feed, now, fx);
     } else if (feed->state == FEED_STREAMING) {
+        feed_hand_pump(member, feed, now, fx);
         feed_ship_pump(member, feed, now, fx);
         if (feed->state == FEED_STREAMING) {
             feed_announce_pump(member, feed, now, fx);

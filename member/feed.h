@@ -62,6 +62,11 @@ struct feed {
     char key_arn[KEY_ARN_TEXT_MAX];
     struct id missing[GREET_DEKS_MAX]; /* DEKs that it does not hold; one KEYS message for each */
     uint32_t missing_count, handed_count;
+    uint32_t deks_shown; /* of the member's own, how many our GREET listed */
+    uint32_t deks_held; /* how many of them, the first ones, it holds: what follows is handed over
+                           while it streams, each before the first header that names it */
+    unsigned hand_tries; /* of the one that is being handed over while it streams */
+    struct instant hand_at;
     bool wrap_asked; /* the next of them is at the key service of its region */
     bool proved; /* its proof was right */
     bool is_candidate; /* it asks on behalf of an election, and follows nobody */
@@ -107,6 +112,9 @@ struct feeds {
 size_t feeds_bytes(uint32_t capacity);
 void feeds_init(struct feeds *feeds, struct arena *arena, uint32_t capacity);
 struct feed *feeds_find(const struct feeds *feeds, link_t link);
+
+/* Whether it has stored every DEK of this member. */
+bool feed_holds_all_deks(const struct member *member, const struct feed *feed);
 
 /* A replica has called. Refused with a BYE where no place is free or the member is not ready. */
 void feeds_on_link_up(struct member *member, const struct event *event, struct effects *fx);

@@ -19,6 +19,7 @@ void feed_greet_send(struct member *member, struct feed *feed, struct effects *f
 
     greeting_fill(member, greet);
     greet->descriptor_bytes = bytes_of(member->descriptor_bytes, member->descriptor_size);
+    feed->deks_shown = member->deks.count; /* without encryption: the zero key, known to all */
     if (greet->dek_count > 0) {
         feed->proof_dek = greet->deks[greet->dek_count - 1];
     }
@@ -129,7 +130,7 @@ static bool holds(const struct greet *greet, const struct id *dek)
 
 static void find_missing(const struct member *member, struct feed *feed, const struct greet *greet)
 {
-    for (uint32_t i = 0; i < member->deks.count; i++) {
+    for (uint32_t i = 0; i < feed->deks_shown; i++) {
         if (!holds(greet, &member->deks.list[i].id)) {
             feed->missing[feed->missing_count++] = member->deks.list[i].id;
         }

@@ -105,11 +105,16 @@ void feeds_on_keys(struct member *member, const struct event *event, struct effe
     const struct event_keys *answer = &event->keys;
     struct feed *feed = feeds_find(&member->feeds, ticket_value(answer->ticket));
 
-    if (feed == NULL || feed->state != FEED_KEYS || !feed->wrap_asked) {
+    if (feed == NULL || (feed->state != FEED_KEYS && feed->state != FEED_STREAMING)
+        || !feed->wrap_asked) {
         return; /* it has gone meanwhile */
     }
     feed->wrap_asked = false;
     key_trouble_note(member, feed->peer.region, answer->status, answer->answer.why);
+    if (answer->status != OK && feed->state == FEED_STREAMING) {
+        feed_hand_later(member, feed, answer->status, event->now);
+        return;
+    }
     if (answer->status != OK) {
         refuse_key(member, feed, answer, fx);
         return;
@@ -139,7 +144,8 @@ static bool are_stored(const struct feed *feed, const struct keys_stored *stored
             }
         }
     }
-    return feed->handed_count == feed->missing_count && found == feed->missing_count;
+    return feed->missing_count > 0 && feed->handed_count == feed->missing_count
+           && found == feed->missing_count;
 }
 
 void feed_on_keys_stored(struct member *member, struct feed *feed, const struct event *event,
@@ -154,7 +160,11 @@ void feed_on_keys_stored(struct member *member, struct feed *feed, const struct 
                     "KEYS_STORED does not name every data key that was handed over.");
         return;
     }
-    feed_begin_proving(member, feed, event->now, fx);
+    if (feed->state == FEED_STREAMING) {
+        feed_hand_stored(feed);
+    } else {
+        feed_begin_proving(member, feed, event->now, fx);
+    }
 }
 
 static struct digest proof_of(const struct member *member, const struct feed *feed,

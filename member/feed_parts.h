@@ -38,6 +38,15 @@ void feed_on_proof(struct member *member, struct feed *feed, const struct event 
                    struct effects *fx);
 void feed_keys_pump(struct member *member, struct feed *feed, struct effects *fx);
 
+/* feed_hand.c */
+/* Whether the header of that segment may be sent. */
+bool feed_holds_dek_of(const struct member *member, const struct feed *feed, segment_t segment);
+void feed_hand_later(const struct member *member, struct feed *feed, enum status why,
+                     struct instant now);
+void feed_hand_stored(struct feed *feed);
+void feed_hand_pump(struct member *member, struct feed *feed, struct instant now,
+                    struct effects *fx);
+
 /* feed_lost.c */
 void feed_lose(struct member *member, struct feed *feed, batch_t batch, struct effects *fx);
 bool feed_is_behind(const struct member *member, batch_t batch);

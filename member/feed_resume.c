@@ -99,6 +99,8 @@ void feed_on_resume(struct member *member, struct feed *feed, const struct event
     feed->sent_segment = resume.segment;
     feed->acked_lsn = lsn_of(&member->wal, resume.position.batch);
     pins_hold(member, feed, resume.segment, resume.position.batch, fx);
+    feed->deks_held = feed->deks_shown; /* those that it lacked it got with its greeting */
+    feed->missing_count = feed->handed_count = 0;
     feed->must_announce = true;
     feed_move(feed, FEED_STREAMING, event->now);
     trace_event(&member->settings.trace, "feed_streams member=%s from_batch=%llu limit=%llu",

@@ -67,7 +67,7 @@ static bool send_headers(struct member *member, struct feed *feed, const struct 
                                                                   : feed->sent_segment + 1;
         const uint8_t *raw = wal_raw_header(wal, next);
 
-        if (!effects_have_room(fx)) {
+        if (!effects_have_room(fx) || !feed_holds_dek_of(member, feed, next)) {
             return false;
         }
         if (raw == NULL) {

@@ -22,6 +22,8 @@ static const char *action_of(enum keys_op op)
         return "kms:Decrypt";
     case KEYS_WRAP:
         return "kms:Encrypt";
+    case KEYS_REWRAP:
+        return "kms:ReEncrypt*";
     case KEYS_OPS:
         break;
     }

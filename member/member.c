@@ -324,7 +324,11 @@ bool member_on_keys(struct member *member, const struct event *event, struct eff
     case TICKET_FEED:
         feeds_on_keys(member, event, fx);
         return true;
+    case TICKET_REWRAP:
+        rewrap_on_keys(member, event, fx);
+        return true;
     case TICKET_GENESIS:
+    case TICKET_ROTATION:
         break;
     }
     return false;
@@ -341,6 +345,7 @@ void member_pump(struct member *member, struct instant now, struct effects *fx)
     opening_pump(member, now, fx);
     unwrap_pump(member, now, fx);
     saves_pump(member, fx);
+    rewrap_pump(member, fx);
     if (member->is_repairing) {
         feeds_pump(member, now, fx);
         repair_pump(member, now, fx);

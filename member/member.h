@@ -20,6 +20,7 @@
 #include "member/reads.h"
 #include "member/repair.h"
 #include "member/retention.h"
+#include "member/rewrap.h"
 #include "member/saves.h"
 #include "member/scrub.h"
 #include "member/settings.h"
@@ -51,6 +52,7 @@ struct member {
     struct retention retention;
     struct unwrap unwrap;
     struct key_trouble key_trouble;
+    struct rewrap rewrap;
     struct opening *opening;
     struct feeds feeds;
     struct clients clients;

@@ -44,6 +44,7 @@ void member_settings_default(struct member_settings *settings)
     settings->greet_max = SPAN_S(5);
     settings->keys_max = SPAN_S(60);
     settings->keys_wait_max = SPAN_S(60);
+    settings->hand_max = SPAN_S(60);
     settings->silence_max = SPAN_S(15);
     settings->heartbeat_gap = SPAN_S(3);
     settings->announce_gap = SPAN_MS(10);

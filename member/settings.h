@@ -33,6 +33,8 @@ struct member_settings {
     uint32_t clients_max; /* client, reader and operator links */
     uint64_t retain_bytes; /* of files behind the oldest segment, then it may go; 0: never */
     struct span retain_age; /* since a segment was closed, then it may go; 0: never */
+    struct span dek_max_age; /* a writer's data key is rotated when it is so old; 0: never */
+    uint64_t dek_max_bytes; /* when it has sealed so much; 0: never */
     uint64_t pin_bytes; /* so much is kept for one downstream replica, and no more */
     struct span pin_age; /* for so long */
     struct span retain_gap; /* between two looks at what may go */
@@ -43,6 +45,7 @@ struct member_settings {
     struct span greet_max; /* from link up to RESUME, keys aside */
     struct span keys_max; /* for the key exchange of a greeting */
     struct span keys_wait_max; /* at start: how long an unreachable key service is waited for */
+    struct span hand_max; /* a rotation waits so long for linked replicas to store the new DEK */
     struct span silence_max; /* hang up after hearing nothing for this long */
     struct span heartbeat_gap; /* say something at least this often */
     struct span announce_gap; /* a commit is announced within this */

@@ -18,6 +18,7 @@ enum keys_op {
     KEYS_GENERATE, /* GenerateDataKey: a new DEK, in plain and wrapped */
     KEYS_UNWRAP, /* Decrypt: blob -> DEK */
     KEYS_WRAP, /* Encrypt: DEK -> blob, on the key service of `region` */
+    KEYS_REWRAP, /* ReEncrypt: blob -> blob of the key's newest version; no DEK comes out */
     KEYS_OPS
 };
 
@@ -32,10 +33,9 @@ struct keys_context {
 struct keys_request {
     enum keys_op op;
     char region[REGION_TEXT_MAX]; /* whose key service is asked */
-    char key
-        [KEY_ARN_TEXT_MAX]; /* id, ARN, alias or alias ARN; KEYS_UNWRAP: of the key that wrapped */
+    char key[KEY_ARN_TEXT_MAX]; /* id, ARN, alias or alias ARN; to unwrap: of who wrapped */
     struct keys_context context;
-    struct bytes blob; /* KEYS_UNWRAP */
+    struct bytes blob; /* KEYS_UNWRAP, KEYS_REWRAP */
     struct bytes plain; /* KEYS_WRAP: the DEK; wiped from the world's copy after use */
 };
 
@@ -44,7 +44,7 @@ struct keys_request {
  * E_KEY_CREDENTIALS says anything of the key. `why` is the key service's own sentence. */
 struct keys_answer {
     char key_arn[KEY_ARN_TEXT_MAX];
-    struct bytes blob; /* KEYS_GENERATE, KEYS_WRAP */
+    struct bytes blob; /* KEYS_GENERATE, KEYS_WRAP, KEYS_REWRAP */
     struct bytes plain; /* KEYS_GENERATE, KEYS_UNWRAP */
     const char *why; /* "" where there is nothing to say */
 };

@@ -67,15 +67,18 @@ static bool on_client_message(struct primary *primary, const struct event *event
                               struct effects *fx)
 {
     const unsigned type = event->message.message.type;
-    struct client *client = type == MESSAGE_APPEND || type == MESSAGE_PROMOTE
-                                ? clients_find(&primary->member.clients, event->message.link)
-                                : NULL;
+    struct client *client =
+        type == MESSAGE_APPEND || type == MESSAGE_PROMOTE || type == MESSAGE_ROTATE
+            ? clients_find(&primary->member.clients, event->message.link)
+            : NULL;
 
     if (client == NULL) {
         return false;
     }
     if (type == MESSAGE_APPEND) {
         intake_on_append(primary, client, event, fx);
+    } else if (type == MESSAGE_ROTATE) {
+        rotation_on_order(primary, client, event->now, fx);
     } else {
         on_promote(primary, client, fx);
     }
@@ -123,6 +126,7 @@ static void on_keys(struct primary *primary, const struct event *event, struct e
 {
     if (!member_on_keys(&primary->member, event, fx)) {
         genesis_on_keys(primary, event, fx);
+        rotation_on_keys(primary, event, fx);
     }
 }
 
@@ -163,12 +167,16 @@ static void pump_start(struct primary *primary, struct instant now, struct effec
     }
     if (primary->phase == PHASE_SAVING && saves_are_durable(&member->saves)) {
         reign_begin(primary, fx);
+        rotation_begin_reign(primary, now);
     }
 }
 
 static void pump_serving(struct primary *primary, struct instant now, struct effects *fx)
 {
     intake_seal(primary, fx);
+    if (primary->phase == PHASE_SERVING) {
+        rotation_pump(primary, now, fx);
+    }
     primary->member.ship_limit = primary->member.wal.sealed;
     if (primary->intake.may_release) {
         voters_commit(primary);
@@ -281,6 +289,7 @@ struct node *primary_create(const struct primary_settings *settings, struct aren
 
 void primary_destroy(struct node *node)
 {
+    secret_wipe(&((struct primary *)node)->rotation.secret);
     member_drop(&((struct primary *)node)->member);
 }
 

@@ -9,6 +9,7 @@
 #include "primary/intake.h"
 #include "primary/primary.h"
 #include "primary/reign.h"
+#include "primary/rotation.h"
 #include "primary/voters.h"
 
 enum primary_phase {
@@ -32,6 +33,7 @@ struct primary {
     uint64_t wall_ns; /* of the step under way; advisory */
     struct genesis genesis;
     struct reign reign;
+    struct rotation rotation;
     struct voters voters;
     struct intake intake;
     struct drain drain;

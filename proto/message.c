@@ -42,6 +42,10 @@ static const struct message_kind kinds[] = {
     [MESSAGE_VERIFIED] = {"verified", false},
     [MESSAGE_PROMOTE] = {"promote", false},
     [MESSAGE_PROMOTED] = {"promoted", false},
+    [MESSAGE_ROTATE] = {"rotate", false},
+    [MESSAGE_ROTATED] = {"rotated", false},
+    [MESSAGE_REWRAP] = {"rewrap", false},
+    [MESSAGE_REWRAPPED] = {"rewrapped", false},
 };
 
 static const struct message_kind *message_kind_of(unsigned type)

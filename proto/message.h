@@ -43,7 +43,11 @@ enum message_type {
     MESSAGE_VERIFIED = 45,
     MESSAGE_PROMOTE = 46,
     MESSAGE_PROMOTED = 47,
-    MESSAGE_LAST = MESSAGE_PROMOTED,
+    MESSAGE_ROTATE = 48, /* an operator's, without a head; likewise REWRAP (keys_order.h) */
+    MESSAGE_ROTATED = 49,
+    MESSAGE_REWRAP = 50,
+    MESSAGE_REWRAPPED = 51,
+    MESSAGE_LAST = MESSAGE_REWRAPPED,
 };
 
 enum {

@@ -11,6 +11,7 @@
 
 #include "base/check.h"
 #include "proto/message.h"
+#include "replica/receiver_new_key.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -123,6 +124,7 @@ static void leave(struct replica *replica, struct instant now)
     if (receiver->state == RECEIVER_UNWRAPPING) {
         unwrap_forget(&replica->member);
     }
+    receiver_new_key_forget(replica);
     if (receiver->state != RECEIVER_IDLE) {
         receiver_move(receiver, RECEIVER_IDLE, now);
     }
@@ -293,6 +295,8 @@ void receiver_on_message(struct replica *replica, const struct event *event, str
         receiver_on_keys(replica, event, fx);
     } else if (type == MESSAGE_PROOF && receiver->state == RECEIVER_PROVING) {
         receiver_on_proof(replica, event, fx);
+    } else if (type == MESSAGE_KEYS && streams) {
+        receiver_on_new_key(replica, event, fx);
     } else if (type == MESSAGE_SEGMENT && streams) {
         receiver_on_segment(replica, event, fx);
     } else if (type == MESSAGE_BATCH && streams) {
@@ -465,6 +469,7 @@ void receiver_pump(struct replica *replica, struct instant now, struct effects *
     }
     receiver_keys_pump(replica, now, fx);
     receiver_cut_pump(replica, now, fx);
+    receiver_new_key_pump(replica, now, fx);
     if (receiver->state == RECEIVER_STREAMING) {
         receiver_stream_pump(replica, now, fx);
     }

@@ -41,6 +41,8 @@ enum cut_phase {
     CUT_CONTROL, /* the new epoch table becomes durable */
 };
 
+enum new_key { NEW_KEY_NONE, NEW_KEY_UNWRAPPING, NEW_KEY_STORING };
+
 struct cut {
     enum cut_phase phase;
     batch_t keep; /* the last batch that stays; 0: none */
@@ -91,6 +93,8 @@ struct receiver {
     struct id proof_dek; /* the last in the upstream's GREET */
     struct id wanted[GREET_DEKS_MAX]; /* DEKs of the upstream that are not held here */
     uint32_t wanted_count;
+    enum new_key new_key; /* that has come while it streams */
+    uint64_t new_key_token; /* the save of the keyring that must be durable */
     bool is_stale; /* the upstream is of a lower epoch: it is shown a proof, and left */
     struct epoch_table *theirs; /* the upstream's epochs, from its GREET */
     uint32_t loss_count;

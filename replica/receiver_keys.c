@@ -11,6 +11,7 @@
 #include "base/check.h"
 #include "member/greeting.h"
 #include "proto/message.h"
+#include "replica/receiver_new_key.h"
 
 #include <stdio.h>
 
@@ -87,7 +88,7 @@ static bool is_the_key(const struct member *member, const struct envelope *envel
            && (!exact || strcmp(named, envelope->key_arn) == 0);
 }
 
-static enum status take_envelope(struct replica *replica, const struct envelope *envelope)
+enum status receiver_take_envelope(struct replica *replica, const struct envelope *envelope)
 {
     struct member *member = &replica->member;
     struct keyring *keyring = member->keyring;
@@ -107,7 +108,7 @@ static enum status take_envelope(struct replica *replica, const struct envelope 
 static enum status take_envelopes(struct replica *replica, const struct keys_message *message)
 {
     for (uint32_t i = 0; i < message->count; i++) {
-        TRY(take_envelope(replica, &message->envelopes[i]));
+        TRY(receiver_take_envelope(replica, &message->envelopes[i]));
     }
     return OK;
 }
@@ -159,7 +160,7 @@ static void on_unwrap_failed(struct replica *replica, struct instant now, struct
     }
 }
 
-static void send_stored(struct replica *replica, struct effects *fx)
+void receiver_send_stored(struct replica *replica, struct effects *fx)
 {
     const struct receiver *receiver = &replica->receiver;
     struct keys_stored stored = {.dek_count = receiver->wanted_count};
@@ -182,7 +183,7 @@ void receiver_keys_pump(struct replica *replica, struct instant now, struct effe
     }
     if (receiver->state == RECEIVER_STORING && saves_are_durable(&member->saves)) {
         if (receiver->wanted_count > 0) {
-            send_stored(replica, fx);
+            receiver_send_stored(replica, fx);
         }
         begin_proving(replica, now, fx);
     }

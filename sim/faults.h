@@ -50,7 +50,9 @@
     X(FAULT_NONSENSE, "nonsense-peer") \
     X(FAULT_IMPOSTOR, "wrong-member") \
     X(FAULT_PROMOTION, "promotion") \
-    X(FAULT_TWIN, "one-certificate-twice")
+    X(FAULT_TWIN, "one-certificate-twice") \
+    X(FAULT_ROTATION, "data-key-rotated") \
+    X(FAULT_REWRAP, "envelopes-rewrapped")
 
 enum sim_fault {
 #define FAULT_ENUM(name, text) name,

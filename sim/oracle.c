@@ -54,6 +54,7 @@ static const struct oracle_invariant invariants[] = {
     {44,
      "a member that verifies its copy, or raises an alarm, finds damage where it is, only there"},
     {45, "whole batches that the next header leaves out are in quarantine before it is written"},
+    {46, "a segment is begun where the disk has an envelope for its data key, and nowhere else"},
     {0, NULL},
 };
 

@@ -262,6 +262,10 @@ void oracle_on_send(struct oracle *oracle, struct sim_member *member,
     case MESSAGE_FENCE:
     case MESSAGE_PROMOTE:
     case MESSAGE_PROMOTED:
+    case MESSAGE_ROTATE:
+    case MESSAGE_ROTATED:
+    case MESSAGE_REWRAP:
+    case MESSAGE_REWRAPPED:
         return;
     case MESSAGE_VERIFIED_SEGMENT:
         oracle_on_verified_segment(oracle, member, send);

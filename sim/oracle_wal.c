@@ -8,6 +8,7 @@
 #include "seal/segment_key.h"
 #include "sim/oracle_aside.h"
 #include "sim/oracle_bounds.h"
+#include "sim/oracle_keys.h"
 #include "sim/oracle_line.h"
 #include "sim/oracle_marks.h"
 #include "sim/oracle_repair.h"
@@ -356,6 +357,7 @@ void oracle_on_write(struct oracle *oracle, struct sim_member *member,
     }
     if (write->op == STORE_CREATE) {
         oracle_note_created(oracle, member, write->segment);
+        oracle_check_keyring(oracle, member, write->data);
         oracle_check_left_out(oracle, member, write);
     }
     check_forged(oracle, member);

@@ -140,6 +140,9 @@ static enum status decide(struct sim *sim, struct sim_asked *asked, struct keys_
         return key->refusal;
     }
     snprintf(answer->key_arn, sizeof answer->key_arn, "%s", key->arn);
+    if (asked->request.op == KEYS_GENERATE && keys->dek_count == SIM_DEKS_MAX) {
+        return E_KEY_UNREACHABLE; /* more than this world can remember */
+    }
     switch (asked->request.op) {
     case KEYS_GENERATE:
         prng_fill(&keys->dice, plain, DEK_BYTES);
@@ -154,6 +157,10 @@ static enum status decide(struct sim *sim, struct sim_asked *asked, struct keys_
         answer->plain = bytes_of(plain, DEK_BYTES);
         TRY(unwrap_blob(keys, asked, key, plain));
         plain[DEK_BYTES / 2] ^= keys->wrong_until[region] > sim->now ? 1 : 0;
+        return OK;
+    case KEYS_REWRAP:
+        TRY(unwrap_blob(keys, asked, key, plain));
+        answer->blob = wrap(keys, key, &asked->request.context, bytes_of(plain, DEK_BYTES), blob);
         return OK;
     case KEYS_OPS:
         break;

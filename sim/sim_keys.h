@@ -13,7 +13,7 @@
 
 enum {
     SIM_KMS_KEYS_MAX = 2 * SIM_REGIONS,
-    SIM_DEKS_MAX = 64,
+    SIM_DEKS_MAX = 1024,
     SIM_ASKED_MAX = 1024,
     SIM_KEYS_SLOW_S = 8,
     SIM_KEYS_HANG_S = 15,

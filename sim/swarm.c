@@ -389,6 +389,7 @@ struct swarm_result swarm_run(uint64_t seed, struct span length, FILE *print)
         (uint32_t)prng_between(&world->dice, 20, world->oracle->record_bytes_max);
     add_members(world, &shape);
     draw_room(world, seed);
+    key_orders_begin(world, seed);
     if (prng_chance(&world->dice, 1, 8)) {
         add_impostor(world, &shape);
     } else {

@@ -7,6 +7,7 @@
 #ifndef SEALIFT_SIM_SWARM_H
 #define SEALIFT_SIM_SWARM_H
 
+#include "sim/key_orders.h"
 #include "sim/restoration.h"
 #include "sim/succession.h"
 #include "sim/workload.h"
@@ -26,6 +27,7 @@ struct world {
     bool adopts; /* the operator goes on without what a writer waits for */
     bool promotes; /* any member may become the primary */
     struct operator operator;
+    struct key_orders key_orders;
     struct restoration restoration; /* of the coordinator's record, there */
     struct prng succession_dice, season_dice;
     bool names_level_once; /* at the creation, and not at later starts */

@@ -81,6 +81,7 @@ struct wal {
     const struct secret *dek;
 
     batch_t sealed, durable;
+    uint64_t placed_bytes; /* of batches, by this process */
     lsn_t sealed_lsn, durable_lsn, appended_lsn;
     lsn_t commit_lsn; /* stamped into each batch that is sealed */
 
@@ -170,6 +171,12 @@ static inline bool wal_has_open(const struct wal *wal)
 
 /* Seals the open batch. E_FULL where the window has no room: nothing has changed. */
 NODISCARD enum status wal_seal(struct wal *wal, struct effects *fx);
+
+/* Seals what is open, closes the segment, and begins the next one under another DEK. E_FULL: not
+ * now. E_WAL_FULL: not before segments_max is raised. */
+NODISCARD enum status wal_change_dek(struct wal *wal, const struct id *dek_id,
+                                     const struct secret *dek, uint64_t created_ns,
+                                     struct effects *fx);
 
 /* The next header lists it. E_FULL: it lists as many as it can, try again after it. */
 NODISCARD enum status wal_list_digest(struct wal *wal, const struct segment_digest *digest);

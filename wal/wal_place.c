@@ -72,6 +72,7 @@ void wal_place_batch(struct wal *wal, const struct batch_header *header, const s
     wal->offset += header->batch_bytes;
     index_grew(&wal->index, wal->offset);
     wal->batch_count++;
+    wal->placed_bytes += header->batch_bytes;
     writes_ask(wal->writes, fx, WRITE_BATCH, header->batch,
                &(struct store_write){.op = STORE_APPEND,
                                      .segment = wal->segment,

@@ -173,6 +173,26 @@ enum status wal_make_room(struct wal *wal, size_t bytes, uint64_t created_ns, st
     return wal_place_reserve(wal, need) != NULL ? OK : E_FULL;
 }
 
+enum status wal_change_dek(struct wal *wal, const struct id *dek_id, const struct secret *dek,
+                           uint64_t created_ns, struct effects *fx)
+{
+    if (wal_has_open(wal)) {
+        TRY(wal_seal(wal, fx));
+    }
+    if (wal_is_full(wal)) {
+        return E_WAL_FULL;
+    }
+    if (!window_has_room_to_roll(wal, 0)) {
+        return E_FULL;
+    }
+    seal_final(wal, fx);
+    wal->dek_id = *dek_id;
+    wal->dek = dek;
+    begin_segment(wal, created_ns, fx);
+    seal_checkpoint(wal, fx);
+    return OK;
+}
+
 enum status wal_list_digest(struct wal *wal, const struct segment_digest *digest)
 {
     CHECK(wal->segment != SEGMENT_NONE && digest->segment < wal->segment);

@@ -295,6 +295,9 @@ static void tell_keys(struct fake_world *world, const struct fake_answer *answer
         event.keys.status =
             strstr(answer->request.key, "other") != NULL ? E_KEY_CIPHERTEXT : unwrap(answer, plain);
     } else if (event.keys.status == OK) {
+        if (answer->request.op == KEYS_REWRAP) {
+            event.keys.status = unwrap(answer, plain);
+        }
         if (answer->request.op == KEYS_GENERATE) {
             prng_fill(&world->dice, plain, sizeof plain);
         }
@@ -303,8 +306,9 @@ static void tell_keys(struct fake_world *world, const struct fake_answer *answer
     snprintf(event.keys.answer.key_arn, sizeof event.keys.answer.key_arn,
              "arn:aws:kms:%s:111122223333:key/0000", answer->request.region);
     event.keys.answer.blob = bytes_of(blob, size);
-    event.keys.answer.plain =
-        answer->request.op == KEYS_WRAP ? bytes_none() : bytes_of(plain, sizeof plain);
+    event.keys.answer.plain = answer->request.op == KEYS_WRAP || answer->request.op == KEYS_REWRAP
+                                  ? bytes_none()
+                                  : bytes_of(plain, sizeof plain);
     fake_step(world, &event);
 }
 

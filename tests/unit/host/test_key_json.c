@@ -36,15 +36,27 @@ TEST(each_request_names_key_context_and_only_its_own_payload)
 {
     key_json_init();
     for (int op = 0; op < KEYS_OPS; op++) {
-        EXPECT(says((enum keys_op)op, "\"KeyId\":\"alias/sea\""));
+        EXPECT(says((enum keys_op)op, "\"KeyId\":\"alias/sea\"") == (op != KEYS_REWRAP));
         EXPECT(says((enum keys_op)op, "\"aws:rds:dbc-id\":\"cluster-X\""));
         EXPECT(says((enum keys_op)op, "\"sealift:lineage\":\"abababababababababababababababab\""));
         EXPECT(says((enum keys_op)op, "\"sealift:dek\":\"cdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcd\""));
         EXPECT(says((enum keys_op)op, "\"sealift:region\":\"eu-west-1\""));
         EXPECT(says((enum keys_op)op, "AES_256") == (op == KEYS_GENERATE));
-        EXPECT(says((enum keys_op)op, "\"CiphertextBlob\":\"YmxvYg==\"") == (op == KEYS_UNWRAP));
+        EXPECT(says((enum keys_op)op, "\"CiphertextBlob\":\"YmxvYg==\"")
+               == (op == KEYS_UNWRAP || op == KEYS_REWRAP));
         EXPECT(says((enum keys_op)op, "\"Plaintext\":\"AQID") == (op == KEYS_WRAP));
     }
+}
+
+TEST(a_rewrap_names_the_same_key_and_context_at_both_ends)
+{
+#define CONTEXT \
+    "{\"aws:rds:dbc-id\":\"cluster-X\",\"sealift:lineage\":\"abababababababababababababababab\"," \
+    "\"sealift:dek\":\"cdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcd\",\"sealift:region\":\"eu-west-1\"}"
+    EXPECT(says(KEYS_REWRAP, "\"SourceKeyId\":\"alias/sea\",\"DestinationKeyId\":\"alias/sea\""));
+    EXPECT(says(KEYS_REWRAP, "\"SourceEncryptionContext\":" CONTEXT));
+    EXPECT(says(KEYS_REWRAP, "\"DestinationEncryptionContext\":" CONTEXT));
+#undef CONTEXT
 }
 
 TEST(an_answer_has_exactly_what_its_operation_promises)
@@ -62,6 +74,9 @@ TEST(an_answer_has_exactly_what_its_operation_promises)
         {KEYS_UNWRAP, E_MALFORMED, "{" PLAIN "}"},
         {KEYS_UNWRAP, E_MALFORMED, "{\"KeyId\":\"arn\",\"Plaintext\":\"AQID\"}"},
         {KEYS_UNWRAP, E_MALFORMED, "{\"KeyId\":7," PLAIN "}"},
+        {KEYS_REWRAP, OK,
+         "{\"SourceKeyId\":\"arn\",\"KeyId\":\"arn\",\"CiphertextBlob\":\"YmxvYg==\"}"},
+        {KEYS_REWRAP, E_MALFORMED, "{\"SourceKeyId\":\"arn\",\"CiphertextBlob\":\"YmxvYg==\"}"},
         {KEYS_WRAP, E_MALFORMED, "{\"KeyId\":\"arn\",\"CiphertextBlob\":\"?\"}"},
         {KEYS_WRAP, E_MALFORMED, "{\"KeyId\":\"arn\",\"CiphertextBlob\":\"\"}"},
         {KEYS_WRAP, E_MALFORMED, "[]"},

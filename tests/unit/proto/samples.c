@@ -355,6 +355,19 @@ static void fill_promoted(union sample_message *message, bool full)
     message->promoted = (struct promoted){most, most, most, most, most, full};
 }
 
+static void fill_rotated(union sample_message *message, bool full)
+{
+    const uint64_t most = full ? UINT64_MAX : 0;
+
+    message->rotated = (struct rotated){.segment = most, .holders = most, .lacking = most};
+    memset(message->rotated.dek.bytes, full ? 0xff : 0, sizeof message->rotated.dek.bytes);
+}
+
+static void fill_rewrapped(union sample_message *message, bool full)
+{
+    message->rewrapped.envelopes = full ? UINT64_MAX : 0;
+}
+
 /* The typed functions of one message, as functions over the union. */
 #define CODEC(name) \
     static size_t bytes_##name(const union sample_message *message) \
@@ -400,6 +413,8 @@ CODEC(fence)
 CODEC(fenced)
 CODEC(promote)
 CODEC(promoted)
+CODEC(rotated)
+CODEC(rewrapped)
 
 #define KIND(name, type) \
     { \
@@ -436,6 +451,8 @@ const struct sample_kind sample_kinds[SAMPLES] = {
     KIND(fenced, MESSAGE_FENCED),
     KIND(promote, MESSAGE_PROMOTE),
     KIND(promoted, MESSAGE_PROMOTED),
+    KIND(rotated, MESSAGE_ROTATED),
+    KIND(rewrapped, MESSAGE_REWRAPPED),
 };
 
 struct proto_scratch *sample_scratch(void)

@@ -7,11 +7,12 @@
 
 #include "base/prng.h"
 #include "proto/control.h"
+#include "proto/keys_order.h"
 #include "proto/message.h"
 #include "proto/promote.h"
 #include "proto/ship.h"
 
-enum { SAMPLES = 29, SAMPLE_BYTES_MAX = 1 << 19 };
+enum { SAMPLES = 31, SAMPLE_BYTES_MAX = 1 << 19 };
 
 union sample_message {
     struct greet greet;
@@ -43,6 +44,8 @@ union sample_message {
     struct fenced fenced;
     struct promote promote;
     struct promoted promoted;
+    struct rotated rotated;
+    struct rewrapped rewrapped;
 };
 
 struct sample_kind {

@@ -65,6 +65,27 @@ static void compare_elections(void)
     EXPECT_SAME(promoted, promoted, pb_promoted, pb__promoted);
 }
 
+static void compare_keys_orders(void)
+{
+    struct rotated rotated = {.segment = number(64), .holders = number(64), .lacking = number(64)};
+    struct rewrapped rewrapped = {number(64)};
+    Pb__Rotated pb_rotated = PB__ROTATED__INIT;
+    Pb__Rewrapped pb_rewrapped = PB__REWRAPPED__INIT;
+
+    for (unsigned i = 0; i < 8; i++) { /* the first byte of a half is its highest */
+        rotated.dek.bytes[i] = (uint8_t)number(8);
+        rotated.dek.bytes[8 + i] = (uint8_t)number(8);
+        pb_rotated.dek_high = pb_rotated.dek_high << 8 | rotated.dek.bytes[i];
+        pb_rotated.dek_low = pb_rotated.dek_low << 8 | rotated.dek.bytes[8 + i];
+    }
+    pb_rotated.segment = rotated.segment;
+    pb_rotated.holders = rotated.holders;
+    pb_rotated.lacking = rotated.lacking;
+    EXPECT_SAME(rotated, rotated, pb_rotated, pb__rotated);
+    pb_rewrapped.envelopes = rewrapped.envelopes;
+    EXPECT_SAME(rewrapped, rewrapped, pb_rewrapped, pb__rewrapped);
+}
+
 static void compare_shipping(void)
 {
     struct resume resume = {{number(64), number(64)}, number(64)};
@@ -154,6 +175,7 @@ TEST(flat_messages_have_the_bytes_of_protobuf)
     prng_seed(&prng, 9);
     for (unsigned round = 0; round < 2000; round++) {
         compare_elections();
+        compare_keys_orders();
         compare_shipping();
         compare_appending();
         compare_reading();

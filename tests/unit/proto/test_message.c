@@ -51,6 +51,6 @@ TEST(only_the_types_with_a_name_exist_and_only_five_have_a_tail)
         types += known;
         tails += decode(type, 0, 0, 1) == OK;
     }
-    EXPECT(types == 30 && tails == 5);
+    EXPECT(types == 34 && tails == 5);
     EXPECT(strcmp(message_type_name(MESSAGE_STATUS_IS), "status_is") == 0);
 }
