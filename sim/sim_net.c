@@ -130,6 +130,7 @@ static void hand_over(struct sim *sim, struct sim_link *link, unsigned side)
     const bool again = sim_tamper_message(sim, link, side, &message);
 
     sim->net.messages++;
+    sim->net.heard_on = id;
     way->kept = false;
     if (end->member < 0) {
         end->puppet->on_message(sim, end->puppet, &message);

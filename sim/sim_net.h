@@ -80,7 +80,8 @@ struct sim_net {
     uint64_t jitter_ns;
     unsigned dial_failures; /* in 1000 */
     uint64_t longest_way_bytes;
-    uint64_t messages;
+    uint64_t messages; /* that somebody was handed so far; the newest */
+    link_t heard_on; /* this one */
 };
 
 const char *sim_region_name(unsigned region);

@@ -1,6 +1,7 @@
 /* One world after the other, each with its fault one place later. */
 #include "tests/exhaust/exhaust.h"
 
+#include "tests/exhaust/countdown.h"
 #include "tests/support/test.h"
 
 #include <stdio.h>
@@ -50,6 +51,13 @@ static void strike(struct world *world, struct sim_member *victim, enum what wha
     case WHAT_CUT:
         cut_links(world->sim);
         return;
+    case WHAT_CUT_ONE:
+        sim_net_cut(world->sim, world->sim->net.heard_on);
+        return;
+    case WHAT_CALL:
+    case WHAT_ALLOCATION:
+    case WHAT_FLIP:
+        return; /* it has struck, within the step */
     case WHATS:
         break;
     }
@@ -61,9 +69,31 @@ static bool is_of_writes(enum what what)
     return what == WHAT_IO || what == WHAT_FULL;
 }
 
+static bool is_within(enum what what)
+{
+    return what == WHAT_CALL || what == WHAT_ALLOCATION || what == WHAT_FLIP;
+}
+
 static uint64_t count_of(const struct sim_member *victim, enum what what)
 {
+    if (is_within(what)) {
+        return countdown_count();
+    }
+    if (what == WHAT_CUT_ONE) {
+        return victim->sim->net.messages;
+    }
     return is_of_writes(what) ? victim->store.groups : victim->steps;
+}
+
+static void begin_within(struct world *world, struct sim_member *victim, enum what what, uint64_t n)
+{
+    static const enum countdown_of of[WHATS] = {[WHAT_CALL] = COUNTDOWN_CALLS,
+                                                [WHAT_ALLOCATION] = COUNTDOWN_ALLOCATIONS,
+                                                [WHAT_FLIP] = COUNTDOWN_BYTES};
+
+    if (is_within(what)) {
+        countdown_begin(world, victim, of[what], n);
+    }
 }
 
 unsigned exhaust_stride(void)
@@ -133,6 +163,7 @@ bool exhaust_one(const struct exhaustion *run, uint64_t n, uint64_t again)
 
     world->sim->transcript.print = getenv("EXHAUST_AT") != NULL ? stderr : NULL;
     struct sim_member *victim = &world->sim->members[run->member];
+    begin_within(world, victim, run->what, n);
     const uint64_t place = count_of(victim, run->what) + n;
     const bool reached =
         run_to_place(world, victim, run->what, place, world->sim->now + SPAN_S(run->run_s).ns);
@@ -142,6 +173,7 @@ bool exhaust_one(const struct exhaustion *run, uint64_t n, uint64_t again)
         && run_to_place(world, victim, run->what, place + again, world->sim->now + SPAN_S(3).ns)) {
         strike(world, victim, run->what);
     }
+    countdown_end();
     sim_run_until(world->sim, world->sim->now + SPAN_S(2).ns);
     end(world, run, n, again);
     world_destroy(world);
@@ -150,7 +182,8 @@ bool exhaust_one(const struct exhaustion *run, uint64_t n, uint64_t again)
 
 void exhaust_all(const struct exhaustion *run)
 {
-    const unsigned every = exhaust_stride() * (run->every > 0 ? run->every : 1);
+    const bool thins = run->every > 0 && getenv("EXHAUST_FULL") == NULL;
+    const unsigned every = exhaust_stride() * (thins ? run->every : 1);
     uint64_t n = 1;
 
     while (n < N_MAX && exhaust_one(run, n, 0)) {

@@ -7,13 +7,14 @@
  *
  * A failure says its place as MEMBER.WHAT.PLACE.AGAIN. In the environment:
  *   EXHAUST_AT       that place only, with the transcript
- *   EXHAUST_STRIDE   every so many places only */
+ *   EXHAUST_STRIDE   every so many places only
+ *   EXHAUST_FULL     every place, where usually only some are looked at */
 #ifndef SEALIFT_TESTS_EXHAUST_EXHAUST_H
 #define SEALIFT_TESTS_EXHAUST_EXHAUST_H
 
 #include "sim/swarm.h"
 
-enum { N_MAX = 5000 };
+enum { N_MAX = 200000 };
 
 enum what {
     WHAT_KILL,
@@ -23,6 +24,10 @@ enum what {
     WHAT_FULL,
     WHAT_READ, /* the next read after a step fails */
     WHAT_CUT, /* all links */
+    WHAT_CUT_ONE, /* a link, behind the n-th message that anybody hears, which came on it */
+    WHAT_CALL, /* within a step, as are the next two: a call of libcrypto */
+    WHAT_ALLOCATION, /* of libcrypto */
+    WHAT_FLIP, /* a byte of what is sealed, as that member hears it */
     WHATS
 };
 
@@ -31,7 +36,7 @@ struct exhaustion {
     unsigned run_s; /* how long places are counted, and */
     unsigned member; /* whose */
     enum what what;
-    unsigned every; /* so many-th place only; 0: 1 */
+    unsigned every; /* so many-th place only; 0: each */
     bool (*is_well)(struct world *world); /* in the end, beside what the oracle demands; or NULL */
 };
 
