@@ -160,6 +160,7 @@ static enum status decide(struct sim *sim, struct sim_asked *asked, struct keys_
         return OK;
     case KEYS_REWRAP:
         TRY(unwrap_blob(keys, asked, key, plain));
+        plain[0] ^= keys->wrong_until[region] > sim->now ? 1 : 0; /* another bit than below */
         answer->blob = wrap(keys, key, &asked->request.context, bytes_of(plain, DEK_BYTES), blob);
         return OK;
     case KEYS_OPS:

@@ -53,7 +53,7 @@ struct sim_keys {
     uint64_t unreachable_until[SIM_REGIONS];
     uint64_t slow_until[SIM_REGIONS]; /* answers take up to SIM_KEYS_SLOW_S longer */
     uint64_t hangs_until[SIM_REGIONS];
-    uint64_t wrong_until[SIM_REGIONS]; /* unwraps to something else */
+    uint64_t wrong_until[SIM_REGIONS]; /* unwraps to, and wraps anew, something else */
     uint64_t latency_ns;
     uint64_t uses, denials;
 };

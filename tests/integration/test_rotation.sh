@@ -177,6 +177,23 @@ append_to p1 -q <<<"the last"
 wait_in_step p1 r1 r2
 in_step "after the re-wrap, all started anew"
 
+# ---- a rotation, and both key services hang: nobody but the rotation waits for them ----
+dek=$(status p1 dek)
+for region in us-east-1 eu-west-1; do kill -STOP "$(pid_of kms-$region)"; done
+keys rotate-dek p1 >"$work/rotated" 2>>"$work/log/keys" &
+order=$!
+sleep 1
+begun=$(date +%s%N)
+for i in $(seq 5); do append_to p1 -q <"$work/records" || bad "appends go on" "round $i"; done
+took=$((($(date +%s%N) - begun) / 1000000))
+# A key service that hangs is given up after seconds; a thousand records and five starts take less than one.
+[ "$took" -lt $((3000 * slower)) ] && ok "a thousand appends meanwhile ($took ms)" || bad "appends wait" "$took ms"
+kill -0 "$order" 2>/dev/null && [ "$(status p1 dek)" = "$dek" ] && ok "the rotation waits" || bad "the rotation waits"
+for region in us-east-1 eu-west-1; do kill -CONT "$(pid_of kms-$region)"; done
+wait "$order" && is "and comes to its end" "$(field holders <"$work/rotated") $(field lacking <"$work/rotated")" "2 0" \
+    || bad "and comes to its end" "$(tail -n 3 "$work/log/keys")"
+wait_in_step p1 r1 r2
+
 # ---- refused ----
 refused "a replica does not rotate" E_NOT_WRITER keys rotate-dek r1
 refused "nor does a client order it" E_IDENTITY limit 60 "$bin/sealift" keys rotate-dek --as client \
