@@ -19,6 +19,18 @@ struct asking {
     enum status status;
 };
 
+bool folder_keys_add_service(struct folder_keys_order *order, char *argument)
+{
+    char *url = strchr(argument, '=');
+
+    if (url == NULL || order->service_count == KEY_SERVICES_MAX) {
+        return false;
+    }
+    *url++ = '\0';
+    order->services[order->service_count++] = (struct key_service){.region = argument, .url = url};
+    return true;
+}
+
 static void ask_next(struct asking *asking)
 {
     const struct envelope *envelope = &asking->keyring->envelopes[asking->keys->count];

@@ -19,6 +19,9 @@ struct folder_keys {
     char why[KEY_WHY_MAX]; /* the key service's own sentence, or ours */
 };
 
+/* "REGION=URL", which is cut in two. False: it has another form, or there are too many. */
+bool folder_keys_add_service(struct folder_keys_order *order, char *argument);
+
 /* The first refusal ends it: what the key service said, E_KEY_MISMATCH for another DEK than the
  * envelope's, E_USAGE for settings. folder_keys_wipe afterwards, whatever it says. */
 NODISCARD enum status folder_keys_ask(struct folder_keys *keys,

@@ -24,7 +24,7 @@ static const struct verb verbs[] = {
     {"promote", verb_promote, "make a replica the primary, without losing what was committed"},
     {"verify", verb_verify, "is a data folder whole, and which key opens it"},
     {"inspect", verb_inspect, "what a segment, keyring, descriptor or control file says"},
-    {"keys", verb_keys, "which KMS key wraps which data key, since when; rotate-dek, rewrap"},
+    {"keys", verb_keys, "which KMS key wraps what, since when; survivors, rotate-dek, rewrap"},
     {"pki", verb_pki, "a private CA and certificates for a deployment"},
     {"up", verb_up, "start the key services of simulated regions on this machine"},
     {"down", verb_down, "end what 'up' has started"},

@@ -44,15 +44,9 @@ static const struct argp_option options[] = {
 
 static void add_service(struct verify_order *order, char *argument, struct argp_state *state)
 {
-    char *url = strchr(argument, '=');
-
-    if (url == NULL || order->keys.service_count == KEY_SERVICES_MAX) {
+    if (!folder_keys_add_service(&order->keys, argument)) {
         argp_error(state, "--key-service %s: must be REGION=https://HOST:PORT", argument);
-        return;
     }
-    *url++ = '\0';
-    order->keys.services[order->keys.service_count++] =
-        (struct key_service){.region = argument, .url = url};
 }
 
 static void set_rate(struct verify_order *order, const char *argument, struct argp_state *state)

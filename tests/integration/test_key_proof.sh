@@ -73,6 +73,17 @@ chain=$(verify "$work/data-p1" --no-key --json | python3 -c "import json, sys; p
 is "the chain's head is that of the copy" "$(of "$work/p1.json" "p['chain']['sha256']")" "$chain"
 is "and of the other region's copy" "$(of "$work/r1.json" "p['chain']['sha256']")" "$chain"
 
+# A second data key: each envelope is tried.
+issue operator us-east-1 operator any
+append_to p1 -q --raw 1000 <(head -c 100000 /dev/urandom)
+limit 60 "$bin/sealift" keys rotate-dek --pki "$work/pki" --as operator "127.0.0.1:${port[p1]}" >"$work/said2" 2>&1 \
+    || bad "a second data key" "$(cat "$work/said2")"
+append_to p1 -q --raw 1000 <(head -c 100000 /dev/urandom)
+prove p1 --other-key "${key[r1]}" --json >"$work/two.json" || bad "two envelopes are proved"
+is "two envelopes, each opened and refused" "$(of "$work/two.json" "[[x['outcome'] for x in e['answers']] for e in p['envelopes']]")" \
+    "[['opened', 'refused'], ['opened', 'refused']]"
+is "with segments under each" "$(of "$work/two.json" "[e['segments'] > 0 for e in p['envelopes']]")" "[True, True]"
+
 # ---- later, without any key ----
 kill9 r1
 kill9 p1
