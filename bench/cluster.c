@@ -144,7 +144,7 @@ static bool start_keyd(struct cluster *cluster)
     say(&words, "--region", region);
     say(&words, "--root-key-file", below(cluster, words.more[0], "keyd.root"));
     say(&words, "--credentials", below(cluster, words.more[1], "credentials"));
-    return start(&words, "keyd", &cluster->keyd) && local_take_credentials(words.more[1]);
+    return start(&words, "keyd", &cluster->keyd) && local_lend_credentials(words.more[1]);
 }
 
 static void say_keys(const struct cluster *cluster, struct words *words)

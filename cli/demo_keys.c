@@ -50,21 +50,16 @@ static struct key_client *open_client(const struct demo_world *world, struct try
                                            .service_count = DEMO_REGIONS,
                                            .on_answer = on_answer,
                                            .context = try};
-    char id[256], secret[256], why[KEY_WHY_MAX];
+    char why[KEY_WHY_MAX];
     struct key_client *client = NULL;
 
     for (unsigned i = 0; i < DEMO_REGIONS; i++) {
         settings.services[i] =
             (struct key_service){world->regions[i].region, region_url(urls[i], &world->regions[i])};
     }
-    /* The client wipes them from the environment; members that are started later need them. */
-    snprintf(id, sizeof id, "%s", getenv("AWS_ACCESS_KEY_ID"));
-    snprintf(secret, sizeof secret, "%s", getenv("AWS_SECRET_ACCESS_KEY"));
     if (key_client_open(&client, &settings, why) != OK) {
         fprintf(stderr, "sealift demo: %s\n", why);
     }
-    setenv("AWS_ACCESS_KEY_ID", id, 1);
-    setenv("AWS_SECRET_ACCESS_KEY", secret, 1);
     return client;
 }
 

@@ -373,7 +373,7 @@ bool demo_world_open(struct demo_world *world, const char *keep)
             return false;
         }
     }
-    if (!local_take_credentials(demo_path(world, credentials, "credentials"))
+    if (!local_lend_credentials(demo_path(world, credentials, "credentials"))
         || !start_wan(world)) {
         return false;
     }

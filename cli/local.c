@@ -5,6 +5,7 @@
 #include "cli/local.h"
 
 #include "base/check.h"
+#include "seal/secret.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -13,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -147,13 +149,43 @@ bool local_read_credentials(const char *path, struct local_credentials *credenti
     return true;
 }
 
-bool local_take_credentials(const char *path)
+/* Open until we end, and in every child: a name that each of them opens anew, at its beginning. */
+static bool lend_profile(const struct local_credentials *credentials, char *path, size_t room)
+{
+    const int fd = memfd_create("credentials", 0);
+    char text[sizeof *credentials + 128];
+
+    if (fd < 0) {
+        return false;
+    }
+    snprintf(text, sizeof text, "[default]\naws_access_key_id = %s\naws_secret_access_key = %s\n",
+             credentials->access_key_id, credentials->secret_access_key);
+    snprintf(path, room, "/proc/self/fd/%d", fd);
+
+    const bool done = fchmod(fd, 0600) == 0 /* as of any file with secrets */
+                      && write(fd, text, strlen(text)) == (ssize_t)strlen(text);
+
+    secret_wipe_memory(text, sizeof text);
+    return done;
+}
+
+bool local_lend_credentials(const char *path)
 {
     struct local_credentials credentials;
+    char profile[64];
 
-    return local_read_credentials(path, &credentials)
-           && setenv("AWS_ACCESS_KEY_ID", credentials.access_key_id, 1) == 0
-           && setenv("AWS_SECRET_ACCESS_KEY", credentials.secret_access_key, 1) == 0;
+    if (!local_read_credentials(path, &credentials)) {
+        return false;
+    }
+
+    const bool done = lend_profile(&credentials, profile, sizeof profile)
+                      && setenv("AWS_SHARED_CREDENTIALS_FILE", profile, 1) == 0
+                      && unsetenv("AWS_PROFILE") == 0 && unsetenv("AWS_ACCESS_KEY_ID") == 0
+                      && unsetenv("AWS_SECRET_ACCESS_KEY") == 0
+                      && unsetenv("AWS_SESSION_TOKEN") == 0;
+
+    secret_wipe_memory(&credentials, sizeof credentials);
+    return done ? true : fail("credentials for members", strerror(errno));
 }
 
 static int remove_one(const char *path, const struct stat *about, int kind, struct FTW *where)

@@ -26,8 +26,10 @@ struct local_credentials {
 
 bool local_read_credentials(const char *path, struct local_credentials *credentials);
 
-/* It goes into our environment, where members take it from. */
-bool local_take_credentials(const char *path);
+/* Members and key clients that we start from now on, and those in this process, sign with it. It is
+ * in a descriptor that they inherit, which the environment names as the profile to use: the pair
+ * itself is in no environment. */
+bool local_lend_credentials(const char *path);
 
 void local_remove_folder(const char *path);
 void local_sleep_ms(unsigned ms);

@@ -5,11 +5,13 @@
 #include "host/lockdown.h"
 
 #include <errno.h>
+#include <linux/capability.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -40,18 +42,28 @@ static bool machine_has_swap(void)
     return count > 1;
 }
 
+/* Root in a container has not always the capability, and is then under the limit like anybody. */
+static bool is_limited(void)
+{
+    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {0};
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_MEMLOCK, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) {
+        return false;
+    }
+    return syscall(SYS_capget, &header, data) != 0
+           || (data[CAP_TO_INDEX(CAP_IPC_LOCK)].effective & CAP_TO_MASK(CAP_IPC_LOCK)) == 0;
+}
+
 static bool lock_memory(void)
 {
     if (SANITIZED) {
         errno = ENOTSUP;
         return false;
     }
-
-    struct rlimit limit;
-
     /* A limited process that locks what comes would fail at some later allocation instead. */
-    if (getrlimit(RLIMIT_MEMLOCK, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY
-        && geteuid() != 0) {
+    if (is_limited()) {
         errno = ENOMEM;
         return false;
     }

@@ -10,6 +10,7 @@
 #include "base/check.h"
 #include "transport/allocate.h"
 #include "transport/loop.h"
+#include "transport/wiping_memory.h"
 
 #include <curl/curl.h>
 #include <openssl/crypto.h>
@@ -66,7 +67,10 @@ static bool curl_works;
 
 static void curl_begin(void)
 {
-    curl_works = curl_global_init(CURL_GLOBAL_DEFAULT) == 0;
+    /* Its buffers hold requests and answers whole, DEKs among them. */
+    curl_works = curl_global_init_mem(CURL_GLOBAL_DEFAULT, wiping_malloc, wiping_free,
+                                      wiping_realloc, wiping_strdup, wiping_calloc)
+                 == 0;
 }
 
 static void call_free(struct call *call)

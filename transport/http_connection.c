@@ -45,6 +45,21 @@ static struct outbox *connection_outbox(struct http_connection *connection)
                                       : tls_engine_outbox(connection->engine);
 }
 
+/* What it holds moves to another buffer; the old one is wiped: a key may have been in it. */
+static void in_resize(struct http_connection *connection, size_t room)
+{
+    uint8_t *in = malloc(room);
+
+    CHECK(in != NULL && room >= connection->in_size);
+    if (connection->in != NULL) {
+        memcpy(in, connection->in, connection->in_size);
+        OPENSSL_cleanse(connection->in, connection->in_room);
+        free(connection->in);
+    }
+    connection->in = in;
+    connection->in_room = room;
+}
+
 void http_connection_free(struct http_connection *connection)
 {
     struct http_server *server = connection->server;
@@ -56,7 +71,10 @@ void http_connection_free(struct http_connection *connection)
     close(connection->file);
     tls_engine_free(connection->engine);
     outbox_free(&connection->plain_out);
-    free(connection->in);
+    if (connection->in != NULL) {
+        OPENSSL_cleanse(connection->in, connection->in_room);
+        free(connection->in);
+    }
     TAILQ_REMOVE(&server->connections, connection, entry);
     server->count--;
     free(connection);
@@ -88,13 +106,10 @@ static void await_request(struct http_connection *connection)
 
     connection->in_size -= used;
     memmove(connection->in, connection->in + used, connection->in_size);
+    OPENSSL_cleanse(connection->in + connection->in_size, used); /* idle, it holds no request */
     if (connection->in_room > 4 * (size_t)RECEIVE_BYTES
         && connection->in_size < (size_t)RECEIVE_BYTES) {
-        uint8_t *smaller = realloc(connection->in, 2 * (size_t)RECEIVE_BYTES);
-
-        CHECK(smaller != NULL);
-        connection->in = smaller;
-        connection->in_room = 2 * (size_t)RECEIVE_BYTES;
+        in_resize(connection, 2 * (size_t)RECEIVE_BYTES);
     }
     connection->parser = (struct http_parser){0};
     connection->started = false;
@@ -151,9 +166,7 @@ static void room_make(struct http_connection *connection, size_t more)
 
     if (connection->in_room < needed) {
         CHECK(room <= BUFFER_BYTES_MAX);
-        connection->in = realloc(connection->in, room);
-        CHECK(connection->in != NULL);
-        connection->in_room = room;
+        in_resize(connection, room);
     }
 }
 

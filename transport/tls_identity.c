@@ -100,6 +100,8 @@ static void context_restrict_to_https(SSL_CTX *context)
           == 1);
     CHECK(SSL_CTX_set_cipher_list(context, "ECDHE+AESGCM+AES256:ECDHE+CHACHA20") == 1);
     SSL_CTX_set_alpn_select_cb(context, alpn_http_chosen, NULL);
+    /* A kept-alive connection would hold the last request, perhaps with a key in it. */
+    SSL_CTX_set_options(context, SSL_OP_CLEANSE_PLAINTEXT);
 }
 
 /* The sentence that an operator reads: which file, what is wrong, and under which name. */
