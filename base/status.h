@@ -74,6 +74,10 @@
     X(55, E_KEY_NOT_NAMED, KEYS, "a KMS key of this region must be named") \
     X(82, E_KEY_CREDENTIALS, KEYS, "the key service does not take this member's credentials") \
     X(83, E_KEY_NO_SERVICE, KEYS, "this member knows no key service of that region") \
+    X(86, E_KEY_LOST, KEYS, \
+      "the KMS key is refused: nothing is served until it can be used again") \
+    X(87, E_KEY_GONE, KEYS, \
+      "the KMS key was refused for too long: only a restore brings the data back") \
     /* whoever asked */ \
     X(56, E_FULL, CALLER, "no room at the moment: try again") \
     X(57, E_EMPTY, CALLER, "a record must have at least one byte") \

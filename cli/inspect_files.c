@@ -113,6 +113,9 @@ enum status inspect_keyring(json_t *object, struct bytes file)
 
 enum status inspect_control(json_t *object, struct bytes file)
 {
+    static const char *const standings[KEY_STANDINGS] = {[KEY_STANDING_USABLE] = "usable",
+                                                         [KEY_STANDING_LOST] = "lost",
+                                                         [KEY_STANDING_GONE] = "gone"};
     static struct control control;
     unsigned good = 0;
     const enum status status = control_decode(&control, file, &good);
@@ -129,6 +132,9 @@ enum status inspect_control(json_t *object, struct bytes file)
     put_number(object, "commit_lsn", control.commit_lsn);
     json_object_set_new(object, "suspect", json_boolean(control.suspect));
     json_object_set_new(object, "may_lack", json_boolean(control.may_lack));
+    put_text(object, "key_standing", standings[control.key_standing]);
+    put_number(object, "key_lost_at", control.key_lost_at);
+    put_number(object, "key_lost_ms", control.key_lost_ms);
     put_number(object, "first_segment", control.first_segment);
     put_number(object, "before_epoch", control.before_epoch);
     json_t *pins = json_array();

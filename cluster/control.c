@@ -11,6 +11,7 @@
  *              first_segment:u64 before_epoch:u64
  *              pin_count:u32 (0 to 64), then for each 80 bytes:
  *              member[64] (1 to 63 bytes, then zeros) segment:u64 batch:u64
+ *              key_standing:u32 (0 to 2) key_lost_at:u64 key_lost_ms:u64 (both 0 if it is 0)
  *              zeros up to the CRC in the last 4 bytes
  *
  * Each block stands alone. Of those that are good the one of the highest generation counts; a
@@ -31,9 +32,10 @@ enum {
     CONTROL_KEPT_BYTES = 20 + CONTROL_PINS_MAX * CONTROL_PIN_BYTES,
     DOUBT_SUSPECT = 1,
     DOUBT_MAY_LACK = 2,
+    CONTROL_KEY_BYTES = 20,
 };
 _Static_assert(CONTROL_FIXED_BYTES + EPOCH_TABLE_MAX * CONTROL_EPOCH_BYTES + CONTROL_LOSSES_BYTES
-                       + CONTROL_KEPT_BYTES + STAMP_TRAILER_BYTES
+                       + CONTROL_KEPT_BYTES + CONTROL_KEY_BYTES + STAMP_TRAILER_BYTES
                    <= CONTROL_COPY_BYTES,
                "a full epoch table, all losses and all pins must fit in one copy");
 
@@ -97,6 +99,13 @@ static void kept_encode(const struct control *control, struct writer *writer)
     }
 }
 
+static void key_encode(const struct control *control, struct writer *writer)
+{
+    writer_u32(writer, (uint32_t)control->key_standing);
+    writer_u64(writer, control->key_lost_at);
+    writer_u64(writer, control->key_lost_ms);
+}
+
 static void copy_encode(const struct control *control, struct writer *writer)
 {
     stamp_begin(writer, control_magic, CONTROL_VERSION);
@@ -112,6 +121,7 @@ static void copy_encode(const struct control *control, struct writer *writer)
     epochs_encode(&control->epochs, writer);
     losses_encode(control, writer);
     kept_encode(control, writer);
+    key_encode(control, writer);
     writer_zeros(writer, writer->room - writer->size - STAMP_TRAILER_BYTES);
     stamp_end(writer);
 }
@@ -203,6 +213,22 @@ static enum status kept_decode(struct control *control, struct reader *body)
     return (control->first_segment == 0) == (control->before_epoch == 0) ? OK : E_MALFORMED;
 }
 
+static enum status key_decode(struct control *control, struct reader *body)
+{
+    uint32_t standing;
+
+    TRY(reader_u32(body, &standing));
+    TRY(reader_u64(body, &control->key_lost_at));
+    TRY(reader_u64(body, &control->key_lost_ms));
+    if (standing >= KEY_STANDINGS
+        || (standing == KEY_STANDING_USABLE
+            && (control->key_lost_at != 0 || control->key_lost_ms != 0))) {
+        return E_MALFORMED;
+    }
+    control->key_standing = (enum key_standing)standing;
+    return OK;
+}
+
 static enum status copy_decode(struct control *control, struct bytes copy)
 {
     struct reader body;
@@ -221,6 +247,7 @@ static enum status copy_decode(struct control *control, struct bytes copy)
     TRY(epochs_decode(&control->epochs, &body));
     TRY(losses_decode(control, &body));
     TRY(kept_decode(control, &body));
+    TRY(key_decode(control, &body));
     control->suspect = (doubts & DOUBT_SUSPECT) != 0;
     control->may_lack = (doubts & DOUBT_MAY_LACK) != 0;
     if (doubts > (DOUBT_SUSPECT | DOUBT_MAY_LACK)) {

@@ -24,6 +24,14 @@ struct control_pin {
     batch_t batch; /* the last that it has acked */
 };
 
+/* R23 to R25: member/key_loss.h. */
+enum key_standing {
+    KEY_STANDING_USABLE,
+    KEY_STANDING_LOST, /* refused, and within the window */
+    KEY_STANDING_GONE, /* refused beyond it: for good */
+    KEY_STANDINGS
+};
+
 struct control {
     uint64_t generation; /* grows by one with each save */
     struct id lineage;
@@ -45,6 +53,10 @@ struct control {
     epoch_t before_epoch; /* of the segment before it; 0: none was let go */
     uint32_t pin_count;
     struct control_pin pins[CONTROL_PINS_MAX]; /* of downstream replicas (member/pins.h) */
+
+    enum key_standing key_standing;
+    uint64_t key_lost_at; /* UNIX seconds, for people; 0 where it is usable */
+    uint64_t key_lost_ms; /* of the window, that have been counted; likewise */
 };
 
 /* Adds the newest; the oldest makes room. */

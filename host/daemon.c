@@ -6,6 +6,7 @@
 #include "host/daemon.h"
 
 #include "base/check.h"
+#include "host/anew.h"
 #include "host/entropy.h"
 #include "host/failpoint.h"
 #include "host/lockdown.h"
@@ -34,6 +35,24 @@ static bool may_be(enum role certified, enum role role)
 
 /* A promoted member needs them again. */
 static struct key_credentials credentials;
+
+static enum role role_before = ROLE_NONE; /* in the process before this one */
+
+static void take_over(void)
+{
+    static bool taken;
+
+    if (!taken) {
+        taken = true;
+        (void)anew_take(&credentials, &role_before);
+    }
+}
+
+enum role daemon_role(enum role usual)
+{
+    take_over();
+    return role_before == ROLE_NONE ? usual : role_before;
+}
 
 /* Who we are is what our certificate says. */
 static enum status learn_self(struct running *running)
@@ -193,12 +212,18 @@ int daemon_run(const struct daemon *daemon)
 
     running = (struct running){.daemon = daemon, .settings.trace = host_trace()};
     check_listen(host_last_words);
+    take_over();
     if (open_all(&running) == OK) {
         code = host_run(running.host);
     } else {
         fprintf(stderr, "%s: %s\n", daemon->program, running.why);
     }
     close_all(&running);
+    if (code == HOST_EXIT_ANEW) {
+        anew_begin(&credentials, daemon->role, running.why);
+        fprintf(stderr, "%s: %s\n", daemon->program, running.why);
+        code = HOST_EXIT_REFUSED;
+    }
     if (code != HOST_EXIT_PROMOTED) {
         OPENSSL_cleanse(&credentials, sizeof credentials);
     }

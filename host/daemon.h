@@ -25,7 +25,11 @@ struct daemon {
     void (*status)(const struct node *node, struct instant now, struct member_status *status);
 };
 
-/* The exit code. */
+/* What this process is: `usual`, or what it had become before it began anew (host/anew.h). */
+enum role daemon_role(enum role usual);
+
+/* The exit code. A node that has lost its key is started again in this process, by exec: the first
+ * thing that main does is anew_remember. */
 int daemon_run(const struct daemon *daemon);
 
 #endif

@@ -332,6 +332,9 @@ int host_run(struct host *host)
     if (host->halted_why == E_PROMOTED) {
         return HOST_EXIT_PROMOTED;
     }
+    if (host->halted_why == E_KEY_LOST && !host->stopping) {
+        return HOST_EXIT_ANEW;
+    }
     return host->halted_why == OK ? HOST_EXIT_STOPPED : HOST_EXIT_REFUSED;
 }
 

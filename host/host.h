@@ -24,6 +24,7 @@ enum {
     HOST_EXIT_REFUSED = 1, /* it halted for a reason, or had to be ended at once */
     HOST_EXIT_PROMOTED =
         3, /* it halted with E_PROMOTED: the folder is to be opened as a primary's */
+    HOST_EXIT_ANEW = 4, /* it halted with E_KEY_LOST: to be started again in other memory */
 };
 
 struct host_settings {

@@ -43,6 +43,8 @@ enum option_key {
     KEY_SCRUB_GAP,
     KEY_DEK_MAX_AGE,
     KEY_DEK_MAX_BYTES,
+    KEY_POLL,
+    KEY_LOSS_WINDOW,
 };
 
 const struct argp_option options_table[] = {
@@ -69,6 +71,10 @@ const struct argp_option options_table[] = {
     {"key-service-crl", KEY_SERVICE_CRL, "FILE", 0,
      "That CA's list of revoked certificates (PEM); read at each new connection", 0},
     {"kms-key-id", KEY_KMS_KEY, "ID", 0, "KMS key of this region: id, ARN or alias", 0},
+    {"key-poll", KEY_POLL, "SPAN", 0,
+     "How often it is asked whether that key may still be used (5s)", 0},
+    {"key-loss-window", KEY_LOSS_WINDOW, "SPAN", 0,
+     "Refused for so long, the key is lost for good (7d)", 0},
     {"storage-encrypted", KEY_ENCRYPTED, NULL, 0, "Demand encryption at rest", 0},
     {"no-storage-encrypted", KEY_NOT_ENCRYPTED, NULL, 0, "Demand none", 0},
     {"cluster-id", KEY_CLUSTER, "ID", 0, "Resource id of this region's cluster", 0},
@@ -232,6 +238,21 @@ static error_t parse_link_option(struct options *options, int key, char *text,
     }
 }
 
+static error_t parse_key_loss(struct options *options, int key, char *text,
+                              const struct argp_state *state)
+{
+    switch (key) {
+    case KEY_POLL:
+        options->key_poll = parse_span(text, "key-poll", state);
+        return 0;
+    case KEY_LOSS_WINDOW:
+        options->key_loss_window = parse_span(text, "key-loss-window", state);
+        return 0;
+    default: /* number: keys of argp */
+        return parse_link_option(options, key, text, state);
+    }
+}
+
 static error_t parse_scrub(struct options *options, int key, char *text,
                            const struct argp_state *state)
 {
@@ -244,7 +265,7 @@ static error_t parse_scrub(struct options *options, int key, char *text,
         options->scrub_gap = parse_span(text, "scrub-gap", state);
         return 0;
     default: /* number: keys of argp */
-        return parse_link_option(options, key, text, state);
+        return parse_key_loss(options, key, text, state);
     }
 }
 
@@ -420,6 +441,12 @@ void options_apply(const struct options *options, struct member_settings *settin
     }
     if (options->scrub_gap.ns != 0) {
         settings->scrub_gap = options->scrub_gap;
+    }
+    if (options->key_poll.ns != 0) {
+        settings->key_poll = options->key_poll;
+    }
+    if (options->key_loss_window.ns != 0) {
+        settings->key_loss_window = options->key_loss_window;
     }
     settings->accept_suspect = options->accept_suspect;
 }

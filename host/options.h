@@ -35,6 +35,7 @@ struct options {
     uint64_t dek_max_bytes; /* likewise */
     struct span dek_max_age; /* likewise */
     bool no_scrub;
+    struct span key_poll, key_loss_window; /* 0: the default */
     bool accept_suspect;
     enum aes_choice aes;
     uint64_t link_age_seconds; /* 0: the default */

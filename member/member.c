@@ -321,6 +321,9 @@ bool member_on_keys(struct member *member, const struct event *event, struct eff
     case TICKET_UNWRAP:
         unwrap_on_keys(member, event, fx);
         return true;
+    case TICKET_WATCH:
+        key_watch_on_keys(member, event, fx);
+        return true;
     case TICKET_FEED:
         feeds_on_keys(member, event, fx);
         return true;
@@ -346,6 +349,11 @@ void member_pump(struct member *member, struct instant now, struct effects *fx)
     unwrap_pump(member, now, fx);
     saves_pump(member, fx);
     rewrap_pump(member, fx);
+    key_watch_pump(member, now, fx);
+    key_loss_pump(member, fx);
+    if (key_loss_waits(member)) {
+        clients_pump(member, now, fx); /* who asks for STATUS; whoever says nothing is hung up */
+    }
     if (member->is_repairing) {
         feeds_pump(member, now, fx);
         repair_pump(member, now, fx);
@@ -428,6 +436,8 @@ static void fill_space(const struct member *member, struct member_status *status
     status->is_full = retention_is_full(member);
     if (member->notice[0] != '\0') {
         snprintf(status->notice, sizeof status->notice, "%s", member->notice);
+    } else if (key_loss_waits(member)) {
+        key_loss_text(member, status->notice, sizeof status->notice);
     } else if (member->key_trouble.why != OK) {
         snprintf(status->notice, sizeof status->notice, "%s", member->key_trouble.text);
     } else if (retention->level > SPACE_FINE || status->is_full) {
@@ -467,9 +477,10 @@ void member_fill_status(const struct member *member, struct instant now,
     snprintf(status->member, sizeof status->member, "%s", self->member);
     snprintf(status->cluster, sizeof status->cluster, "%s", member->keyring->cluster);
     snprintf(status->state, sizeof status->state, "%s",
-             member->is_repairing        ? "repairing"
-             : retention_is_full(member) ? "disk-full"
-                                         : member->state);
+             key_loss_state(member)[0] != '\0' ? key_loss_state(member)
+             : member->is_repairing            ? "repairing"
+             : retention_is_full(member)       ? "disk-full"
+                                               : member->state);
     snprintf(status->key_arn, sizeof status->key_arn, "%s", member->keyring->key_arn);
     if (member->keyring->count > 0) {
         status->dek = member->keyring->envelopes[member->keyring->count - 1].dek;

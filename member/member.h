@@ -13,7 +13,9 @@
 #include "member/deks.h"
 #include "member/digester.h"
 #include "member/feed.h"
+#include "member/key_loss.h"
 #include "member/key_trouble.h"
+#include "member/key_watch.h"
 #include "member/marks.h"
 #include "member/opening.h"
 #include "member/pins.h"
@@ -53,6 +55,8 @@ struct member {
     struct unwrap unwrap;
     struct key_trouble key_trouble;
     struct rewrap rewrap;
+    struct key_watch key_watch;
+    struct key_loss key_loss;
     struct opening *opening;
     struct feeds feeds;
     struct clients clients;
@@ -131,7 +135,7 @@ struct read_slot *member_on_read(struct member *member, const struct event *even
 
 void member_on_space(struct member *member, const struct event *event);
 
-/* Unwrap and feed askers; false for the node's own. */
+/* Unwrap, watch and feed askers; false for the node's own. */
 bool member_on_keys(struct member *member, const struct event *event, struct effects *fx);
 
 /* Steps of a node: event, the node's own pump (which asks opening_state and unwrap.state), this.

@@ -183,6 +183,16 @@ static bool open_keyring(struct member *member, struct bytes file, struct effect
     return !refuse_verdict(member, fx, &verdict);
 }
 
+static void refuse_gone(struct member *member, struct effects *fx)
+{
+    opening_refuse(member, fx, E_KEY_GONE,
+                   "The data folder is " KEY_GONE_STATE ": the KMS key [%s] in %s was refused for "
+                   "longer than the window, and that is for good even if it can be used again. "
+                   "Restore the cluster from a backup whose key can be used; nothing was deleted "
+                   "here",
+                   member->keyring->key_arn, member->settings.self.region);
+}
+
 static bool open_control(struct member *member, struct bytes file, struct effects *fx)
 {
     unsigned good = 0;
@@ -204,6 +214,10 @@ static bool open_control(struct member *member, struct bytes file, struct effect
     }
     pins_restore(member);
     member->opening->lacked = member->control.may_lack;
+    if (member->control.key_standing == KEY_STANDING_GONE) {
+        refuse_gone(member, fx);
+        return false;
+    }
     trace_event(&member->settings.trace,
                 "control good=%u highest_epoch=%llu durable=%llu/%llu commit=%llu suspect=%d", good,
                 (unsigned long long)member->control.highest_epoch,
@@ -257,14 +271,25 @@ static bool check_numbers(struct member *member, const struct store_inventory *i
     return true;
 }
 
+static void ask_for_keys(struct member *member, struct instant now, struct effects *fx)
+{
+    member->unwrap.by_name = names_by_alias(member);
+    unwrap_begin(member, now,
+                 key_loss_waits(member) ? INSTANT_NEVER
+                                        : instant_add(now, member->settings.keys_wait_max),
+                 fx);
+}
+
 static void begin_keys(struct member *member, struct instant now, struct effects *fx)
 {
     member->opening->state = OPENING_KEYS;
+    if (key_loss_waits(member)) {
+        key_loss_restore(member, now);
+    }
     if (member->descriptor.suite == SUITE_NONE) {
         deks_put_zero(&member->deks, &member->descriptor.lineage);
     }
-    member->unwrap.by_name = names_by_alias(member);
-    unwrap_begin(member, now, instant_add(now, member->settings.keys_wait_max), fx);
+    ask_for_keys(member, now, fx);
 }
 
 void opening_begin(struct member *member, const struct store_inventory *inventory,
@@ -296,11 +321,33 @@ void opening_begin(struct member *member, const struct store_inventory *inventor
     begin_keys(member, now, fx);
 }
 
-static void keys_pump(struct member *member, struct effects *fx)
+/* Where the key was lost a refusal is nothing new: it is asked for again, a gap later. */
+static void wait_for_key(struct member *member, struct instant now, struct effects *fx)
+{
+    struct unwrap *unwrap = &member->unwrap;
+
+    if (unwrap->state == UNWRAP_FAILED && key_loss_is(unwrap->why)) {
+        unwrap_forget(member);
+        key_loss_refused(member, now, unwrap->text, fx);
+    }
+    if (unwrap->state != UNWRAP_IDLE || key_loss_is_ending(member)) {
+        return;
+    }
+    if (instant_reached(member->key_loss.ask_at, now)) {
+        ask_for_keys(member, now, fx);
+    } else {
+        effects_wake_at(fx, member->key_loss.ask_at);
+    }
+}
+
+static void keys_pump(struct member *member, struct instant now, struct effects *fx)
 {
     struct unwrap *unwrap = &member->unwrap;
     char advice[KEY_ADVICE_MAX];
 
+    if (key_loss_waits(member)) {
+        wait_for_key(member, now, fx);
+    }
     if (unwrap->state == UNWRAP_FAILED && unwrap->why == E_RULE) {
         opening_refuse(member, fx, E_RULE, "%s", unwrap->text);
     } else if (unwrap->state == UNWRAP_FAILED) {
@@ -311,6 +358,9 @@ static void keys_pump(struct member *member, struct effects *fx)
             key_trouble_advice(unwrap->why, member->settings.self.region, advice));
     } else if (unwrap->state == UNWRAP_DONE) {
         unwrap_forget(member);
+        if (key_loss_waits(member)) {
+            key_loss_recovered(member);
+        }
         member->opening->state = OPENING_HEADERS;
     }
 }
@@ -323,7 +373,7 @@ void opening_pump(struct member *member, struct instant now, struct effects *fx)
     opening->now = now;
     if (opening->state == OPENING_KEYS) {
         unwrap_pump(member, now, fx);
-        keys_pump(member, fx);
+        keys_pump(member, now, fx);
     }
     if (opening->state == OPENING_REPAIR) {
         opening_repair_pump(member, fx);

@@ -49,7 +49,7 @@ static enum status check_read(const struct member *member, const struct client *
         return E_IDENTITY;
     }
     if (!member->ready) {
-        return E_NOT_READY;
+        return key_loss_waits(member) ? E_KEY_LOST : E_NOT_READY;
     }
     if (client->reading.active) {
         return E_PROTOCOL; /* one READ a link */

@@ -53,6 +53,8 @@ void member_settings_default(struct member_settings *settings)
     settings->digest_gap = SPAN_MS(5); /* 50 MB/s at rest, 3 to 12 beside writes */
     settings->scrub_rate = 4 << 20; /* a terabyte in three days */
     settings->scrub_gap = SPAN_S(3600);
+    settings->key_poll = SPAN_S(5);
+    settings->key_loss_window = SPAN_S(7 * 86400); /* R23 */
     settings->retry_gap = SPAN_MS(250);
 }
 
@@ -157,6 +159,7 @@ static enum status check_patience(const struct member_settings *settings, char *
         {"retry_gap", settings->retry_gap},         {"mark_rest", settings->mark_rest},
         {"mark_gap", settings->mark_gap},           {"digest_gap", settings->digest_gap},
         {"retain_gap", settings->retain_gap},       {"pin_age", settings->pin_age},
+        {"key_poll", settings->key_poll},           {"key_loss_window", settings->key_loss_window},
     };
 
     for (size_t i = 0; i < COUNT_OF(spans); i++) {

@@ -55,6 +55,8 @@ struct member_settings {
                              * while the disk has something to write */
     uint64_t scrub_rate; /* bytes a second that the scrub reads; 0: there is none */
     struct span scrub_gap; /* between two passes of it */
+    struct span key_poll; /* between two looks whether the KMS key may still be used */
+    struct span key_loss_window; /* refused for so long, it is lost for good */
     struct span retry_gap; /* before asking or dialing again; doubles up to 16 times this */
 
     struct entropy entropy;

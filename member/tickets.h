@@ -8,6 +8,7 @@
 enum ticket_asker {
     TICKET_GENESIS = 1, /* the primary makes a new cluster's DEK */
     TICKET_UNWRAP, /* member/unwrap.h; value: its attempt */
+    TICKET_WATCH, /* member/key_watch.h; value: its attempt */
     TICKET_FEED, /* member/feed.h wraps for a replica's region; value: link of the feed */
     TICKET_REWRAP, /* member/rewrap.h; value: its attempt */
     TICKET_ROTATION, /* the primary makes another DEK; value: its attempt */

@@ -27,15 +27,21 @@ static const char *asked_key(const struct member *member)
     return member->unwrap.by_name ? member->settings.key : envelope_of(member)->key_arn;
 }
 
+void unwrap_request(const struct member *member, const struct envelope *envelope, const char *key,
+                    struct keys_request *request)
+{
+    *request = (struct keys_request){.op = KEYS_UNWRAP,
+                                     .context = keyring_context(member->keyring, &envelope->dek),
+                                     .blob = envelope->blob};
+    memcpy(request->region, member->settings.self.region, sizeof request->region);
+    snprintf(request->key, sizeof request->key, "%s", key);
+}
+
 static void ask(struct member *member, struct effects *fx)
 {
-    const struct envelope *envelope = envelope_of(member);
-    struct keys_request request = {.op = KEYS_UNWRAP,
-                                   .context = keyring_context(member->keyring, &envelope->dek),
-                                   .blob = envelope->blob};
+    struct keys_request request;
 
-    memcpy(request.region, member->settings.self.region, sizeof request.region);
-    snprintf(request.key, sizeof request.key, "%s", asked_key(member));
+    unwrap_request(member, envelope_of(member), asked_key(member), &request);
     member->unwrap.state = UNWRAP_ASKED;
     member->unwrap.attempt++;
     effects_ask_keys(fx, ticket_of(TICKET_UNWRAP, member->unwrap.attempt), &request);
@@ -67,11 +73,15 @@ static void fail(struct member *member, enum status why, const char *said)
                                     .member = member->settings.self.member,
                                     .said = said};
 
+    const bool is_known = key_loss_waits(member) && unwrap->why == why; /* for days, perhaps */
+
     unwrap->state = UNWRAP_FAILED;
     unwrap->why = why;
     (void)key_fault_text(&fault, unwrap->text);
-    trace_event(&member->settings.trace, "unwrap_failed why=%s key=%s region=%s", status_name(why),
-                asked_key(member), member->settings.self.region);
+    if (!is_known) {
+        trace_event(&member->settings.trace, "unwrap_failed why=%s key=%s region=%s",
+                    status_name(why), asked_key(member), member->settings.self.region);
+    }
 }
 
 /* The key on record has opened what the one that a person names did not. */

@@ -11,6 +11,7 @@
 #define SEALIFT_MEMBER_UNWRAP_H
 
 #include "base/instant.h"
+#include "cluster/keyring.h"
 #include "cluster/rules.h"
 #include "member/key_fault.h"
 #include "node/effects.h"
@@ -31,6 +32,10 @@ struct unwrap {
     bool is_misnamed; /* that key did not open it: does the one on record? */
     char text[KEY_FAULT_TEXT_MAX]; /* FAILED: a sentence, with key and region */
 };
+
+/* To open `envelope` by that name of its key. */
+void unwrap_request(const struct member *member, const struct envelope *envelope, const char *key,
+                    struct keys_request *request);
 
 /* Starts with the first envelope whose DEK is not held; DONE at once where there is none. */
 void unwrap_begin(struct member *member, struct instant now, struct instant give_up,

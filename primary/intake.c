@@ -144,6 +144,10 @@ static enum status check_state(const struct primary *primary, const struct clien
     if (primary->phase == PHASE_HANDOVER) {
         return E_NOT_WRITER;
     }
+    if (key_loss_waits(&primary->member)) {
+        key_loss_text(&primary->member, text, REFUSED_TEXT_MAX);
+        return E_KEY_LOST;
+    }
     return primary->phase == PHASE_SERVING ? OK : E_NOT_READY;
 }
 
@@ -175,7 +179,7 @@ static void refuse(struct primary *primary, struct client *client, const struct 
 {
     const bool contradicts = why == E_MALFORMED || why == E_PROTOCOL || why == E_TRUNCATED;
     const bool may_change = why == E_LEVEL || why == E_DISK_FULL || why == E_WAL_FULL
-                            || why == E_NOT_WRITER
+                            || why == E_NOT_WRITER || why == E_KEY_LOST
                             || (why == E_NOT_READY && primary->phase != PHASE_DRAINING);
     const link_t link = client->link;
 

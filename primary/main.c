@@ -4,6 +4,7 @@
  * primary has: creation, the coordinator, the cluster's durability level. */
 #include "base/level.h"
 #include "base/version.h"
+#include "host/anew.h"
 #include "host/daemon.h"
 #include "primary/primary.h"
 
@@ -112,6 +113,7 @@ int main(int argc, char **argv)
     static struct input input;
     static struct conf conf;
 
+    anew_remember(argc, argv);
     primary_settings_default(&input.settings);
     options_parse(&own, own_table, &conf, argc, argv, &input);
     options_apply(&input.options, &input.settings.member);

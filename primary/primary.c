@@ -128,6 +128,9 @@ static void on_keys(struct primary *primary, const struct event *event, struct e
         genesis_on_keys(primary, event, fx);
         rotation_on_keys(primary, event, fx);
     }
+    if (key_loss_is_ending(&primary->member)) {
+        secret_wipe(&primary->rotation.secret); /* what is no DEK of the member yet */
+    }
 }
 
 static void after_opening(struct primary *primary, struct effects *fx)
@@ -214,6 +217,10 @@ static void step(struct node *node, const struct event *event, struct effects *f
     if (member->halted) {
         return;
     }
+    if (key_loss_is_ending(member)) {
+        key_loss_end(member, event, fx);
+        return;
+    }
     primary->wall_ns = event->wall_ns;
     member->disk_full = event->disk_full;
     retention_on_clock(member, event->now, event->wall_ns);
@@ -255,7 +262,7 @@ static void step(struct node *node, const struct event *event, struct effects *f
     case EVENT_KINDS:
         UNREACHABLE();
     }
-    if (!member->halted) {
+    if (!member->halted && !key_loss_is_ending(member)) {
         pump(primary, event->now, fx);
         member_check(member);
     }

@@ -4,6 +4,7 @@
  * replica has: its upstreams. When it has been promoted, the same process opens the same folder as
  * a primary, with the same settings: from then on it is what sealift-primary is. */
 #include "base/version.h"
+#include "host/anew.h"
 #include "host/daemon.h"
 #include "primary/primary.h"
 #include "replica/replica.h"
@@ -127,6 +128,7 @@ int main(int argc, char **argv)
     static struct input input;
     static struct conf conf;
 
+    anew_remember(argc, argv);
     replica_settings_default(&input.settings);
     options_parse(&own, own_table, &conf, argc, argv, &input);
     options_apply(&input.options, &input.settings.member);
@@ -142,8 +144,11 @@ int main(int argc, char **argv)
                                   .create = create,
                                   .destroy = replica_destroy,
                                   .status = replica_status};
-    int code = daemon_run(&daemon);
+    int code = HOST_EXIT_PROMOTED;
 
+    if (daemon_role(ROLE_REPLICA) == ROLE_REPLICA) {
+        code = daemon_run(&daemon);
+    }
     if (code == HOST_EXIT_PROMOTED) {
         code = run_promoted(&daemon);
     }

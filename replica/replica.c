@@ -243,10 +243,14 @@ static void replica_step(struct node *node, const struct event *event, struct ef
     if (replica->member.halted) {
         return;
     }
+    if (key_loss_is_ending(&replica->member)) {
+        key_loss_end(&replica->member, event, fx);
+        return;
+    }
     replica->member.disk_full = event->disk_full;
     retention_on_clock(&replica->member, event->now, event->wall_ns);
     handle(replica, event, fx);
-    if (!replica->member.halted) {
+    if (!replica->member.halted && !key_loss_is_ending(&replica->member)) {
         replica_pump(replica, event->now, fx);
         member_pump(&replica->member, event->now, fx);
         member_check(&replica->member);

@@ -1,5 +1,6 @@
 /* What befalls key services and the coordinator: they are away, slow, hang, refuse, give another
  * key, or have forgotten. */
+#include "sim/chaos.h"
 #include "sim/chaos_parts.h"
 
 static uint64_t *until_of_regions(struct sim_keys *keys, enum sim_fault fault)
@@ -29,7 +30,7 @@ void chaos_hurt_keys(struct world *world, struct sim_member *victim, enum sim_fa
 
 static void run_enable(struct sim *sim, const struct todo *todo)
 {
-    sim->keys.keys[todo->a].refusal = OK;
+    sim_keys_refuse(sim, &sim->keys.keys[todo->a], OK);
 }
 
 void chaos_refuse_key(struct world *world, struct sim_member *victim, enum sim_fault fault)
@@ -40,8 +41,34 @@ void chaos_refuse_key(struct world *world, struct sim_member *victim, enum sim_f
     (void)victim;
     if (world->oracle->encrypted) {
         sim_count(world->sim, fault);
-        world->sim->keys.keys[key].refusal = refusals[prng_below(&world->dice, 3)];
+        sim_keys_refuse(world->sim, &world->sim->keys.keys[key],
+                        refusals[prng_below(&world->dice, 3)]);
         sim_at(world->sim, chaos_until(world, 6), (struct todo){run_enable, key, 0, 0});
+    }
+}
+
+static void run_refuse(struct sim *sim, const struct todo *todo)
+{
+    struct world *world = sim->world;
+
+    if (!world->calm) {
+        sim_count(sim, FAULT_KEYS_REFUSE);
+        sim_keys_refuse(sim, &sim->keys.keys[todo->a], (enum status)todo->c);
+        sim_after(sim, todo->b, (struct todo){run_enable, todo->a, 0, 0});
+    }
+}
+
+void chaos_refuse_some_day(struct world *world, struct prng *dice)
+{
+    static const enum status refusals[] = {E_KEY_DISABLED, E_KEY_DENIED, E_KEY_PENDING_DELETION};
+    const struct sim_member *victim =
+        &world->sim->members[prng_below(dice, world->sim->member_count)];
+    const uint64_t at = prng_between(dice, SPAN_S(1).ns, SPAN_S(8).ns);
+    const uint64_t length = prng_between(dice, SPAN_S(1).ns, SPAN_S(8).ns);
+
+    if (world->oracle->encrypted) {
+        sim_at(world->sim, at,
+               (struct todo){run_refuse, victim->region, length, refusals[prng_below(dice, 3)]});
     }
 }
 

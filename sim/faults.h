@@ -52,7 +52,9 @@
     X(FAULT_PROMOTION, "promotion") \
     X(FAULT_TWIN, "one-certificate-twice") \
     X(FAULT_ROTATION, "data-key-rotated") \
-    X(FAULT_REWRAP, "envelopes-rewrapped")
+    X(FAULT_REWRAP, "envelopes-rewrapped") \
+    X(FAULT_KEY_LOST, "key-lost") \
+    X(FAULT_KEY_GONE, "key-lost-for-good")
 
 enum sim_fault {
 #define FAULT_ENUM(name, text) name,

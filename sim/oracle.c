@@ -42,7 +42,15 @@ static const struct oracle_invariant invariants[] = {
     {26, "segments are sealed under a DEK that a key service made for this lineage"},
     {27, "no record and no key is sent in clear on a link between members"},
     {29, "the at-rest suite never changes along a lineage"},
-    {31, "no key lies in the memory that a member leaves behind"},
+    {31,
+     "no key lies in the memory that a member leaves behind, or that holds on after a confirmed "
+     "refusal; from then on, and soon after a key is refused, it serves nobody"},
+    {32,
+     "a key's standing goes from usable to lost and back, or from lost to gone, and stays there; "
+     "whose key is gone serves nobody"},
+    {33, "no key is gone before it was lost for the whole window"},
+    {34, "a member whose key is lost, or gone for good, changes nothing but its control file"},
+    {35, "a key is lost only when two answers in a row refuse it: silence alone never does that"},
     {36, "queues, windows and links stay within their bounds"},
     {37, "who is refused gets no byte of the WAL, and a refused start changes none on the disk"},
     {38,
@@ -73,6 +81,7 @@ static void on_start(void *context, struct sim_member *member)
     oracle_note_disk(oracle, member);
     oracle->must_refuse[member->number] = oracle_marks_are_broken(oracle, member);
     oracle->refusals_demanded += oracle->must_refuse[member->number];
+    oracle_key_loss_on_start(oracle, member);
 }
 
 /* What befell its disk cannot be told, or not be mended by anybody but a person. */
@@ -119,7 +128,8 @@ static void on_halt(struct oracle *oracle, const struct sim_member *member, enum
         sim_fail(oracle->sim, 12, "%s stops in order, and its mark is not on batch %llu",
                  member->name, (unsigned long long)oracle->line_end);
     }
-    if (why != OK && !by_disk && !member->has_acted
+    oracle_key_loss_on_halt(oracle, member, why);
+    if (why != OK && !by_disk && !member->has_acted && !oracle_key_loss_may_write(oracle, member)
         && member->store.spoilt == oracle->spoilt_at_start[member->number]
         && sim_store_hash(&member->store) != oracle->hash_at_start[member->number]) {
         sim_fail(oracle->sim, 37, "%s refuses to start (%s), and its disk has changed",
@@ -134,6 +144,8 @@ static void on_event(void *context, struct sim_member *member, const struct even
         oracle_delay_on_message(context, member, &event->message);
     } else if (event->kind == EVENT_CLAIMED && event->claimed.status == OK) {
         oracle_delay_on_record(context, member, &event->claimed.record);
+    } else if (event->kind == EVENT_KEYS) {
+        oracle_key_loss_on_answer(context, member, &event->keys);
     }
 }
 
@@ -143,6 +155,7 @@ static void on_effect(void *context, struct sim_member *member, const struct eff
 
     if (effect->kind == EFFECT_SEND) {
         oracle_on_send(oracle, member, &effect->send);
+        oracle_key_loss_on_send(oracle, member, &effect->send);
     } else if (effect->kind == EFFECT_WRITE && (oracle->members >> member->number & 1) != 0) {
         oracle_on_write(oracle, member, &effect->write.write);
     } else if (effect->kind == EFFECT_CLAIM) {
@@ -157,6 +170,7 @@ static void on_stepped(void *context, struct sim_member *member)
     struct oracle *oracle = context;
 
     oracle_check_delay(context, member);
+    oracle_key_loss_on_stepped(context, member);
     if ((oracle->members >> member->number & 1) != 0) {
         oracle_check_first(oracle, member);
     }
@@ -173,6 +187,7 @@ static void on_durable(void *context, struct sim_member *member, const struct st
 
     if ((oracle->members >> member->number & 1) != 0) {
         oracle_on_durable(oracle, member, write);
+        oracle_key_loss_on_durable(oracle, member, write);
     }
 }
 
@@ -329,6 +344,7 @@ void oracle_forget_disk(struct oracle *oracle, const struct sim_member *member)
     oracle->durable[member->number] = 0;
     oracle->deleted[member->number] = oracle->forgotten[member->number] = 0;
     oracle->pinned[member->number] = 0;
+    oracle_key_loss_forget_disk(oracle, member);
     oracle->highest_epoch[member->number] = 0;
 }
 
@@ -345,8 +361,8 @@ const char *oracle_unsettled(struct oracle *oracle)
     for (unsigned i = 0; i < sim->member_count; i++) {
         const struct sim_member *member = &sim->members[i];
 
-        if ((oracle->members >> i & 1) == 0 || is_excused(member)
-            || oracle_is_lost(oracle, member)) {
+        if ((oracle->members >> i & 1) == 0 || is_excused(member) || oracle_is_lost(oracle, member)
+            || (oracle->key_loss.gone >> i & 1) != 0) {
             continue;
         }
         if (member->state != SIM_UP) {

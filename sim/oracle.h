@@ -8,6 +8,7 @@
 #define SEALIFT_SIM_ORACLE_H
 
 #include "sim/oracle_delay.h"
+#include "sim/oracle_key_loss.h"
 #include "sim/oracle_reigns.h"
 #include "sim/oracle_truth.h"
 #include "sim/sim.h"
@@ -49,6 +50,7 @@ struct oracle {
     unsigned part_count, part_room;
 
     struct oracle_delay delay;
+    struct oracle_key_loss key_loss;
     epoch_t epoch;
     struct oracle_reign reigns[ORACLE_REIGNS]; /* the newest last */
     unsigned reign_count;

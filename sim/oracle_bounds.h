@@ -12,7 +12,10 @@ void oracle_check_segment(struct oracle *oracle, const struct sim_member *member
 void oracle_check_flight(struct oracle *oracle, const struct sim_member *member,
                          const struct effect_send *send);
 
-/* A node that is gone, but for its memory: no data key may lie there. */
+/* A node that is gone, but for its memory: no data key may lie there. One in four is looked at. */
 void oracle_check_memory(struct oracle *oracle, const struct sim_member *member);
+
+/* Nor in that of one that is still there, and has lost its key. */
+void oracle_check_memory_now(struct oracle *oracle, const struct sim_member *member);
 
 #endif

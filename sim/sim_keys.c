@@ -35,6 +35,14 @@ struct sim_kms_key *sim_keys_add(struct sim_keys *keys, unsigned region)
     return key;
 }
 
+void sim_keys_refuse(struct sim *sim, struct sim_kms_key *key, enum status refusal)
+{
+    if (key->refusal == OK) {
+        key->refused_at = sim->now;
+    }
+    key->refusal = refusal;
+}
+
 static struct sim_kms_key *find_key(struct sim_keys *keys, unsigned region, const char *name)
 {
     for (unsigned i = 0; i < keys->key_count; i++) {

@@ -25,6 +25,7 @@ struct sim_kms_key {
     unsigned region;
     struct secret secret;
     enum status refusal; /* OK: usable */
+    uint64_t refused_at; /* since when, where it is not */
 };
 
 /* What the world knows and no member tells: for the oracle. */
@@ -63,6 +64,9 @@ void sim_keys_init(struct sim_keys *keys, uint64_t seed);
 
 /* Makes a KMS key in that region. */
 struct sim_kms_key *sim_keys_add(struct sim_keys *keys, unsigned region);
+
+/* From now on; OK: it can be used again. */
+void sim_keys_refuse(struct sim *sim, struct sim_kms_key *key, enum status refusal);
 
 void sim_keys_ask(struct sim *sim, unsigned member, const struct effect_keys *ask);
 

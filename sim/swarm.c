@@ -212,6 +212,30 @@ static void end_twin(struct world *world)
     world->oracle->left |= 1u << twin->number;
 }
 
+/* How soon a refused key shows, and for how long it may be refused: seven days, or so little that
+ * some are refused for longer. Where much else strikes that seldom comes to anything, so it is
+ * arranged in some. Of dice of its own. */
+static void draw_patience(struct world *world)
+{
+    struct prng dice;
+
+    prng_seed(&dice, world->sim->seed ^ 0x4e105);
+    const struct span poll = SPAN_MS(prng_between(&dice, 200, 2500));
+    const struct span window =
+        prng_chance(&dice, 1, 4) ? SPAN_MS(prng_between(&dice, 500, 4000)) : SPAN_S(7 * 86400);
+
+    for (unsigned i = 0; i < world->sim->member_count; i++) {
+        struct sim_member *member = &world->sim->members[i];
+
+        member->settings.primary.member.key_poll = member->settings.replica.member.key_poll = poll;
+        member->settings.primary.member.key_loss_window =
+            member->settings.replica.member.key_loss_window = window;
+    }
+    if (prng_chance(&dice, 1, 4)) {
+        chaos_refuse_some_day(world, &dice);
+    }
+}
+
 static void add_clients(struct world *world, const struct shape *shape)
 {
     struct prng *dice = &world->dice;
@@ -398,6 +422,7 @@ struct swarm_result swarm_run(uint64_t seed, struct span length, FILE *print)
     add_clients(world, &shape);
     draw_rates(world);
     world->names_level_once = prng_chance(&world->dice, 1, 2);
+    draw_patience(world);
     draw_succession(world, &shape);
     if (length.ns > 0) {
         seasons_slow_down(world);

@@ -183,6 +183,9 @@ static bool is_justified(const struct world *world, const struct sim_member *mem
     if (world->promotes && succession_explains(member)) {
         return true;
     }
+    if (member->halted_why == E_KEY_LOST || member->halted_why == E_KEY_GONE) {
+        return world->sim->faults[FAULT_KEYS_REFUSE] > 0;
+    }
     if (member->halted_why == E_WENT_BACK) {
         return world->sim->faults[FAULT_CLAIM_LOSS] > 0;
     }
@@ -285,6 +288,7 @@ static void set_limits(struct world *world, struct sim_member *member,
     settings->silence_max = SPAN_S(5);
     settings->heartbeat_gap = SPAN_S(1);
     settings->retry_gap = SPAN_MS(100);
+    settings->key_poll = SPAN_S(3600); /* stories are told undisturbed; who wants it says so */
     settings->mark_rest = SPAN_MS(40);
     settings->mark_gap = SPAN_MS(250);
     member->store.spare_bytes = settings->segment_bytes;
@@ -368,7 +372,7 @@ void world_calm(struct world *world)
     memset(world->contradict, 0, sizeof world->contradict);
     sim->claim.unreachable_until = 0;
     for (unsigned i = 0; i < sim->keys.key_count; i++) {
-        sim->keys.keys[i].refusal = OK;
+        sim_keys_refuse(sim, &sim->keys.keys[i], OK);
     }
     for (unsigned i = 0; i < sim->member_count; i++) {
         struct sim_member *member = &sim->members[i];
@@ -388,7 +392,9 @@ void world_calm(struct world *world)
 /* Who may stay out for good, because its disk was made to fail: then not everything can settle. */
 static bool is_crippled(const struct world *world)
 {
-    if (world->oracle->told_lost != 0) { /* by right: it waits for a person */
+    const uint32_t waiting = world->oracle->told_lost | world->oracle->key_loss.gone;
+
+    if (waiting != 0) { /* by right: for a person */
         return true;
     }
     for (unsigned i = 0; i < world->sim->member_count; i++) {

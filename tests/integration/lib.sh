@@ -185,12 +185,14 @@ key_services()
 # ---- members ----
 
 declare -A port=()
+member_options= # for all members of a test
 member_words()
 {
     local name=$1
     [ -n "${port[$name]:-}" ] || port[$name]=$(free_port)
     mkdir -p "$work/data-$name"
-    echo --data "$work/data-$name" --listen "127.0.0.1:${port[$name]}" $(tls_of "$name") $(key_services)
+    echo --data "$work/data-$name" --listen "127.0.0.1:${port[$name]}" $(tls_of "$name") $(key_services) \
+        $member_options
 }
 
 # start_primary NAME [OPTIONS...]; its certificate must be there.

@@ -5,6 +5,7 @@
 source "$(dirname "$0")/lib.sh"
 source "$(dirname "$0")/trouble.sh"
 need_tools python3 od aws curl
+member_options="--key-poll 1h" # of a key that is refused while they run: test_key_loss.sh
 
 pki_init
 issue p1 us-east-1 primary
@@ -78,7 +79,7 @@ wait_in_step p1 r1 r2 r3
 
 # ---- says no ----
 kms us-east-1 disable-key --key-id "$east_key" || bad "the key is disabled"
-append_to p1 -q --durability quorum:3 <<<"four" && ok "a key that is disabled stops nobody that runs"
+append_to p1 -q --durability quorum:3 <<<"four" && ok "a key that is disabled stops nobody before the next look"
 
 # gives_up NAME WHAT: it ends with code 1 and a sentence with key, region, cause.
 gives_up()

@@ -7,6 +7,7 @@
 source "$(dirname "$0")/lib.sh"
 source "$(dirname "$0")/trouble.sh"
 need_tools python3 od aws sqlite3
+member_options="--key-poll 1h" # of a key that is refused while they run: test_key_loss.sh
 
 pki_init
 issue p1 us-east-1 primary

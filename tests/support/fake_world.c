@@ -282,13 +282,16 @@ static enum status unwrap(const struct fake_answer *answer, uint8_t plain[DEK_BY
 static void tell_keys(struct fake_world *world, const struct fake_answer *answer)
 {
     const char *no = world->keys_say != NULL ? world->keys_say : "it says no";
+    const enum status status =
+        world->keys_refuse_once != OK ? world->keys_refuse_once : world->keys_status;
     struct event event = {.kind = EVENT_KEYS,
                           .keys = {.ticket = answer->ticket,
-                                   .status = world->keys_status,
-                                   .answer = {.why = world->keys_status == OK ? "" : no}}};
+                                   .status = status,
+                                   .answer = {.why = status == OK ? "" : no}}};
     uint8_t blob[256], plain[DEK_BYTES];
     size_t size = 0;
 
+    world->keys_refuse_once = OK;
     memcpy(plain, answer->plain, sizeof plain);
     if (event.keys.status == OK && answer->request.op == KEYS_UNWRAP) {
         /* Any name is the one key's, but for one. */

@@ -90,6 +90,7 @@ struct fake_world {
 
     /* the key service of every region: "wraps" by XOR with a byte, and remembers the context */
     enum status keys_status;
+    enum status keys_refuse_once; /* instead, of the next answer alone; OK: nothing */
     const char *keys_say; /* where they refuse; NULL: "it says no" */
     unsigned keys_asked;
 

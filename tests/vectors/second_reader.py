@@ -168,6 +168,10 @@ class ControlCopy:                                                      # 4.3
             member = frame.raw(80)[:64]
             name = member.rstrip(b"\0")
             demand(name and 0 not in name and len(name) < 64)
+        standing = frame.number(4)
+        demand(standing <= 2)
+        lost = frame.raw(16)                                            # key_lost_at, key_lost_ms
+        demand(standing or not any(lost))
         demand(not any(frame.rest))
         self.starts = {epoch: start for epoch, *start in rows}          # epoch: [batch, lsn]
 

@@ -282,6 +282,9 @@ static struct bytes control_example(uint64_t generation, uint32_t epochs)
     control.suspect = control.may_lack = true;
     control.loss_pending = 9;
     control.claim_asked = 8;
+    control.key_standing = KEY_STANDING_LOST;
+    control.key_lost_at = 1764000000;
+    control.key_lost_ms = UINT64_C(7) * 86400 * 1000;
     for (uint32_t i = 1; i <= 2 + GREET_LOSSES_MAX && i <= epochs; i++) {
         control_add_loss(&control, &(struct epoch_loss){i, 3 * i, 3 * i + 5});
     }
@@ -306,6 +309,8 @@ TEST(a_control_file_comes_back_with_a_full_epoch_table)
     EXPECT(control_again.loss_pending == 9 && control_again.claim_asked == 8
            && control_again.loss_count == GREET_LOSSES_MAX);
     EXPECT(control_again.losses[0].epoch == 3); /* the oldest two made room */
+    EXPECT(control_again.key_standing == KEY_STANDING_LOST
+           && control_again.key_lost_at == 1764000000 && control_again.key_lost_ms == 604800000);
     EXPECT(control_again.epochs.count == EPOCH_TABLE_MAX);
     EXPECT(control_again.epochs.entries[EPOCH_TABLE_MAX - 1].start_lsn == 3 * EPOCH_TABLE_MAX);
     EXPECT(id_equal(&control_again.folder, &control.folder));
