@@ -12,10 +12,10 @@
 
 /* Some seconds each, on one core; EXHAUST_FULL takes a few minutes for all but the bytes. */
 enum {
-    CALLS_EVERY = 5,
-    ALLOCATIONS_EVERY = 7,
-    PARTED_EVERY = 17, /* that one is about two openings, so there are many, and all alike */
-    BYTES_EVERY = 1021,
+    CALLS_EVERY = 7,
+    ALLOCATIONS_EVERY = 11,
+    PARTED_EVERY = 31, /* that one is about two openings, so there are many, and all alike */
+    BYTES_EVERY = 2039,
 };
 
 static const struct exhaustion repair = {
