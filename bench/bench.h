@@ -20,6 +20,7 @@ struct bench_options {
     bool client_tls; /* the client's link too; else a UNIX socket: a writer on the same machine */
     bool unencrypted; /* clusters not encrypted at rest */
     unsigned clients; /* of the key service */
+    bool pause_keys; /* commit: with the key service running, and stopped */
     const char *aes; /* what --aes the members and this process use: auto or openssl */
 };
 

@@ -3,13 +3,17 @@
  * First every client appends as soon as its last append is answered: that gives the rate. Then
  * each appends on a schedule at half of that rate, and a time counts from when its append was
  * *due*, so that a stall is felt by all that waited behind it (no coordinated omission). A client
- * is a thread with a link of its own. */
+ * is a thread with a link of its own.
+ *
+ * With --pause-keys: the same appends, flat out, in turns with the key service running and stopped
+ * (SIGSTOP), which is silence and no refusal. No commit asks for a key, so the ratio is about 1. */
 #include "base/check.h"
 #include "bench/bench.h"
 #include "bench/cluster.h"
 #include "bench/histogram.h"
 
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -166,6 +170,68 @@ static bool measure(struct client *clients, unsigned count, struct plan *plan, d
     return done;
 }
 
+/* What the rounds saw, with the key service running (0) and stopped (1). */
+struct paused {
+    double p50_us[2][BENCH_ROUNDS_MAX], p99_us[2][BENCH_ROUNDS_MAX];
+    double max_us;
+    uint64_t commits;
+};
+
+static bool run_paused(const struct cluster *cluster, struct client *clients, unsigned count,
+                       struct plan *plan, double seconds, unsigned round, struct paused *paused)
+{
+    struct histogram *times = calloc(1, sizeof *times);
+    bool done = true;
+
+    CHECK(times != NULL);
+    for (unsigned stopped = 0; done && stopped < 2; stopped++) {
+        kill(cluster->keyd.child.pid, stopped ? SIGSTOP : SIGCONT);
+        plan->gap = (struct span){0};
+        plan->end = (struct instant){(uint64_t)(seconds * 1e9)};
+        done = run(clients, count, plan, times);
+        paused->p50_us[stopped][round] = (double)histogram_at(times, 0.5) / 1e3;
+        paused->p99_us[stopped][round] = (double)histogram_at(times, 0.99) / 1e3;
+    }
+    kill(cluster->keyd.child.pid, SIGCONT);
+
+    const double max_us = (double)histogram_at(times, 1) / 1e3;
+
+    paused->max_us = max_us > paused->max_us ? max_us : paused->max_us;
+    paused->commits += times->count;
+    free(times);
+    return done;
+}
+
+static bool measure_paused(const struct cluster *cluster, struct client *clients, unsigned count,
+                           struct plan *plan, const struct bench_options *options,
+                           struct report *report)
+{
+    struct paused paused = {0};
+    double p50_us[2], p99_us[2];
+
+    for (unsigned i = 0; i < options->rounds; i++) {
+        if (!run_paused(cluster, clients, count, plan, options->seconds, i, &paused)) {
+            return false;
+        }
+    }
+    for (unsigned i = 0; i < 2; i++) {
+        p50_us[i] = report_median(paused.p50_us[i], options->rounds);
+        p99_us[i] = report_median(paused.p99_us[i], options->rounds);
+    }
+    report_line(
+        report,
+        json_pack("{s:s, s:I, s:s, s:s, s:i, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I}", "bench",
+                  "commit-keys-paused", "record_bytes", (json_int_t)plan->record_bytes, "client",
+                  plan->client, "level", plan->level, "clients", (int)count, "rounds",
+                  (int)options->rounds, "p50_us", report_number(p50_us[0]), "p99_us",
+                  report_number(p99_us[0]), "paused_p50_us", report_number(p50_us[1]),
+                  "paused_p99_us", report_number(p99_us[1]), "ratio_p50",
+                  report_number(p50_us[1] / p50_us[0]), "ratio_p99",
+                  report_number(p99_us[1] / p99_us[0]), "paused_max_us",
+                  report_number(paused.max_us), "paused_commits", (json_int_t)paused.commits));
+    return true;
+}
+
 static bool connect_all(const struct cluster *cluster, struct client *clients)
 {
     for (unsigned i = 0; i < CLIENTS_MAX; i++) {
@@ -196,8 +262,11 @@ static bool measure_all(const struct cluster *cluster, const struct bench_option
             plan.level = levels[i];
             plan.gap = (struct span){0};
             plan.end = (struct instant){100000000}; /* links are dialed at their first append */
-            done = run(clients, client_counts[c], &plan, &warm_up)
-                   && measure(clients, client_counts[c], &plan, options->seconds, report);
+            done =
+                run(clients, client_counts[c], &plan, &warm_up)
+                && (options->pause_keys
+                        ? measure_paused(cluster, clients, client_counts[c], &plan, options, report)
+                        : measure(clients, client_counts[c], &plan, options->seconds, report));
         }
     }
     for (unsigned i = 0; i < CLIENTS_MAX && clients[i].sealift != NULL; i++) {

@@ -20,7 +20,8 @@ enum {
     OPTION_CLEAR,
     OPTION_CLIENT_TLS,
     OPTION_AES,
-    OPTION_CLIENTS
+    OPTION_CLIENTS,
+    OPTION_PAUSE
 };
 
 struct subcommand {
@@ -45,6 +46,8 @@ static const struct argp_option choices[] = {
     {"rounds", OPTION_ROUNDS, "N", 0, "medians of so many (default 3)", 0},
     {"record-bytes", OPTION_RECORD, "N", 0, "this size only", 0},
     {"clients", OPTION_CLIENTS, "N", 0, "of keys: connections at once (default 64)", 0},
+    {"pause-keys", OPTION_PAUSE, NULL, 0,
+     "of commit: with the key service running and, in turns, stopped", 0},
     {"json", OPTION_JSON, NULL, 0, "JSON lines; the last is the summary", 0},
     {"folder", OPTION_FOLDER, "DIR", 0, "where clusters live meanwhile (default: /var/tmp)", 0},
     {"client-tls", OPTION_CLIENT_TLS, NULL, 0,
@@ -84,6 +87,9 @@ static error_t parse(int option, char *argument, struct argp_state *state)
     case OPTION_CLIENTS:
         asked->options.clients = (unsigned)number(state, argument, 1, KEYS_CLIENTS_MAX);
         return 0;
+    case OPTION_PAUSE:
+        asked->options.pause_keys = true;
+        return 0;
     case OPTION_JSON:
         asked->json = true;
         return 0;
@@ -101,6 +107,12 @@ static error_t parse(int option, char *argument, struct argp_state *state)
         return 0;
     case OPTION_CLEAR:
         asked->options.unencrypted = true;
+        return 0;
+    case ARGP_KEY_END:
+        if (asked->options.pause_keys && asked->options.unencrypted) {
+            argp_error(state, "--pause-keys and --no-storage-encrypted contradict each other: "
+                              "such a cluster has no key service");
+        }
         return 0;
     case ARGP_KEY_ARG:
         if (asked->what != NULL) {

@@ -57,6 +57,18 @@ for line in lines:
     assert 0 < line["p50_us"] <= line["p99_us"] <= line["p999_us"], line
     assert line["records_per_s"] > 0 and line["paced_per_s"] > 0, line'
 
+measure commit --seconds 0.3 --pause-keys && judge "commit: with the key service stopped, none waits for it" '
+assert [(line["clients"], line["level"]) for line in lines] == [
+    (1, "local"), (1, "quorum:1"), (64, "local"), (64, "quorum:1")]
+for line in lines:
+    assert line["bench"] == "commit-keys-paused" and line["paused_commits"] >= line["clients"], line
+    assert 0 < line["p50_us"] <= line["p99_us"], line
+    assert 0 < line["paused_p50_us"] <= line["paused_p99_us"] <= line["paused_max_us"], line
+    assert abs(line["paused_p50_us"] / line["p50_us"] / line["ratio_p50"] - 1) < 0.01, line
+    assert line["paused_max_us"] < 5e6, line       # a key call gives up after ten seconds'
+refused "a key service to stop where there is none" "contradict each other" \
+    "$bin/sealift-bench" commit --pause-keys --no-storage-encrypted
+
 measure keys --seconds 0.3 --clients 5 && judge "keys: uses of a key of ours, and of the default key" '
 assert [(line["key"], line["clients"]) for line in lines] == [("customer", 5), ("alias/aws/rds", 5)]
 for line in lines:
