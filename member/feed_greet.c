@@ -203,10 +203,35 @@ void feed_admit(struct member *member, struct feed *feed, struct instant now, st
     feed_move(feed, FEED_WAITING, now);
 }
 
+/* A candidate takes nothing that is sealed, and may lack the newest data key: the last of those in
+ * our GREET that its GREET names, too, proves both. */
+static bool choose_common(const struct member *member, struct feed *feed)
+{
+    const struct greet *greet = member->greet;
+
+    for (uint32_t i = feed->deks_shown; i-- > 0;) {
+        for (uint32_t j = 0; j < greet->dek_count; j++) {
+            if (id_equal(&member->deks.list[i].id, &greet->deks[j])) {
+                feed->proof_dek = greet->deks[j];
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 static void go_on(struct member *member, struct feed *feed, struct instant now, struct effects *fx)
 {
     if (member->descriptor.suite == SUITE_NONE) {
         feed_admit(member, feed, now, fx); /* certificate and descriptor digest have decided */
+        return;
+    }
+    if (feed->is_candidate) {
+        if (choose_common(member, feed)) {
+            feed_begin_proving(member, feed, now, fx);
+        } else {
+            feed_refuse(member, feed, fx, E_WRONG_KEY, "%s.", status_text(E_WRONG_KEY));
+        }
         return;
     }
     find_missing(member, feed, member->greet);

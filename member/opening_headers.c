@@ -117,9 +117,9 @@ static enum status check_header(struct member *member, const struct read_slot *s
 static bool is_surplus(const struct member *member, const struct opening_row *row)
 {
     const struct control *control = &member->control;
-    const batch_t end = epoch_table_end(&control->epochs, row->epoch);
+    const batch_t end = opening_epoch_end(&control->epochs, row->epoch);
 
-    return end != 0 && row->first_batch > end
+    return row->first_batch > end
            && row->first_batch > epoch_table_clamp(&control->epochs, control->durable);
 }
 

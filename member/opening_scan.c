@@ -8,7 +8,7 @@
 #include "base/check.h"
 #include "member/opening_state.h"
 
-static batch_t table_end(const struct epoch_table *table, epoch_t epoch)
+batch_t opening_epoch_end(const struct epoch_table *table, epoch_t epoch)
 {
     if (epoch_table_find(table, epoch) != NULL) {
         return epoch_table_end(table, epoch);
@@ -25,7 +25,7 @@ static batch_t table_end(const struct epoch_table *table, epoch_t epoch)
 static batch_t epoch_end(const struct member *member, const struct opening_row *row)
 {
     const struct opening *opening = member->opening;
-    const batch_t end = table_end(&member->control.epochs, row->epoch);
+    const batch_t end = opening_epoch_end(&member->control.epochs, row->epoch);
 
     if (member->is_writer && opening->at + 1 < opening->count) {
         return BATCH_OPEN_END;

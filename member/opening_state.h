@@ -67,6 +67,10 @@ static inline segment_t opening_segment(const struct opening *opening, uint32_t 
     return opening->first + place;
 }
 
+/* The last batch of an epoch, as that table has it; of one older than the table, where the table
+ * begins: 0 where nothing before that stays. BATCH_OPEN_END where it is newer, or the newest. */
+batch_t opening_epoch_end(const struct epoch_table *table, epoch_t epoch);
+
 /* HALT with a sentence, and no more of this. */
 __attribute__((format(printf, 4, 5))) void opening_refuse(struct member *member, struct effects *fx,
                                                           enum status why, const char *format, ...);

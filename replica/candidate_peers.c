@@ -187,6 +187,20 @@ bool candidate_on_link_down(struct replica *replica, const struct event *event)
     return peer != NULL;
 }
 
+/* The peer may be ahead by a data key, which nobody needs to be asked or fenced: the last that both
+ * hold proves either side. */
+static const struct dek *common_dek(const struct member *member, const struct greet *greet)
+{
+    const struct dek *common = NULL;
+
+    for (uint32_t i = 0; i < greet->dek_count; i++) {
+        const struct dek *dek = deks_find(&member->deks, &greet->deks[i]);
+
+        common = dek != NULL ? dek : common;
+    }
+    return common;
+}
+
 static enum status check_greet(const struct replica *replica, const struct candidate_peer *peer,
                                const struct greet *greet)
 {
@@ -205,12 +219,10 @@ static enum status check_greet(const struct replica *replica, const struct candi
         || !digest_equal(&greet->descriptor, &member->descriptor_digest)) {
         return E_DESCRIPTOR;
     }
-    for (uint32_t i = 0; i < greet->dek_count; i++) {
-        if (deks_find(&member->deks, &greet->deks[i]) == NULL) {
-            return E_WRONG_KEY; /* it is ahead by a data key: follow it first */
-        }
+    if ((greet->suite != SUITE_NONE) != (greet->dek_count > 0)) {
+        return E_PROTOCOL;
     }
-    return (greet->suite != SUITE_NONE) == (greet->dek_count > 0) ? OK : E_PROTOCOL;
+    return greet->suite == SUITE_NONE || common_dek(member, greet) != NULL ? OK : E_WRONG_KEY;
 }
 
 static void note_greet(struct replica *replica, struct candidate_peer *peer,
@@ -234,11 +246,10 @@ static void note_greet(struct replica *replica, struct candidate_peer *peer,
 static void send_proof(struct replica *replica, struct candidate_peer *peer,
                        const struct greet *greet, struct effects *fx)
 {
-    peer->proof_dek = greet->deks[greet->dek_count - 1];
-
-    const struct dek *dek = deks_find(&replica->member.deks, &peer->proof_dek);
+    const struct dek *dek = common_dek(&replica->member, greet);
 
     CHECK(dek != NULL);
+    peer->proof_dek = dek->id;
     const struct proof proof = {.mac =
                                     greeting_proof(dek, TLS_CLIENT, peer->exporter, &peer->greets)};
 

@@ -67,6 +67,9 @@ bool atlas_allows(const struct oracle *oracle, const struct sim_member *victim,
 {
     const struct oracle_segment *header = oracle_segment_on_disk(oracle, file);
 
+    if (begin < ORACLE_HEADER_BYTES) { /* nobody gives a batch of a segment without its header */
+        end = file->size;
+    }
     if (header != NULL && begin < ORACLE_HEADER_BYTES
         && !others_have_header(oracle, victim, header)) {
         return false;
