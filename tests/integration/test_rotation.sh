@@ -6,6 +6,7 @@
 # counts the same few calls for a WAL of one megabyte and for one of fifty.
 source "$(dirname "$0")/lib.sh"
 need_tools python3 aws sqlite3 sha256sum
+member_options="--key-poll 1h" # the questions of that watch would be counted: test_key_loss.sh
 
 pki_init
 issue p1 us-east-1 primary
