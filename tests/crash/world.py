@@ -125,8 +125,15 @@ class World:
         self.wait_for_answer(self.p1)
         for member, feeder in ((self.r1, self.p1), (self.r2, self.p1), (self.r3, self.r2)):
             self.join(member, feeder)
+        wait_until("r1 and r2 may vote, so that every level can be met", self.all_may_vote)
         for name, level in CLIENTS.items():
             self.start_client(name, level, RATES[name], BYTES[name])
+
+    def all_may_vote(self):
+        """A client whose level cannot be met yet is refused, and ends."""
+        with open(f"{self.work}/coordinator", encoding="utf-8") as record:
+            words = record.read().split()
+        return "r1" in words and "r2" in words
 
     def join(self, member, feeder):
         """Each in its turn: who joins a replica instead takes it for the cluster's region."""
