@@ -43,4 +43,10 @@ static inline struct instant instant_min(struct instant a, struct instant b)
     return a.ns < b.ns ? a : b;
 }
 
+/* Doubled `times` times, but no more often than `most`. */
+static inline struct span span_doubled(struct span span, unsigned times, unsigned most)
+{
+    return (struct span){span.ns << (times < most ? times : most)};
+}
+
 #endif

@@ -135,6 +135,33 @@ static void check(const struct keyd_options *options, const struct argp_state *s
     }
 }
 
+/* Where the root key comes from. */
+static error_t parse_root(struct root_options *root, int key, char *text)
+{
+    switch (key) {
+    case KEY_ROOT:
+        root->key_file = text;
+        return 0;
+    case KEY_PASSPHRASE:
+        root->passphrase_file = text;
+        return 0;
+    case KEY_PKCS11:
+        root->token.place.module = text;
+        return 0;
+    case KEY_TOKEN:
+        root->token.place.token = text;
+        return 0;
+    case KEY_TOKEN_KEY:
+        root->token.place.key = text;
+        return 0;
+    case KEY_PIN:
+        root->token.pin_file = text;
+        return 0;
+    default: /* number: keys of argp */
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
 static error_t parse_option(int key, char *text, struct argp_state *state)
 {
     struct keyd_options *options = state->input;
@@ -161,24 +188,6 @@ static error_t parse_option(int key, char *text, struct argp_state *state)
     case KEY_CREATE:
         options->create = true;
         return 0;
-    case KEY_ROOT:
-        options->root.key_file = text;
-        return 0;
-    case KEY_PASSPHRASE:
-        options->root.passphrase_file = text;
-        return 0;
-    case KEY_PKCS11:
-        options->root.token.place.module = text;
-        return 0;
-    case KEY_TOKEN:
-        options->root.token.place.token = text;
-        return 0;
-    case KEY_TOKEN_KEY:
-        options->root.token.place.key = text;
-        return 0;
-    case KEY_PIN:
-        options->root.token.pin_file = text;
-        return 0;
     case KEY_CREDENTIALS:
         options->credentials = text;
         return 0;
@@ -203,7 +212,7 @@ static error_t parse_option(int key, char *text, struct argp_state *state)
         check(options, state);
         return 0;
     default: /* number: keys of argp */
-        return ARGP_ERR_UNKNOWN;
+        return parse_root(&options->root, key, text);
     }
 }
 

@@ -8,8 +8,6 @@
  * the replica greets anew it hears why (feed_keys.c). */
 #include "member/feed_parts.h"
 
-enum { DOUBLINGS_MAX = 4 };
-
 bool feed_holds_all_deks(const struct member *member, const struct feed *feed)
 {
     return feed->deks_held >= member->deks.count;
@@ -30,10 +28,8 @@ bool feed_holds_dek_of(const struct member *member, const struct feed *feed, seg
 void feed_hand_later(const struct member *member, struct feed *feed, enum status why,
                      struct instant now)
 {
-    const unsigned doublings = feed->hand_tries < DOUBLINGS_MAX ? feed->hand_tries : DOUBLINGS_MAX;
-
+    feed->hand_at = instant_add(now, member_retry_gap(&member->settings, feed->hand_tries));
     feed->hand_tries++;
-    feed->hand_at = instant_add(now, (struct span){member->settings.retry_gap.ns << doublings});
     trace_event(&member->settings.trace, "hand_retry member=%s why=%s tries=%u", feed->peer.member,
                 status_name(why), feed->hand_tries);
 }

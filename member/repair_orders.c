@@ -59,6 +59,8 @@ bool repair_want(struct member *member, segment_t segment, enum status why)
     }
     repair->queue[repair->queue_count++] = segment;
     repair->found++;
+    repair->in_vain = 0; /* it has its turn before they all rest, and its own ALARM */
+    repair->rests_until = repair->now;
     trace_event(&member->settings.trace, "damaged segment=%llu why=%s", (unsigned long long)segment,
                 status_name(why));
     return true;

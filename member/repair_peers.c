@@ -1,6 +1,8 @@
 /* Whoever is linked and proved may have it: the upstream first, then the downstreams, and before
  * all of them who gave something last. One is asked at a time. When all have been asked in vain the
- * round begins again after a while; whoever is linked anew meanwhile is asked at once.
+ * round begins again after a while; whoever is linked anew meanwhile is asked at once. Where
+ * several segments are damaged the next one has its turn instead, and after the last of them all
+ * rest for that while.
  *
  * How it goes wrong: silence, no, damaged there too, or bytes that do not fit. Each is noted with
  * the member's name, for STATUS, and the next is asked. */
@@ -10,8 +12,6 @@
 #include "base/check.h"
 
 #include <stdio.h>
-
-enum { RETRY_DOUBLINGS = 4 }; /* the longest gap before dialing again, too */
 
 void repair_forget_peers(struct repair *repair)
 {
@@ -160,7 +160,7 @@ static void end_round(struct member *member, struct effects *fx)
     }
     repair->round++;
     repair->retry_at =
-        instant_add(repair->now, (struct span){member->settings.retry_gap.ns << RETRY_DOUBLINGS});
+        instant_add(repair->now, member_retry_gap(&member->settings, RETRY_DOUBLINGS_MAX));
     if (!repair->opening && repair->queue_count > 1) {
         repair_to_the_end(member);
         effects_wake_at(fx, repair->rests_until);

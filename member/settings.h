@@ -57,7 +57,7 @@ struct member_settings {
     struct span scrub_gap; /* between two passes of it */
     struct span key_poll; /* between two looks whether the KMS key may still be used */
     struct span key_loss_window; /* refused for so long, it is lost for good */
-    struct span retry_gap; /* before asking or dialing again; doubles up to 16 times this */
+    struct span retry_gap; /* before asking or dialing again: member_retry_gap */
 
     struct entropy entropy;
     struct trace trace;
@@ -65,6 +65,14 @@ struct member_settings {
 
 /* Limits for production: under 256 MiB of memory. Leaves who, entropy and trace alone. */
 void member_settings_default(struct member_settings *settings);
+
+enum { RETRY_DOUBLINGS_MAX = 4 }; /* the longest gap is 16 times the first */
+
+/* After so many tries in vain. */
+static inline struct span member_retry_gap(const struct member_settings *settings, unsigned tries)
+{
+    return span_doubled(settings->retry_gap, tries, RETRY_DOUBLINGS_MAX);
+}
 
 /* E_USAGE where the limits contradict each other; `why` (VERDICT_TEXT_MAX) then says which. */
 NODISCARD enum status member_settings_check(const struct member_settings *settings, char *why);

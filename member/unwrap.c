@@ -14,8 +14,6 @@
 
 #include <stdio.h>
 
-enum { DOUBLINGS_MAX = 4 }; /* the longest gap is 16 times the first */
-
 static const struct envelope *envelope_of(const struct member *member)
 {
     return &member->keyring->envelopes[member->unwrap.envelope];
@@ -112,8 +110,7 @@ void unwrap_begin(struct member *member, struct instant now, struct instant give
 static void wait_and_retry(struct member *member, const char *why, struct instant now)
 {
     struct unwrap *unwrap = &member->unwrap;
-    const unsigned doublings = unwrap->tries < DOUBLINGS_MAX ? unwrap->tries : DOUBLINGS_MAX;
-    const struct span gap = {member->settings.retry_gap.ns << doublings};
+    const struct span gap = member_retry_gap(&member->settings, unwrap->tries);
 
     if (instant_reached(unwrap->give_up, now)) {
         fail(member, E_KEY_UNREACHABLE, why);

@@ -13,8 +13,6 @@
 
 #include <stdio.h>
 
-enum { DOUBLINGS_MAX = 4 };
-
 static const char default_key[] = "alias/aws/rds"; /* AWS's own for RDS, made on first use */
 
 static bool is_encrypted(const struct primary *primary)
@@ -132,8 +130,7 @@ static void wait_and_retry(struct primary *primary, const char *why, struct inst
                            struct effects *fx)
 {
     struct genesis *genesis = &primary->genesis;
-    const unsigned doublings = genesis->tries < DOUBLINGS_MAX ? genesis->tries : DOUBLINGS_MAX;
-    const struct span gap = {primary->settings.member.retry_gap.ns << doublings};
+    const struct span gap = member_retry_gap(&primary->settings.member, genesis->tries);
 
     if (instant_reached(genesis->give_up, now)) {
         member_halt(&primary->member, fx, E_KEY_UNREACHABLE,

@@ -2,15 +2,8 @@
  * this folder's control file. It is durable here before the first byte is written in it, so that
  * even an epoch that ended before its first header is never used twice.
  *
- * The record names the first segment of the newest reign and what that follows. If this folder's
- * newest reign is the same, its header must say the same. If the record is one reign ahead, an
- * earlier start of ours claimed and then stopped before its header: the segment is the one that
- * comes next here, and follows what is here. Anything else was written by this lineage's writer
- * somewhere else: this folder was copied, or rolled back. (A folder rolled back to exactly such a
- * moment looks the same as a stop there; replicas that are ahead of it find that out.)
- *
  * How it goes wrong: the coordinator does not answer (asked again, for ever, and said so);
- * somebody else claimed meanwhile; the folder may not write. */
+ * somebody else claimed meanwhile; the folder may not write (reign_judge.c). */
 #include "primary/reign.h"
 
 #include "base/check.h"
@@ -18,8 +11,6 @@
 #include "primary/primary_state.h"
 
 #include <stdio.h>
-
-enum { DOUBLINGS_MAX = 4 };
 
 static void ask(struct primary *primary, enum reign_question question,
                 const struct claim_record *record, struct effects *fx)
@@ -35,121 +26,6 @@ void reign_look(struct primary *primary, struct effects *fx)
     static const struct claim_record nothing;
 
     ask(primary, REIGN_LOOK, &nothing, fx);
-}
-
-/* The control file was saved after that claim and says where its reign begins: here, and nothing
- * of it is here. What it was to follow may have been an empty segment of a still earlier reign,
- * which is surplus by that very entry, and was set aside. */
-static bool was_claimed_here(const struct primary *primary)
-{
-    const struct claim_record *record = &primary->reign.record;
-    const struct member *member = &primary->member;
-    const struct epoch_entry *entry = epoch_table_find(&member->control.epochs, record->epoch);
-
-    return entry != NULL && entry->start_batch == member->wal.durable + 1
-           && record->segment >= wal_next_segment(&member->wal);
-}
-
-/* Whether what the record says of the newest reign is so in this folder. */
-static bool agrees(const struct primary *primary)
-{
-    const struct claim_record *record = &primary->reign.record;
-    const struct digest next_chain = wal_chain(&primary->member.wal);
-    struct digest chain = {{0}};
-    segment_t segment = SEGMENT_NONE;
-    epoch_t epoch = 0;
-
-    if (primary->genesis.step == GENESIS_NONE) {
-        opening_reign(&primary->member, &segment, &chain, &epoch);
-    }
-    if (record->epoch == epoch && segment == SEGMENT_NONE && epoch > 0) {
-        return record->segment < primary->member.wal.index.rows[0].segment; /* retention */
-    }
-    if (record->epoch == epoch) {
-        return record->segment == segment && digest_equal(&record->chain, &chain);
-    }
-    return was_claimed_here(primary)
-           || (record->segment == wal_next_segment(&primary->member.wal)
-               && digest_equal(&record->chain, &next_chain));
-}
-
-/* `ours` is the lineage of the folder, or of the certificate where there is no folder yet. */
-static bool is_of_ours(struct primary *primary, const struct id *ours, struct effects *fx)
-{
-    const struct claim_record *record = &primary->reign.record;
-
-    if (record->version == 0 || id_equal(&record->lineage, ours)) {
-        return true;
-    }
-    member_halt(&primary->member, fx, E_COORDINATOR,
-                "The coordinator's record is of another lineage (its writer is %s): name this "
-                "cluster's own coordinator.",
-                record->writer);
-    return false;
-}
-
-static bool may_write(struct primary *primary, struct effects *fx)
-{
-    const struct claim_record *record = &primary->reign.record;
-    struct member *member = &primary->member;
-
-    if (member->control.may_lack && record->version == 0) {
-        member_halt(member, fx, E_COORDINATOR,
-                    "The newest segment of this folder was repaired up to LSN %llu, and the "
-                    "coordinator has no record that tells who may hold more. Promote the replica "
-                    "that is furthest, or go on without what may be lacking with --adopt-folder.",
-                    (unsigned long long)member->wal.durable_lsn);
-        return false;
-    }
-    if (record->version == 0 && member->control.highest_epoch > 0
-        && !primary->settings.level_given) {
-        member_halt(member, fx, E_COORDINATOR,
-                    "The coordinator has no record of this lineage, though this folder has written "
-                    "epoch %llu: it has lost it, and with it the durability level. Name that level "
-                    "with --durability, or the coordinator that knows.",
-                    (unsigned long long)member->control.highest_epoch);
-        return false;
-    }
-    if (!primary->settings.adopt_folder
-        && election_went_back(record, member->control.highest_epoch)) {
-        member_halt(member, fx, E_WENT_BACK,
-                    "The coordinator knows of epoch %llu, and this folder has seen epoch %llu: its "
-                    "record was lost or restored, and another member may have been promoted "
-                    "since. Start the one that has served last, with --adopt-folder.",
-                    (unsigned long long)record->epoch,
-                    (unsigned long long)member->control.highest_epoch);
-        return false;
-    }
-    if (record->version == 0) {
-        return true;
-    }
-    if (!is_of_ours(primary, &member->descriptor.lineage, fx)) {
-        return false;
-    }
-    if (primary->settings.adopt_folder) {
-        trace_event(&member->settings.trace, "adopted writer=%s epoch=%llu", record->writer,
-                    (unsigned long long)record->epoch);
-        return true;
-    }
-    if (!id_equal(&record->folder, &member->control.folder)) {
-        member_halt(
-            member, fx, E_COPIED_FOLDER,
-            "The coordinator knows another data folder as the writer's (that of %s, epoch "
-            "%llu). To follow it, start sealift-replica on this folder with --upstream; or take "
-            "over with --adopt-folder if that one is gone for good.",
-            record->writer, (unsigned long long)record->epoch);
-        return false;
-    }
-    if (!agrees(primary)) {
-        member_halt(
-            member, fx, E_COPIED_FOLDER,
-            "The coordinator knows of epoch %llu in segment %llu, which this data folder does "
-            "not hold: it was copied or rolled back. Start the newest copy, or give up what "
-            "is missing here with --adopt-folder.",
-            (unsigned long long)record->epoch, (unsigned long long)record->segment);
-        return false;
-    }
-    return true;
 }
 
 static void set_level(const struct primary *primary, struct claim_record *record)
@@ -169,7 +45,7 @@ void reign_claim(struct primary *primary, struct effects *fx)
     struct claim_record record = primary->reign.record;
     const epoch_t highest = member->control.highest_epoch;
 
-    if (!may_write(primary, fx)) {
+    if (!reign_may_write(primary, fx)) {
         return;
     }
     record.lineage = member->descriptor.lineage;
@@ -197,12 +73,10 @@ static void look_again_later(struct primary *primary, enum reign_question questi
                              struct instant now)
 {
     struct reign *reign = &primary->reign;
-    const unsigned doublings = reign->tries < DOUBLINGS_MAX ? reign->tries : DOUBLINGS_MAX;
 
     /* Whether a claim that was not answered has happened is found out by looking. */
     reign->again = question == REIGN_CLAIM ? REIGN_LOOK : question;
-    reign->retry_at =
-        instant_add(now, (struct span){primary->settings.member.retry_gap.ns << doublings});
+    reign->retry_at = instant_add(now, member_retry_gap(&primary->settings.member, reign->tries));
     reign->tries++;
     trace_event(&primary->settings.member.trace, "claim_retry why=%s tries=%u", status_name(why),
                 reign->tries);
@@ -229,7 +103,7 @@ static void on_look(struct primary *primary, struct effects *fx)
         reign_claim(primary, fx);
         return;
     }
-    if (!is_of_ours(primary, &member->settings.self.lineage, fx)) {
+    if (!reign_is_of_ours(primary, &member->settings.self.lineage, fx)) {
         return;
     }
     if (primary->reign.record.version > 0) {

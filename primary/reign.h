@@ -39,6 +39,11 @@ void reign_claim(struct primary *primary, struct effects *fx);
 /* `record` with other members, in our own epoch. False where a question is under way. */
 bool reign_change(struct primary *primary, const struct claim_record *record, struct effects *fx);
 
+/* reign_judge.c: false with a HALT. `ours` is the lineage of the folder, or of the certificate
+ * where there is no folder yet. */
+bool reign_is_of_ours(struct primary *primary, const struct id *ours, struct effects *fx);
+bool reign_may_write(struct primary *primary, struct effects *fx);
+
 void reign_on_claimed(struct primary *primary, const struct event *event, struct effects *fx);
 
 /* What the epoch needs to be begun is durable: header, epoch-start and checkpoint. */

@@ -16,7 +16,7 @@
 
 #include <stdio.h>
 
-enum { DOUBLINGS_MAX = 4, REST_S = 60 };
+enum { REST_S = 60 };
 
 /* ---- the present DEK ---- */
 
@@ -200,8 +200,7 @@ static void wait_and_retry(struct primary *primary, const char *said, struct ins
                            struct effects *fx)
 {
     struct rotation *rotation = &primary->rotation;
-    const unsigned doublings = rotation->tries < DOUBLINGS_MAX ? rotation->tries : DOUBLINGS_MAX;
-    const struct span gap = {primary->settings.member.retry_gap.ns << doublings};
+    const struct span gap = member_retry_gap(&primary->settings.member, rotation->tries);
 
     if (instant_reached(rotation->give_up, now)) {
         fail_by_service(primary, E_KEY_UNREACHABLE, said, now, fx);

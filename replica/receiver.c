@@ -17,11 +17,8 @@
 #include <stdio.h>
 
 enum {
-    DOUBLINGS_MAX = 4, /* the longest gap is 16 times the first */
-    ROUNDS_IN_VAIN = 2, /* of questions to one upstream, then a start asks another */
-    REFUSED_DOUBLINGS_MAX = 6, /* and 64 times where all refuse: a person has to do something */
+    REFUSED_DOUBLINGS_MAX = 6, /* where all refuse: a person has to do something */
     RETURNS = 4, /* to a writer whose link has ended, within about four seconds */
-    SEEKS_MAX = 5, /* the longest rest is 32 times two heartbeats: three minutes */
     DRAWN_CHARACTERS = 26,
 };
 
@@ -114,8 +111,8 @@ static uint32_t next_upstream(struct replica *replica)
 static void leave(struct replica *replica, struct instant now)
 {
     struct receiver *receiver = &replica->receiver;
-    const unsigned most = receiver_is_refused(replica) ? REFUSED_DOUBLINGS_MAX : DOUBLINGS_MAX;
-    const unsigned doublings = receiver->tries < most ? receiver->tries : most;
+    const unsigned most =
+        receiver_is_refused(replica) ? REFUSED_DOUBLINGS_MAX : RETRY_DOUBLINGS_MAX;
 
     repair_on_link_gone(&replica->member, receiver->link);
     receiver->link = 0;
@@ -129,7 +126,7 @@ static void leave(struct replica *replica, struct instant now)
         receiver_move(receiver, RECEIVER_IDLE, now);
     }
     receiver->dial_at =
-        instant_add(now, (struct span){replica->member.settings.retry_gap.ns << doublings});
+        instant_add(now, span_doubled(replica->member.settings.retry_gap, receiver->tries, most));
     receiver->tries++;
     receiver->upstream = next_upstream(replica);
 }
@@ -372,100 +369,16 @@ static bool may_dial(const struct replica *replica, struct instant now)
            && writes_are_done(&member->writes) && saves_are_durable(&member->saves);
 }
 
-/* A higher epoch than the upstream's has been shown to this member since they greeted. */
-static bool is_outrun(const struct replica *replica)
-{
-    return replica->receiver.state == RECEIVER_STREAMING
-           && replica->receiver.reign < replica->member.control.highest_epoch;
-}
-
-/* Two replicas that follow each other hear nothing of the writer, and say so to each other: there
- * may be a better one to follow, unless what it gives is news. And who follows a replica, though it
- * has others to choose from, is no voter: from time to time, and ever more rarely, it looks for the
- * writer among them, even while it is fed: under load it always is. */
-static bool is_astray(const struct replica *replica, struct instant now)
-{
-    const struct receiver *receiver = &replica->receiver;
-    const struct member *member = &replica->member;
-    const struct span silence = {2 * member->settings.silence_max.ns};
-    const struct span word = {2 * member->settings.heartbeat_gap.ns};
-    const unsigned doublings = receiver->seeks < SEEKS_MAX ? receiver->seeks : SEEKS_MAX;
-    const struct span rest = {word.ns << doublings};
-
-    if (receiver->state != RECEIVER_STREAMING || replica->settings.upstream_count == 1) {
-        return false;
-    }
-    return (instant_reached(instant_add(receiver->started_at, word), now)
-            && instant_reached(instant_add(receiver->fed_at, word), now)
-            && instant_reached(instant_add(receiver->writer_heard_at, silence), now))
-           || (!receiver->follows_writer
-               && instant_reached(instant_add(receiver->started_at, rest), now));
-}
-
-/* What a start lacks is lacking there, too; there are others. */
-static bool is_no_help(const struct replica *replica)
-{
-    return replica->receiver.state == RECEIVER_REPAIRING && replica->settings.upstream_count > 1
-           && repair_is_in_vain(&replica->member.repair, ROUNDS_IN_VAIN);
-}
-
-/* Whoever wrote in a lower epoch is not the writer any more. */
-static void note_reign(struct replica *replica)
-{
-    const epoch_t highest = replica->member.control.highest_epoch;
-
-    if (highest > replica->receiver.known_epoch) {
-        replica->receiver.known_epoch = highest;
-        replica->receiver.writer_heard_at = (struct instant){0};
-        replica->receiver.seeks = 0;
-        replica->receiver.writer = replica->receiver.returns = 0;
-    }
-}
-
-/* A repair at the start has changed the folder id: acks under the other one must not count. */
-static bool has_another_name(const struct replica *replica)
-{
-    const struct receiver *receiver = &replica->receiver;
-
-    return receiver->joined && receiver->link != 0 && receiver->state != RECEIVER_DIALING
-           && !id_equal(&receiver->greeted_as, &replica->member.control.folder);
-}
-
 void receiver_pump(struct replica *replica, struct instant now, struct effects *fx)
 {
     struct receiver *receiver = &replica->receiver;
 
-    note_reign(replica);
-    if (is_outrun(replica)) {
-        receiver_refuse(replica, now, fx, E_STALE_EPOCH, "Epoch %llu has been seen by %s.",
-                        (unsigned long long)replica->member.control.highest_epoch,
-                        replica->member.settings.self.member);
-    } else if (is_astray(replica, now)) {
-        receiver->seeks++;
-        receiver_refuse(replica, now, fx, E_FOLLOWER, "%s.", status_text(E_FOLLOWER));
-    } else if (has_another_name(replica)) {
-        receiver_refuse(replica, now, fx, E_CLOSED, "%s had to be repaired, and greets anew.",
-                        replica->member.settings.self.member);
-        receiver->dial_at = now;
-        receiver->tries = 0;
-    } else if (is_no_help(replica)) {
-        receiver_refuse(replica, now, fx, E_CLOSED,
-                        "%s lacks what %s does not give: it asks others.",
-                        replica->member.settings.self.member, receiver->peer.member);
-    }
-
+    receiver_judge_upstream(replica, now, fx);
     if (instant_reached(limit_of(replica), now)) {
         trace_event(&replica->member.settings.trace, "upstream_silent member=%s",
                     receiver->peer.member);
         effects_hang_up(fx, receiver->link, E_SILENT);
         leave(replica, now);
-    }
-    if (receiver->state == RECEIVER_REPAIRING && !replica->member.is_repairing
-        && !repair_is_wanted(&replica->member.repair, receiver->mends)) {
-        receiver_refuse(replica, now, fx, E_CLOSED, "%s is whole again, and greets anew.",
-                        replica->member.settings.self.member);
-        receiver->dial_at = now;
-        receiver->tries = 0;
     }
     receiver_keys_pump(replica, now, fx);
     receiver_cut_pump(replica, now, fx);

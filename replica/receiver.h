@@ -157,6 +157,9 @@ __attribute__((format(printf, 5, 6))) void receiver_refuse(struct replica *repli
 /* Both are proved: what is damaged here may be asked of this upstream. */
 void receiver_may_repair(struct replica *replica);
 
+/* receiver_judge.c: leaves an upstream that is none to follow any more. */
+void receiver_judge_upstream(struct replica *replica, struct instant now, struct effects *fx);
+
 /* receiver_refused.c */
 /* How an attempt at the present upstream has ended. False: refused as it was the last time. */
 bool receiver_note_end(struct replica *replica, enum status why, const char *text);
@@ -181,7 +184,8 @@ void receiver_keys_pump(struct replica *replica, struct instant now, struct effe
 
 /* receiver_cut.c */
 void receiver_compare(struct replica *replica, struct instant now, struct effects *fx);
-void receiver_cut_on_read(struct replica *replica, struct read_slot *slot, struct effects *fx);
+void receiver_cut_on_read(struct replica *replica, struct read_slot *slot, struct instant now,
+                          struct effects *fx);
 void receiver_cut_pump(struct replica *replica, struct instant now, struct effects *fx);
 void receiver_cut_forget(struct replica *replica); /* where nothing was moved yet */
 

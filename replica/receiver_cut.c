@@ -297,7 +297,8 @@ static enum status take_read(struct member *member, struct cut *cut, const struc
 }
 
 /* What stays is common to both: the upstream gives it, and then they greet again. */
-static void on_damage(struct replica *replica, enum status why, struct effects *fx)
+static void on_damage(struct replica *replica, enum status why, struct instant now,
+                      struct effects *fx)
 {
     struct receiver *receiver = &replica->receiver;
 
@@ -307,11 +308,12 @@ static void on_damage(struct replica *replica, enum status why, struct effects *
     }
     receiver->cut.phase = CUT_NONE;
     receiver->mends = receiver->cut.segment;
-    receiver_move(receiver, RECEIVER_REPAIRING, receiver->heard_at);
+    receiver_move(receiver, RECEIVER_REPAIRING, now);
     receiver_may_repair(replica);
 }
 
-void receiver_cut_on_read(struct replica *replica, struct read_slot *slot, struct effects *fx)
+void receiver_cut_on_read(struct replica *replica, struct read_slot *slot, struct instant now,
+                          struct effects *fx)
 {
     struct cut *cut = &replica->receiver.cut;
 
@@ -322,7 +324,7 @@ void receiver_cut_on_read(struct replica *replica, struct read_slot *slot, struc
     const enum status status = take_read(&replica->member, cut, slot);
 
     if (status != OK) {
-        on_damage(replica, status, fx);
+        on_damage(replica, status, now, fx);
     }
 }
 

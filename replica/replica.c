@@ -174,7 +174,7 @@ static void on_read(struct replica *replica, const struct event *event, struct e
     struct read_slot *slot = member_on_read(&replica->member, event, fx);
 
     if (slot != NULL) {
-        receiver_cut_on_read(replica, slot, fx);
+        receiver_cut_on_read(replica, slot, event->now, fx);
     }
 }
 

@@ -2,6 +2,7 @@
 #include "tests/unit/primary/scene.h"
 
 #include "base/check.h"
+#include "primary/primary_state.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -199,4 +200,18 @@ bool scene_lacks(const struct scene *scene, const char *what)
     return !scene->world.halted && strcmp(status.state, "repairing") == 0
            && strstr(status.repair, what) != NULL
            && strstr(status.repair, "nobody is linked") != NULL;
+}
+
+struct control scene_control(const struct scene *scene)
+{
+    static struct control control;
+    const struct fake_file *file = &scene->world.files[STORE_CONTROL];
+
+    CHECK(control_decode(&control, bytes_of(file->data, file->size), NULL) == OK);
+    return control;
+}
+
+struct member *scene_member(const struct scene *scene)
+{
+    return &((struct primary *)scene->node)->member;
 }

@@ -4,11 +4,14 @@
 #define SEALIFT_TESTS_UNIT_PRIMARY_SCENE_H
 
 #include "base/arena.h"
+#include "cluster/control.h"
 #include "primary/primary.h"
 #include "proto/message.h"
 #include "proto/ship.h"
 #include "tests/support/fake_world.h"
 #include "tests/support/test.h"
+
+struct member;
 
 struct scene {
     struct fake_world world;
@@ -53,5 +56,9 @@ void scene_ack(struct scene *scene, link_t link, epoch_t epoch, batch_t batch);
 bool scene_lacks(const struct scene *scene, const char *what);
 
 struct member_status scene_status(const struct scene *scene);
+
+/* What its control file says now, and what only the node itself knows. */
+struct control scene_control(const struct scene *scene);
+struct member *scene_member(const struct scene *scene);
 
 #endif

@@ -202,19 +202,10 @@ TEST(a_folder_of_many_segments_opens_with_one_read_each)
     scene_free(&scene);
 }
 
-static struct control control_of(const struct scene *scene)
-{
-    const struct fake_file *file = &scene->world.files[STORE_CONTROL];
-    struct control control;
-
-    CHECK(control_decode(&control, bytes_of(file->data, file->size), NULL) == OK);
-    return control;
-}
-
 /* A folder whose newest segment was repaired by a start that went no further. */
 static void doubt(struct scene *scene)
 {
-    struct control control = control_of(scene);
+    struct control control = scene_control(scene);
 
     control.may_lack = true;
     control.generation++;
@@ -253,7 +244,7 @@ TEST(a_writer_that_may_lack_its_end_waits_for_those_who_may_hold_it)
         fake_run(&scene.world);
     }
     EXPECT(!scene.world.halted);
-    EXPECT(scene.world.record.epoch == before + 1 && !control_of(&scene).may_lack);
+    EXPECT(scene.world.record.epoch == before + 1 && !scene_control(&scene).may_lack);
     scene_free(&scene);
 }
 
@@ -267,7 +258,7 @@ TEST(a_writer_that_may_lack_its_end_and_has_no_members_goes_on)
     doubt(&scene);
     scene_start(&scene);
     EXPECT(!scene.world.halted);
-    EXPECT(scene.world.record.epoch == before + 1 && !control_of(&scene).may_lack);
+    EXPECT(scene.world.record.epoch == before + 1 && !scene_control(&scene).may_lack);
     EXPECT(scene_status(&scene).durable_lsn == 14);
     scene_free(&scene);
 }
@@ -282,6 +273,6 @@ TEST(a_writer_that_may_lack_its_end_does_not_go_on_without_a_record)
     scene.settings.level_given = true;
     scene_start(&scene);
     EXPECT(scene.world.halted && scene.world.halt_why == E_COORDINATOR);
-    EXPECT(control_of(&scene).may_lack);
+    EXPECT(scene_control(&scene).may_lack);
     scene_free(&scene);
 }

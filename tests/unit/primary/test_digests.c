@@ -1,15 +1,10 @@
 /* Closed segments are digested off the commit path, and the next header says so. */
 #include "base/check.h"
-#include "primary/primary_state.h"
+#include "member/member.h"
 #include "seal/digest.h"
 #include "tests/unit/primary/scene.h"
 
 #include <stdlib.h>
-
-static struct member *member_of(const struct scene *scene)
-{
-    return &((struct primary *)scene->node)->member;
-}
 
 static struct segment_header header_of(const struct scene *scene, unsigned segment)
 {
@@ -118,8 +113,8 @@ TEST(a_later_writer_digests_what_an_earlier_one_left_and_compares_the_rest)
     scene_start(&scene); /* segment 4; it ends 3, which no final batch closes */
     EXPECT(header_of(&scene, 4).digest_count == 0);
     fake_advance(&scene.world, SPAN_S(2));
-    EXPECT(member_of(&scene)->digester.compared == 2);
-    EXPECT(member_of(&scene)->digester.digested == 2);
+    EXPECT(scene_member(&scene)->digester.compared == 2);
+    EXPECT(scene_member(&scene)->digester.digested == 2);
     write_until(&scene, 6);
     count_listings(&scene, 5, listings);
     for (unsigned i = 0; i < 4; i++) {
@@ -164,16 +159,16 @@ TEST(a_wrong_digest_of_good_bytes_is_an_alarm_and_nothing_more)
 
     scene_init(&scene);
     scene_start(&scene);
-    member_of(&scene)->digester.undigested = 1000; /* a writer with a bug */
+    scene_member(&scene)->digester.undigested = 1000; /* a writer with a bug */
     write_until(&scene, 3);
-    EXPECT_STATUS(wal_list_digest(&member_of(&scene)->wal, &wrong), OK);
+    EXPECT_STATUS(wal_list_digest(&scene_member(&scene)->wal, &wrong), OK);
     write_until(&scene, 5);
     EXPECT(header_of(&scene, 3).digest_count == 1);
     scene_crash(&scene, false);
     scene_start(&scene);
     fake_advance(&scene.world, SPAN_S(2));
     EXPECT(scene_status(&scene).damaged_segments == 1);
-    EXPECT(member_of(&scene)->digester.compared == 1 && !scene.world.halted);
+    EXPECT(scene_member(&scene)->digester.compared == 1 && !scene.world.halted);
     const link_t client = scene_client(&scene);
 
     scene_append(&scene, client, 9, 1, 100, NULL);
@@ -189,10 +184,10 @@ TEST(a_header_lists_64_at_most_and_the_next_one_the_rest)
     unsigned listings[SEGMENTS];
 
     start_writing(&scene, 1);
-    member_of(&scene)->settings.digest_gap = SPAN_S(1000); /* no time for it yet */
-    member_of(&scene)->digester.next_at = instant_add(scene.world.now, SPAN_S(1000));
+    scene_member(&scene)->settings.digest_gap = SPAN_S(1000); /* no time for it yet */
+    scene_member(&scene)->digester.next_at = instant_add(scene.world.now, SPAN_S(1000));
     write_until(&scene, SEGMENTS);
-    member_of(&scene)->settings.digest_gap = SPAN_MS(1);
+    scene_member(&scene)->settings.digest_gap = SPAN_MS(1);
     fake_advance(&scene.world, SPAN_S(1010));
     write_until(&scene, SEGMENTS + 1);
     EXPECT(header_of(&scene, SEGMENTS).digest_count == SEGMENT_DIGESTS_MAX);
@@ -227,7 +222,7 @@ TEST(a_digest_that_retention_waits_for_waits_for_a_free_buffer_without_spinning)
     struct scene scene;
 
     start_writing(&scene, 1);
-    struct member *member = member_of(&scene);
+    struct member *member = scene_member(&scene);
 
     member->digester.next_at = instant_add(scene.world.now, SPAN_S(1000));
     write_until(&scene, 4);

@@ -11,15 +11,6 @@ static bool is_in(const struct scene *scene, const char *state)
     return strcmp(scene_status(scene).state, state) == 0;
 }
 
-static struct control *control_of(const struct scene *scene)
-{
-    static struct control control;
-    const struct fake_file *file = &scene->world.files[STORE_CONTROL];
-
-    NEED(control_decode(&control, bytes_of(file->data, file->size), NULL) == OK);
-    return &control;
-}
-
 /* One record is acknowledged; then the key is lost, and the process begins anew. */
 static void lose(struct scene *scene)
 {
@@ -36,7 +27,7 @@ static void lose(struct scene *scene)
     scene->world.keys_status = E_KEY_DISABLED;
     fake_advance(&scene->world, SPAN_S(5));
     NEED(scene->world.halted && scene->world.halt_why == E_KEY_LOST);
-    EXPECT(control_of(scene)->key_standing == KEY_STANDING_LOST);
+    EXPECT(scene_control(scene).key_standing == KEY_STANDING_LOST);
     EXPECT(strstr(scene->world.halt_text, "KMSKeyNotAccessibleFault: the KMS key [") != NULL);
     EXPECT(scene->world.links[client].hung_up);
     scene_crash(scene, false);
@@ -62,7 +53,7 @@ TEST(two_refusals_within_a_poll_end_the_service_and_one_does_not)
     scene.world.keys_refuse_once = E_KEY_DENIED;
     fake_advance(&scene.world, SPAN_S(5));
     EXPECT(scene.world.keys_asked == asked + 4 && is_in(&scene, "serving"));
-    EXPECT(control_of(&scene)->key_standing == KEY_STANDING_USABLE);
+    EXPECT(scene_control(&scene).key_standing == KEY_STANDING_USABLE);
     scene_free(&scene);
 }
 
@@ -80,7 +71,7 @@ TEST(what_says_nothing_of_the_key_never_ends_the_service)
         scene.world.keys_status = others[i];
         fake_advance(&scene.world, SPAN_S(600));
         EXPECT(!scene.world.halted && is_in(&scene, "serving"));
-        EXPECT(control_of(&scene)->key_standing == KEY_STANDING_USABLE);
+        EXPECT(scene_control(&scene).key_standing == KEY_STANDING_USABLE);
         scene_free(&scene);
     }
 }
@@ -100,13 +91,13 @@ TEST(whoever_asks_meanwhile_is_told_and_all_comes_back_with_the_key)
     EXPECT_STATUS(scene_refused(&scene, client, &refused), E_KEY_LOST);
     EXPECT(strstr(refused.text, "key/0000") != NULL);
     fake_advance(&scene.world, SPAN_S(6 * 86400));
-    EXPECT(!scene.world.halted && control_of(&scene)->key_lost_ms > UINT64_C(5) * 86400000);
+    EXPECT(!scene.world.halted && scene_control(&scene).key_lost_ms > UINT64_C(5) * 86400000);
     scene.world.keys_status = OK;
     fake_advance(&scene.world, SPAN_S(5));
     EXPECT(is_in(&scene, "serving"));
     EXPECT(scene_status(&scene).committed_lsn == 1);
-    EXPECT(control_of(&scene)->key_standing == KEY_STANDING_USABLE
-           && control_of(&scene)->key_lost_ms == 0);
+    EXPECT(scene_control(&scene).key_standing == KEY_STANDING_USABLE
+           && scene_control(&scene).key_lost_ms == 0);
 
     const link_t again = scene_client(&scene);
 
@@ -126,7 +117,7 @@ TEST(after_seven_days_of_refusals_it_is_for_good)
     fake_advance(&scene.world, SPAN_S(20));
     EXPECT(scene.world.halted && scene.world.halt_why == E_KEY_GONE);
     EXPECT(strstr(scene.world.halt_text, "Restore the cluster from a backup") != NULL);
-    EXPECT(control_of(&scene)->key_standing == KEY_STANDING_GONE);
+    EXPECT(scene_control(&scene).key_standing == KEY_STANDING_GONE);
     scene.world.keys_status = OK;
     scene_crash(&scene, false);
 
@@ -152,7 +143,7 @@ TEST(only_what_was_lived_through_counts)
         scene_start(&scene);
         NEED(!scene.world.halted);
     }
-    const uint64_t counted = control_of(&scene)->key_lost_ms;
+    const uint64_t counted = scene_control(&scene).key_lost_ms;
 
     EXPECT(counted <= UINT64_C(6) * 86400000 && counted > UINT64_C(6) * 86400000 - 7 * 70000);
     scene.world.keys_status = E_KEY_UNREACHABLE;

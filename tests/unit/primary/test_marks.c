@@ -3,15 +3,6 @@
 #include "cluster/control.h"
 #include "tests/unit/primary/scene.h"
 
-static struct control control_of(const struct scene *scene)
-{
-    const struct fake_file *file = &scene->world.files[STORE_CONTROL];
-    static struct control control;
-
-    NEED(control_decode(&control, bytes_of(file->data, file->size), NULL) == OK);
-    return control;
-}
-
 static void append_one(struct scene *scene, link_t client, unsigned sequence)
 {
     struct appended appended;
@@ -63,22 +54,22 @@ TEST(marks_are_made_at_rest_one_in_a_gap_at_most_and_only_after_a_move)
     const link_t client = scene_client(&scene);
 
     fake_advance(&scene.world, SPAN_S(3));
-    const uint64_t before = control_of(&scene).generation;
+    const uint64_t before = scene_control(&scene).generation;
 
     for (unsigned i = 1; i <= 20; i++) { /* six seconds, with rests of 300 ms */
         append_one(&scene, client, i);
         fake_advance(&scene.world, SPAN_MS(300));
     }
-    const uint64_t after = control_of(&scene).generation;
+    const uint64_t after = scene_control(&scene).generation;
 
     EXPECT(after - before >= 4 && after - before <= 7);
     fake_advance(&scene.world, SPAN_S(2));
-    EXPECT(control_of(&scene).durable.batch == scene_status(&scene).durable_batch);
-    EXPECT(control_of(&scene).commit_lsn == 20);
-    const uint64_t rested = control_of(&scene).generation;
+    EXPECT(scene_control(&scene).durable.batch == scene_status(&scene).durable_batch);
+    EXPECT(scene_control(&scene).commit_lsn == 20);
+    const uint64_t rested = scene_control(&scene).generation;
 
     fake_advance(&scene.world, SPAN_S(60));
-    EXPECT(control_of(&scene).generation == rested);
+    EXPECT(scene_control(&scene).generation == rested);
     scene_free(&scene);
 }
 
@@ -92,13 +83,13 @@ TEST(a_writer_that_never_rests_makes_no_mark_since_its_batches_do)
     const link_t client = scene_client(&scene);
 
     fake_advance(&scene.world, SPAN_S(3));
-    const uint64_t before = control_of(&scene).generation;
+    const uint64_t before = scene_control(&scene).generation;
 
     for (unsigned i = 1; i <= 12; i++) {
         append_one(&scene, client, i);
         fake_advance(&scene.world, SPAN_MS(150));
     }
-    EXPECT(control_of(&scene).generation == before);
+    EXPECT(scene_control(&scene).generation == before);
     scene_crash(&scene, false);
     scene.world.segments[0].data[scene.world.segments[0].size - 6000] ^= 1; /* the one before */
     scene_start(&scene);
@@ -123,7 +114,7 @@ TEST(a_drain_that_gave_up_on_a_slow_disk_still_marks_all_that_became_durable)
     scene.world.hold_writes = false;
     fake_advance(&scene.world, SPAN_S(1));
     EXPECT(scene.world.halted);
-    EXPECT(control_of(&scene).durable.batch == scene_status(&scene).durable_batch);
+    EXPECT(scene_control(&scene).durable.batch == scene_status(&scene).durable_batch);
     EXPECT(scene_status(&scene).durable_lsn == 2);
     scene_free(&scene);
 }

@@ -1,14 +1,9 @@
 /* A writer that serves, whose closed segments are damaged, and a replica that gives what it has. */
 #include "base/check.h"
-#include "primary/primary_state.h"
+#include "member/member.h"
 #include "tests/unit/primary/scene.h"
 
 #include <stdlib.h>
-
-static struct member *member_of(const struct scene *scene)
-{
-    return &((struct primary *)scene->node)->member;
-}
 
 static void write_segments(struct scene *scene, unsigned segments)
 {
@@ -83,30 +78,76 @@ static unsigned serve(struct scene *scene, link_t link, struct bytes segment_1)
     return denied;
 }
 
+/* Three closed segments, of a cluster without encryption. */
+static void start(struct scene *scene)
+{
+    scene_init(scene);
+    scene->settings.member.encrypted = WISH_NO;
+    scene->settings.member.key[0] = '\0';
+    scene_start(scene);
+    write_segments(scene, 4);
+}
+
+static void damage(struct scene *scene, segment_t segment)
+{
+    scene->world.segments[segment].data[SEGMENT_HEADER_BYTES + 100] ^= 1;
+    EXPECT(repair_want(scene_member(scene), segment, E_CHECKSUM));
+}
+
 TEST(a_segment_that_nobody_gives_does_not_keep_another_from_its_repair)
 {
     struct scene scene;
 
-    scene_init(&scene);
-    scene.settings.member.encrypted = WISH_NO;
-    scene.settings.member.key[0] = '\0';
-    scene_start(&scene);
-    write_segments(&scene, 4);
+    start(&scene);
     const struct bytes good = copy_of(&scene, 1);
     const link_t link = scene_replica(&scene, "eu-1", "eu-west-1");
 
-    for (unsigned segment = 0; segment < 2; segment++) {
-        scene.world.segments[segment].data[SEGMENT_HEADER_BYTES + 100] ^= 1;
-        EXPECT(repair_want(member_of(&scene), segment, E_CHECKSUM));
-    }
+    damage(&scene, 0);
+    damage(&scene, 1);
     const unsigned denied = serve(&scene, link, good);
 
-    EXPECT(member_of(&scene)->repair.repaired == 1);
-    EXPECT(!repair_is_wanted(&member_of(&scene)->repair, 1));
+    EXPECT(scene_member(&scene)->repair.repaired == 1);
+    EXPECT(!repair_is_wanted(&scene_member(&scene)->repair, 1));
     EXPECT(memcmp(scene.world.segments[1].data, good.data, good.size) == 0);
     EXPECT(denied >= 2 && denied < 20); /* again and again, not all the time */
     EXPECT(scene_status(&scene).outstanding_segments == 1);
     EXPECT(strstr(scene_status(&scene).repair, "segment 0 lacks batch 1") != NULL);
     free((void *)(uintptr_t)good.data);
+    scene_free(&scene);
+}
+
+/* What is asked for in this moment, in turn; nothing of it is to be had. Returns a bit for each. */
+static unsigned deny_all(struct scene *scene, link_t link)
+{
+    struct fake_message *message;
+    struct repair_ask ask;
+    unsigned asked = 0;
+
+    fake_advance(&scene->world, SPAN_MS(1));
+    fake_run(&scene->world);
+    while ((message = fake_take(&scene->world, link, MESSAGE_REPAIR_ASK)) != NULL) {
+        NEED(repair_ask_decode(&ask, fake_head(message), &scene->scratch) == OK);
+        asked |= 1u << ask.segment;
+        deny(scene, link, &ask);
+        fake_run(&scene->world);
+    }
+    return asked;
+}
+
+TEST(a_segment_that_is_found_later_does_not_wait_until_the_others_have_rested)
+{
+    struct scene scene;
+
+    start(&scene);
+    const link_t link = scene_replica(&scene, "eu-1", "eu-west-1");
+
+    damage(&scene, 0);
+    damage(&scene, 1);
+    EXPECT(deny_all(&scene, link) == 3);
+    EXPECT(deny_all(&scene, link) == 0); /* they rest */
+    damage(&scene, 2);
+    (void)scene_client(&scene); /* a step, as that in which it is found */
+    EXPECT((deny_all(&scene, link) & 4) != 0);
+    EXPECT(deny_all(&scene, link) == 0);
     scene_free(&scene);
 }

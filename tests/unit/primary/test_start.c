@@ -121,15 +121,6 @@ TEST(a_start_that_always_dies_after_its_claim_does_no_harm)
     scene_free(&scene);
 }
 
-static struct control control_on_disk(const struct scene *scene)
-{
-    static struct control control;
-    const struct fake_file *file = &scene->world.files[STORE_CONTROL];
-
-    CHECK(control_decode(&control, bytes_of(file->data, file->size), NULL) == OK);
-    return control;
-}
-
 /* A stop in the moment when it serves, and nothing of its epoch is durable yet. */
 TEST(a_stop_waits_for_the_first_batches_and_its_last_word_covers_them)
 {
@@ -147,7 +138,7 @@ TEST(a_stop_waits_for_the_first_batches_and_its_last_word_covers_them)
     fake_stop(&scene.world);
     EXPECT(scene.world.halted && scene.world.halt_why == OK);
 
-    const struct control control = control_on_disk(&scene);
+    const struct control control = scene_control(&scene);
 
     EXPECT(control.durable.epoch == scene.world.record.epoch && control.durable.batch > 0);
     EXPECT(control.durable.batch == scene_status(&scene).sealed_batch);
@@ -428,15 +419,6 @@ TEST(a_failed_write_halts_and_the_next_start_is_suspicious)
     scene_free(&scene);
 }
 
-static struct control control_of(const struct scene *scene)
-{
-    const struct fake_file *file = &scene->world.files[STORE_CONTROL];
-    struct control control = {0};
-
-    EXPECT_STATUS(control_decode(&control, bytes_of(file->data, file->size), NULL), OK);
-    return control;
-}
-
 TEST(a_failed_write_notes_exactly_what_was_acknowledged)
 {
     struct scene scene;
@@ -453,13 +435,13 @@ TEST(a_failed_write_notes_exactly_what_was_acknowledged)
     }
     const batch_t durable = scene_status(&scene).durable_batch;
 
-    EXPECT(control_of(&scene).durable.batch < durable);
+    EXPECT(scene_control(&scene).durable.batch < durable);
     scene.world.write_status = E_IO;
     scene_append(&scene, client, 1, 4, 100, NULL);
     fake_run(&scene.world);
     NEED(scene.world.halted);
     fake_settle(&scene.world); /* the control file behind it is taken */
-    EXPECT(control_of(&scene).suspect && control_of(&scene).durable.batch == durable);
+    EXPECT(scene_control(&scene).suspect && scene_control(&scene).durable.batch == durable);
 
     /* Without a batch that W covers, nobody's word helps. */
     scene_crash(&scene, false);
@@ -489,7 +471,7 @@ TEST(nothing_is_repaired_upon_a_suspect_disk_before_somebody_answers_for_it)
     fake_run(&scene.world);
     NEED(scene.world.halted);
     fake_settle(&scene.world);
-    NEED(control_of(&scene).suspect);
+    NEED(scene_control(&scene).suspect);
     scene_crash(&scene, false);
     scene.world.segments[0].size -= 4096;
     scene.world.write_status = OK;
@@ -497,7 +479,7 @@ TEST(nothing_is_repaired_upon_a_suspect_disk_before_somebody_answers_for_it)
     EXPECT(scene.world.halted && scene.world.halt_why == E_SUSPECT);
     EXPECT(strstr(scene.world.halt_text, "segment 0") != NULL);
     EXPECT(strstr(scene.world.halt_text, "--accept-suspect") != NULL);
-    EXPECT(control_of(&scene).suspect);
+    EXPECT(scene_control(&scene).suspect);
     scene_crash(&scene, false);
     scene.settings.member.accept_suspect = true;
     scene_start(&scene);
@@ -564,14 +546,14 @@ TEST(what_was_durable_is_noted_once_a_segment)
     scene_init(&scene);
     scene_start(&scene);
     const link_t client = scene_client(&scene);
-    const uint64_t before = control_of(&scene).generation;
+    const uint64_t before = scene_control(&scene).generation;
 
     for (unsigned i = 1; i <= 60; i++) {
         scene_append(&scene, client, 1, i, 10000, NULL);
         fake_run(&scene.world);
         NEED(scene_appended(&scene, client, &appended));
     }
-    const struct control control = control_of(&scene);
+    const struct control control = scene_control(&scene);
     const struct member_status status = scene_status(&scene);
 
     EXPECT(status.segment > 8 && control.generation - before <= status.segment);

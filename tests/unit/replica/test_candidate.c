@@ -172,6 +172,12 @@ static void with_another_key(struct greet *greet)
     greet->deks[0].bytes[0] ^= 1;
 }
 
+static void with_a_newer_key_besides(struct greet *greet)
+{
+    greet->deks[greet->dek_count] = greet->deks[greet->dek_count - 1];
+    greet->deks[greet->dek_count++].bytes[0] ^= 1;
+}
+
 static void without_a_key(struct greet *greet)
 {
     greet->dek_count = 0;
@@ -199,6 +205,16 @@ TEST(a_greeting_that_does_not_agree_is_no_answer)
     expect_refused_greeting(false, of_another_region, E_IDENTITY);
     expect_refused_greeting(true, with_another_key, E_WRONG_KEY);
     expect_refused_greeting(true, without_a_key, E_PROTOCOL);
+}
+
+/* Nothing that is sealed under it has to be read to be asked, or fenced. */
+TEST(a_data_key_that_only_the_peer_holds_keeps_nobody_from_being_asked)
+{
+    hand_init(&hand, true, "quorum:1", 1);
+    hand.peers[1].lie = with_a_newer_key_besides;
+    EXPECT_STATUS(hand_try(&hand), OK);
+    EXPECT(hand.peers[1].fenced == 1);
+    hand_free(&hand);
 }
 
 TEST(who_cannot_prove_that_it_holds_the_key_is_no_answer)
